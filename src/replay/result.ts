@@ -1,0 +1,110 @@
+/**
+ * The result of a replay as plain data: what every reporter sees and `--format json` prints. Shapes follow the published
+ * schema `vmalock.replay/1`; all times in ns.
+ */
+import type { Expectation } from '../trace/columns.js';
+
+export type Verdict = 'vma_lock' | 'mmap_lock' | 'signal' | 'speculative';
+/** The kernel's own counters; null when that kernel counts nothing for the outcome. */
+export type Counter = 'vma_lock_success' | 'vma_lock_abort' | 'vma_lock_retry' | 'vma_lock_miss';
+
+/** Distribution of times in ns. Percentiles are the upper edge of a log-linear bucket at most 1/64 wide. */
+export interface Times {
+  total: number;
+  mean: number;
+  p50: number;
+  p99: number;
+  max: number;
+}
+
+export interface Reason {
+  counter: Counter | null;
+  /** kernel function that decided, with a sub-case after a dot */
+  site: string;
+  count: number;
+  /** ns those faults waited, for locks, folios, I/O or a userfaultfd monitor */
+  wait_ns: number;
+}
+
+export interface LockRow {
+  lock: 'mmap_lock' | 'vma_lock';
+  mm: number;
+  /** hex; both absent on the row that adds up every VMA never contended */
+  start?: string;
+  end?: string;
+  name?: string;
+  mode: 'read' | 'write';
+  acquired: number;
+  contended: number;
+  wait_ns: Times;
+  hold_ns: Times;
+}
+
+export interface Blocker {
+  op: string;
+  tid: number;
+  start?: string;
+  end?: string;
+  name?: string;
+  /** faults and operations that waited for it or fell back because of it */
+  victims: number;
+  wait_ns: number;
+  max_wait_ns: number;
+}
+
+export interface ModelResult {
+  model: string;
+  faults: { total: number; user: number; kernel: number; vma_lock: number; mmap_lock: number; signal: number };
+  counters: Record<Counter, number>;
+  /** user faults that took the mmap_lock path over all user faults; null without user faults */
+  fallback_ratio: number | null;
+  reasons: Reason[];
+  locks: LockRow[];
+  blockers: Blocker[];
+  time: { makespan_ns: number; fault_wait_ns: number; op_wait_ns: number };
+}
+
+export interface ReplayResult {
+  schema: 'vmalock.replay/1';
+  trace: {
+    file: string;
+    events: number;
+    faults: number;
+    threads: number;
+    mms: number;
+    span_ns: number;
+    lost: number;
+  };
+  timing: 'closed' | 'recorded';
+  models: ModelResult[];
+  /** litmus expectations that did not hold; absent when the trace carries none */
+  expect?: { checked: number; failed: ExpectFailure[] };
+  /** remarks about the trace as a whole, each said once */
+  warnings: string[];
+}
+
+export interface ExpectFailure {
+  model: string;
+  i: number;
+  expected: Expectation;
+  got: { verdict: string; site: string | null; counter: string | null } | null;
+}
+
+/** One row of `--events`. */
+export interface FaultRow {
+  i: number;
+  model: string;
+  t: number;
+  tid: number;
+  mm: number;
+  addr: string;
+  verdict: Verdict;
+  /** did it take the mmap_lock path */
+  fallback: boolean;
+  counter: Counter | null;
+  site: string | null;
+  wait_ns: number;
+  hold_ns: number;
+  tries: number;
+  blocked_by: { i: number; op: string; tid: number } | null;
+}
