@@ -1,0 +1,178 @@
+/**
+ * The page table against a Map from page to state, and its promise about memory.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  PageTable,
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_KIND_MASK,
+  PTE_NONE,
+  PTE_PROTNONE,
+  PTE_SHARED_COW,
+  PTE_SWAP,
+  PTE_ZERO,
+} from '../../src/kernel/page-table.js';
+
+type Model = Map<number, number>;
+type Step =
+  | { do: 'set'; page: number; state: number }
+  | { do: 'clear'; page: number; length: number }
+  | { do: 'swap out'; page: number; length: number }
+  | { do: 'forget'; page: number; length: number }
+  | { do: 'fork'; page: number; length: number }
+  | { do: 'move'; page: number; length: number; to: number };
+
+const swapOut = (state: number) => (state === PTE_ANON ? PTE_SWAP : state | PTE_PROTNONE);
+const forget = (state: number) => (state & 1 ? PTE_NONE : state);
+const wrprotect = (state: number) => (state === PTE_ZERO ? PTE_NONE : PTE_ANON_WP | PTE_SHARED_COW);
+
+// Pages near each other, far apart, at the very top; lengths from one page to half an address space.
+const page = fc.oneof(
+  fc.nat(300),
+  fc.nat(300),
+  fc.nat(300).map(n => 2 ** 40 + n),
+  fc.nat(300).map(n => 2 ** 52 - 301 + n),
+);
+const length = fc.oneof(fc.nat(200), fc.constantFrom(64, 128, 2 ** 40, 2 ** 51));
+const range = { page, length };
+const steps = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: fc.record({ do: fc.constant('set' as const), page, state: fc.nat(255) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('clear' as const), ...range }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('swap out' as const), ...range }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), ...range }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('fork' as const), ...range }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant('move' as const), page, length: fc.nat(200), to: fc.nat(900) }),
+    },
+  ),
+  { maxLength: 60 },
+);
+
+function inRange(model: Model, start: number, end: number): [number, number][] {
+  return [...model].filter(([p]) => p >= start && p < end);
+}
+
+function put(model: Model, page: number, state: number): void {
+  if (state === PTE_NONE) model.delete(page);
+  else model.set(page, state);
+}
+
+function agree(table: PageTable, model: Model, probes: Iterable<number>): void {
+  expect(table.count).toBe(model.size);
+  for (const [page, state] of model) expect(table.get(page)).toBe(state);
+  for (const page of probes) expect(table.get(page)).toBe(model.get(page) ?? PTE_NONE);
+}
+
+function apply(step: Step, table: PageTable, model: Model): void {
+  if (step.do === 'set') {
+    table.set(step.page, step.state);
+    put(model, step.page, step.state);
+    return;
+  }
+  const { page: start, length } = step;
+  const end = Math.min(2 ** 52, start + length);
+  const touched = inRange(model, start, end);
+  expect(table.countRange(start, end)).toBe(touched.length);
+  if (step.do === 'clear') {
+    table.clearRange(start, end);
+    for (const [p] of touched) model.delete(p);
+  } else if (step.do === 'fork') {
+    const child = new PageTable();
+    const theirs: Model = new Map([[start, PTE_SWAP]]);
+    child.set(start, PTE_SWAP);
+    table.copyTo(child, start, end, wrprotect);
+    for (const [p, state] of touched) if (wrprotect(state) !== PTE_NONE) theirs.set(p, wrprotect(state));
+    agree(child, theirs, [end, Math.max(start - 1, 0)]);
+  } else if (step.do === 'move') {
+    table.moveRange(start, end, step.to);
+    for (const [p] of touched) model.delete(p);
+    for (const [p] of inRange(model, step.to, step.to + (end - start))) model.delete(p);
+    for (const [p, state] of touched) model.set(p - start + step.to, state);
+  } else {
+    const change = step.do === 'forget' ? forget : swapOut;
+    table.transformRange(start, end, change);
+    for (const [p, state] of touched) put(model, p, change(state));
+  }
+}
+
+describe('the page table', () => {
+  it('answers as a Map does', () => {
+    fc.assert(
+      fc.property(steps, steps => {
+        const table = new PageTable();
+        const model: Model = new Map();
+        const probes = new Set<number>([0, 2 ** 52 - 1]);
+        for (const step of steps) {
+          probes.add(step.page);
+          apply(step, table, model);
+          agree(table, model, probes);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is none everywhere at first, and costs nothing to read', () => {
+    const table = new PageTable();
+    const { bytes } = table;
+    for (let page = 0; page < 10_000; page++) expect(table.get(page * 1_000_003)).toBe(PTE_NONE);
+    for (let page = 0; page < 10_000; page++) table.set(page * 1_000_003, PTE_NONE);
+    expect(table.bytes).toBe(bytes);
+    expect(table.count).toBe(0);
+  });
+
+  it('holds one byte per page of a dense range, and reuses what a zap frees', () => {
+    const table = new PageTable();
+    for (let round = 0; round < 20; round++) {
+      const base = round * 2 ** 40;
+      for (let page = 0; page < 64 * 64; page++) table.set(base + page, PTE_ANON);
+      expect(table.count).toBe(64 * 64);
+      expect(table.bytes).toBe(64 * 64);
+      table.clearRange(base, base + 2 ** 40);
+      expect(table.count).toBe(0);
+    }
+  });
+
+  it('zaps a terabyte range that was touched in two places, and leaves its edges alone', () => {
+    const table = new PageTable();
+    for (const page of [0, 99, 100, 2 ** 28, 2 ** 40 - 1, 2 ** 40]) table.set(page, PTE_ANON);
+    table.clearRange(100, 2 ** 40);
+    expect([0, 99, 100, 2 ** 28, 2 ** 40 - 1, 2 ** 40].map(page => table.get(page))).toEqual([
+      PTE_ANON,
+      PTE_ANON,
+      PTE_NONE,
+      PTE_NONE,
+      PTE_NONE,
+      PTE_ANON,
+    ]);
+    expect(table.countRange(0, 2 ** 52)).toBe(3);
+  });
+
+  it('moves pages onto a range that overlaps their own', () => {
+    const table = new PageTable();
+    for (let page = 10; page < 14; page++) table.set(page, page);
+    table.moveRange(10, 14, 12);
+    expect([10, 11, 12, 13, 14, 15, 16].map(page => table.get(page))).toEqual([0, 0, 10, 11, 12, 13, 0]);
+  });
+
+  it('keeps kind and flags of a state apart', () => {
+    const table = new PageTable();
+    table.set(7, PTE_ANON_WP | PTE_SHARED_COW | PTE_PROTNONE);
+    expect(table.get(7) & PTE_KIND_MASK).toBe(PTE_ANON_WP);
+    table.transformRange(0, 64, state => state & ~PTE_PROTNONE);
+    expect(table.get(7)).toBe(PTE_ANON_WP | PTE_SHARED_COW);
+  });
+
+  it('does nothing for an empty range or one that ends before it starts', () => {
+    const table = new PageTable();
+    table.set(5, PTE_ANON);
+    table.clearRange(5, 5);
+    table.clearRange(6, 5);
+    expect(table.countRange(9, 3)).toBe(0);
+    expect(table.get(5)).toBe(PTE_ANON);
+  });
+});
