@@ -1,0 +1,208 @@
+/**
+ * mmap_lock: the rw_semaphore of an mm (mmap_sem before 5.8).
+ *
+ * Models: kernel/locking/rwsem.c v6.18: rwsem_down_read_slowpath (steal, queue), rwsem_mark_wake (a reader at the head
+ * wakes every queued reader, at most MAX_READERS_WAKEUP), rwsem_try_write_lock (HANDOFF after RWSEM_WAIT_TIMEOUT),
+ * downgrade_write; include/linux/mmap_lock.h v6.18: mmap_read_trylock fails on RWSEM_READ_FAILED_MASK.
+ * Leaves out: optimistic spinning (a writer queues at once; what a spinner would win is the steal window between a release
+ * and the woken writer running), OSQ order, interrupts, PREEMPT_RT. None changes who may enter.
+ * Units: ns.
+ *
+ * The lock decides and keeps order; threads sleep in the engine. `Waiters` is how it wakes them.
+ */
+import { invariant } from '../errors.js';
+import type { Ns } from '../units.js';
+
+/** rwsem.c MAX_READERS_WAKEUP: readers granted by one release. */
+export const MAX_READERS_WAKEUP = 256;
+/** rwsem.c RWSEM_WAIT_TIMEOUT: after this long at the head a waiter sets HANDOFF and nobody steals any more. */
+export const RWSEM_WAIT_TIMEOUT: Ns = 4_000_000;
+
+export interface Waiters {
+  readonly now: Ns;
+  /** Makes `thread` run again after `delay`. */
+  wake(thread: number, delay: Ns): void;
+}
+
+const NOBODY = -1;
+
+export class MmapLock {
+  /** Thread that holds it for write; -1 when none. */
+  writer = NOBODY;
+  /** How many hold it for read. */
+  readers = 0;
+  /** Set by the waiter at the head once it waited too long: no stealing. */
+  handoff = false;
+  /** The thread that read-locked it last: whom a writer blames. */
+  lastReader = NOBODY;
+
+  // FIFO of sleepers: a ring of (thread, mode, since).
+  private threads = new Int32Array(8);
+  private writes = new Uint8Array(8);
+  private since = new Float64Array(8);
+  private head = 0;
+  private queued = 0;
+  /** The writer at the head was woken and has not run yet. */
+  private waking = false;
+
+  constructor(
+    private readonly waiters: Waiters,
+    /** ns between a release and the woken thread running: the window in which others steal */
+    private readonly wakeLatency: Ns,
+  ) {}
+
+  /** Is anybody asleep in the queue (RWSEM_FLAG_WAITERS)? */
+  get hasWaiters(): boolean {
+    return this.queued > 0;
+  }
+
+  /** The thread at the head of the queue; -1 when it is empty. */
+  get firstWaiter(): number {
+    return this.queued > 0 ? this.threads[this.head] : NOBODY;
+  }
+
+  /** The queued writer nearest to the head: the one new readers queue behind; -1 when only readers wait. */
+  get firstWaitingWriter(): number {
+    for (let i = 0; i < this.queued; i++) {
+      const at = (this.head + i) & (this.threads.length - 1);
+      if (this.writes[at]) return this.threads[at];
+    }
+    return NOBODY;
+  }
+
+  /** down_read_trylock(): fails on a writer, on anybody queued, on HANDOFF. */
+  tryRead(thread: number): boolean {
+    if (this.writer !== NOBODY || this.queued > 0 || this.handoff) return false;
+    this.readers++;
+    this.lastReader = thread;
+    return true;
+  }
+
+  /** down_read(): true when the lock was taken (perhaps stolen from the queue), false when `thread` now sleeps. */
+  read(thread: number): boolean {
+    if (this.tryRead(thread)) return true;
+    const readerOwned = this.readers > 0;
+    if (!readerOwned && this.writer === NOBODY && !this.handoff) {
+      // Free but somebody queued has not woken yet: steal, and take the readers at the head along.
+      this.readers++;
+      this.lastReader = thread;
+      if (this.queued > 0 && !this.writes[this.head]) this.grantReaders();
+      return true;
+    }
+    this.enqueue(thread, 0);
+    return false;
+  }
+
+  /** down_write(): true when the lock was taken, false when `thread` now sleeps. */
+  write(thread: number): boolean {
+    if (this.writer === NOBODY && this.readers === 0 && (this.queued === 0 || (!this.handoff && this.waking))) {
+      this.writer = thread;
+      return true;
+    }
+    this.enqueue(thread, 1);
+    return false;
+  }
+
+  /**
+   * To be asked by a thread that slept in read() or write() and was woken: does it hold the lock now? A reader always
+   * does. A writer tries, may find the lock stolen, and then sleeps on (setting HANDOFF when it waited too long).
+   */
+  woken(thread: number): boolean {
+    if (this.queued === 0 || this.threads[this.head] !== thread || !this.writes[this.head]) return true;
+    this.waking = false;
+    if (this.writer === NOBODY && this.readers === 0) {
+      this.dequeue();
+      this.handoff = false;
+      this.writer = thread;
+      return true;
+    }
+    if (this.waiters.now - this.since[this.head] > RWSEM_WAIT_TIMEOUT) this.handoff = true;
+    return false;
+  }
+
+  /** up_read(). */
+  releaseRead(): void {
+    invariant(this.readers > 0, 'mmap_lock: read-unlocked more often than read-locked');
+    this.readers--;
+    if (this.readers === 0) this.wakeNext();
+  }
+
+  /** up_write(). */
+  releaseWrite(thread: number): void {
+    invariant(this.writer === thread, 'mmap_lock: write-unlocked by a thread that does not hold it');
+    this.writer = NOBODY;
+    this.wakeNext();
+  }
+
+  /** downgrade_write(): from writer to one reader; queued readers wake only when a reader is at the head. */
+  downgrade(thread: number): void {
+    invariant(this.writer === thread, 'mmap_lock: downgraded by a thread that does not hold it for write');
+    this.writer = NOBODY;
+    this.readers = 1;
+    this.lastReader = thread;
+    if (this.queued > 0 && !this.writes[this.head]) this.grantReaders();
+  }
+
+  /** rwsem_mark_wake(RWSEM_WAKE_ANY). */
+  private wakeNext(): void {
+    if (this.queued === 0) return;
+    if (this.writes[this.head]) {
+      if (this.waking) return;
+      this.waking = true;
+      this.waiters.wake(this.threads[this.head], this.wakeLatency);
+    } else this.grantReaders();
+  }
+
+  /** Grants the lock to every queued reader, wherever it stands, at most MAX_READERS_WAKEUP; writers keep their order. */
+  private grantReaders(): void {
+    this.handoff = false;
+    const mask = this.threads.length - 1;
+    let kept = 0;
+    let granted = 0;
+    for (let i = 0; i < this.queued; i++) {
+      const at = (this.head + i) & mask;
+      if (!this.writes[at] && granted < MAX_READERS_WAKEUP) {
+        granted++;
+        this.readers++;
+        this.lastReader = this.threads[at];
+        this.waiters.wake(this.threads[at], this.wakeLatency);
+        continue;
+      }
+      const to = (this.head + kept++) & mask;
+      this.threads[to] = this.threads[at];
+      this.writes[to] = this.writes[at];
+      this.since[to] = this.since[at];
+    }
+    this.queued = kept;
+  }
+
+  private enqueue(thread: number, write: 0 | 1): void {
+    if (this.queued === this.threads.length) this.grow();
+    const at = (this.head + this.queued++) & (this.threads.length - 1);
+    this.threads[at] = thread;
+    this.writes[at] = write;
+    this.since[at] = this.waiters.now;
+  }
+
+  private dequeue(): void {
+    this.head = (this.head + 1) & (this.threads.length - 1);
+    this.queued--;
+  }
+
+  private grow(): void {
+    const size = this.threads.length;
+    const threads = new Int32Array(size * 2);
+    const writes = new Uint8Array(size * 2);
+    const since = new Float64Array(size * 2);
+    for (let i = 0; i < this.queued; i++) {
+      const at = (this.head + i) & (size - 1);
+      threads[i] = this.threads[at];
+      writes[i] = this.writes[at];
+      since[i] = this.since[at];
+    }
+    this.threads = threads;
+    this.writes = writes;
+    this.since = since;
+    this.head = 0;
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Linux 6.15: the read-write semaphore of a VMA becomes vm_refcnt; a detached VMA is one whose count is zero.
+ */
+import type { StageData } from '../kernel/stage.js';
+
+export default {
+  id: 'v6.15',
+  title: 'The VMA lock becomes a reference count',
+  author: 'Suren Baghdasaryan',
+  date: '2025-05-25',
+  link: 'https://lore.kernel.org/all/20250213224655.1680278-1-surenb@google.com/',
+  merged: '6.15',
+  parent: 'v6.13',
+  lock: { answer: 'refcount', by: 'mm: replace vm_lock and detached flag with a reference count' },
+  changes: {},
+} satisfies StageData;
