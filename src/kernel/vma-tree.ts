@@ -14,8 +14,8 @@ import { Bug } from '../errors.js';
 import { formatAddr, type Page } from '../units.js';
 import type { Vma } from './vma.js';
 
-/** VMAs per block: a shift inside a block then costs about as much as the two binary searches. */
-const BLOCK = 128;
+/** VMAs per block: a shift inside a block then costs less than the two binary searches. */
+const BLOCK = 64;
 /** A block that falls below this joins a neighbour when both then fill at most half a block. */
 const SPARSE = BLOCK / 8;
 const SMALLEST = 16;
@@ -164,10 +164,10 @@ export class VmaTree {
     const before = this.atMost(vma.vm_start);
     const b = this.atBlock;
     const i = this.atIndex;
-    refuseOverlap(before, before === null ? this.first() : this.step(1), vma.vm_start, vma.vm_end);
+    this.refuseOverlap(before, vma.vm_start, vma.vm_end);
     this.mutations++;
     this.total++;
-    this.insertAt(b, before === null ? 0 : i + 1, vma);
+    this.insertAt(b, i + 1, vma);
   }
 
   /** Removes `vma`; a Bug when it is not in the tree. */
@@ -192,8 +192,7 @@ export class VmaTree {
     const before = this.step(-1);
     this.atBlock = b;
     this.atIndex = i;
-    const after = this.step(1);
-    refuseOverlap(before, after, start, end);
+    this.refuseOverlap(before, start, end);
     vma.vm_start = start;
     vma.vm_end = end;
     this.blocks[b].keys[i] = start;
@@ -236,6 +235,15 @@ export class VmaTree {
     }
     this.atIndex = i;
     return block.vmas[i];
+  }
+
+  /** Stands at or just before the place of `[start, end)`, between `before` and the VMA one step on. */
+  private refuseOverlap(before: Vma | null, start: Page, end: Page): void {
+    if (before !== null && before.vm_end > start)
+      throw new Bug(`vma tree: ${range(start, end)} overlaps ${range(before.vm_start, before.vm_end)} below it`);
+    // The key, not the VMA: its memory is probably not in the cache.
+    if (this.step(1) !== null && this.blocks[this.atBlock].keys[this.atIndex] < end)
+      throw new Bug(`vma tree: ${range(start, end)} overlaps a VMA above it`);
   }
 
   private insertAt(b: number, i: number, vma: Vma): void {
@@ -290,13 +298,6 @@ export class VmaTree {
       this.firsts.copyWithin(b, b + 1, blocks.length + 1);
     }
   }
-}
-
-function refuseOverlap(before: Vma | null, after: Vma | null, start: Page, end: Page): void {
-  if (before !== null && before.vm_end > start)
-    throw new Bug(`vma tree: ${range(start, end)} overlaps ${range(before.vm_start, before.vm_end)} below it`);
-  if (after !== null && after.vm_start < end)
-    throw new Bug(`vma tree: ${range(start, end)} overlaps ${range(after.vm_start, after.vm_end)} above it`);
 }
 
 function range(start: Page, end: Page): string {
