@@ -1,0 +1,117 @@
+/** The published schema of a replay's result, `vmalock.replay/1`: the shapes of result.ts, strict, for `vmalock schema`. */
+import * as z from 'zod';
+
+const count = z.int().nonnegative();
+const ns = z.number().nonnegative().describe('nanoseconds');
+const address = z
+  .string()
+  .regex(/^0x[0-9a-f]{1,17}$/)
+  .describe('hexadecimal; an exclusive end may be 2^64');
+
+const counterName = z.enum(['vma_lock_success', 'vma_lock_abort', 'vma_lock_retry', 'vma_lock_miss']);
+
+const times = z
+  .strictObject({ total: ns, mean: ns, p50: ns, p99: ns, max: ns })
+  .describe('percentiles are the upper edge of a bucket at most 1/64 wide');
+
+const reason = z
+  .strictObject({
+    counter: counterName.nullable().describe('null when that kernel counts nothing for the outcome'),
+    site: z.string().describe('kernel function that decided, with a sub-case after a dot'),
+    count,
+    wait_ns: ns,
+  })
+  .describe('reasons add up to the faults that did not finish under the VMA lock');
+
+const lockRow = z.strictObject({
+  lock: z.enum(['mmap_lock', 'vma_lock']),
+  mm: z.int(),
+  start: z.exactOptional(address),
+  end: z.exactOptional(address),
+  name: z.exactOptional(z.string()),
+  mode: z.enum(['read', 'write']),
+  acquired: count,
+  contended: count,
+  wait_ns: times,
+  hold_ns: times,
+});
+
+const blocker = z.strictObject({
+  op: z.string(),
+  tid: z.int(),
+  start: z.exactOptional(address),
+  end: z.exactOptional(address),
+  name: z.exactOptional(z.string()),
+  victims: count.describe('faults and operations that waited for it or fell back because of it'),
+  wait_ns: ns,
+  max_wait_ns: ns,
+});
+
+const modelResult = z.strictObject({
+  model: z.string(),
+  faults: z.strictObject({
+    total: count,
+    user: count,
+    kernel: count,
+    vma_lock: count.describe('finished under the VMA lock; under spf_* models, speculatively'),
+    mmap_lock: count,
+    signal: count,
+  }),
+  counters: z.strictObject({
+    vma_lock_success: count,
+    vma_lock_abort: count,
+    vma_lock_retry: count,
+    vma_lock_miss: count,
+  }),
+  fallback_ratio: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .describe('user faults that took the mmap_lock path over all user faults; null without user faults'),
+  reasons: z.array(reason),
+  locks: z.array(lockRow),
+  blockers: z.array(blocker),
+  time: z.strictObject({ makespan_ns: ns, fault_wait_ns: ns, op_wait_ns: ns }),
+});
+
+const expectFailure = z.strictObject({
+  model: z.string(),
+  i: count.describe("index of the fault's event in the trace"),
+  expected: z.strictObject({
+    verdict: z.string(),
+    site: z.string().optional(),
+    counter: z.string().nullable().optional(),
+  }),
+  got: z
+    .strictObject({ verdict: z.string(), site: z.string().nullable(), counter: z.string().nullable() })
+    .nullable()
+    .describe('null when that event is no fault'),
+});
+
+export const ReplaySchema = z
+  .strictObject({
+    schema: z.literal('vmalock.replay/1'),
+    trace: z.strictObject({
+      file: z.string(),
+      events: count,
+      faults: count,
+      threads: count,
+      mms: count,
+      span_ns: ns,
+      lost: count.describe('events the recording lost'),
+    }),
+    timing: z.enum(['closed', 'recorded']),
+    models: z.array(modelResult),
+    expect: z.exactOptional(z.strictObject({ checked: count, failed: z.array(expectFailure) })),
+    warnings: z.array(z.string()),
+  })
+  .meta({
+    title: 'vmalock.replay/1',
+    description: 'What replay --format json prints for one trace; for several traces it prints an array of these.',
+  });
+
+/** JSON Schema (draft 2020-12) of the result. */
+export function replayJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(ReplaySchema) as Record<string, unknown>;
+}

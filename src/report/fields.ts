@@ -1,0 +1,62 @@
+/** `--fields`: which names each output knows, and what a choice among them selects. */
+import { Complaint, nearest, quote } from '../errors.js';
+import { COLUMN_GROUPS, COLUMNS, LISTS } from './rows.js';
+
+/** Columns of a row of `--events`, in the order they are printed. */
+export const EVENT_FIELDS = [
+  'i',
+  'model',
+  't',
+  'tid',
+  'mm',
+  'addr',
+  'verdict',
+  'fallback',
+  'counter',
+  'site',
+  'wait_ns',
+  'hold_ns',
+  'tries',
+  'blocked_by',
+] as const;
+
+const FLAT_FIELDS: readonly string[] = [...COLUMNS.map(column => column.name), ...COLUMN_GROUPS.keys()];
+const REPORT_FIELDS: readonly string[] = [...FLAT_FIELDS, ...LISTS];
+
+/** The names a report in `format` can select. */
+export function reportFields(format: string): readonly string[] {
+  return format === 'csv' || format === 'tsv' ? FLAT_FIELDS : REPORT_FIELDS;
+}
+
+export interface Selection {
+  /** fields of each model's row; null selects all */
+  report: string[] | null;
+  /** fields of each `--events` row; null selects all */
+  events: string[] | null;
+}
+
+/**
+ * Sorts the names of `--fields` out between the report and, when there are any, the rows of `--events`. Each takes the
+ * names it knows, in the order given; `model`, which both know, alone selects nothing from one when the other was meant.
+ *
+ * @throws Complaint (usage) on a name neither knows, listing those there are
+ */
+export function selectFields(names: readonly string[] | null, format: string, withEvents: boolean): Selection {
+  if (names === null) return { report: null, events: null };
+  const known = reportFields(format);
+  const eventFields: readonly string[] = withEvents ? EVENT_FIELDS : [];
+  for (const name of names) {
+    if (known.includes(name) || eventFields.includes(name)) continue;
+    const all = [...new Set([...known, ...eventFields])];
+    const near = nearest(name, all);
+    const hint = `${near === undefined ? '' : `did you mean ${near}? `}the fields are ${all.join(', ')}`;
+    throw new Complaint('usage', `unknown field ${quote(name)} in --fields`, {}, hint);
+  }
+  const report = names.filter(name => known.includes(name));
+  const events = names.filter(name => eventFields.includes(name));
+  const own = (picked: string[]): boolean => picked.some(name => name !== 'model');
+  return {
+    report: own(report) || !own(events) ? report : null,
+    events: events.length > 0 && (own(events) || !own(report)) ? events : null,
+  };
+}

@@ -1,0 +1,34 @@
+/** The tables for people as GitHub Markdown, to paste into an issue. */
+import type { ReplayResult } from '../replay/result.js';
+import { formatCount } from '../units.js';
+import { markdownText } from './escape.js';
+import { finding, remarks, subject } from './finding.js';
+import type { ReportOptions } from './reporter.js';
+import { type Section, sections } from './sections.js';
+
+export function reportMarkdown(results: readonly ReplayResult[], { fields }: ReportOptions): string {
+  return results
+    .map(result => {
+      const paragraphs = [`**${markdownText(finding(result))}**`, subject(result), ...remarks(result)];
+      const opening = paragraphs.map((text, i) => (i === 0 ? text : markdownText(text)));
+      return [...opening, ...sections(result, fields).map(renderSection)].join('\n\n') + '\n';
+    })
+    .join('\n---\n\n');
+}
+
+function renderSection(section: Section): string {
+  const lines = [
+    `### ${markdownText(section.title)}`,
+    '',
+    line(section.headings.map(heading => markdownText(heading.title))),
+    line(section.headings.map(heading => (heading.kind === 'number' ? '---:' : '---'))),
+    ...section.rows.map(row => line(row.map(markdownText))),
+  ];
+  if (section.more > 0) lines.push('', `... ${formatCount(section.more)} more`);
+  if (section.note !== null) lines.push('', markdownText(section.note));
+  return lines.join('\n');
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}

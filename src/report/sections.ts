@@ -1,0 +1,157 @@
+/**
+ * A replay's result as titled tables of cells, for every output that people read. Empty tables are left out; cells hold
+ * unescaped text, since each output escapes in its own way.
+ */
+import type { Blocker, LockRow, ModelResult, ReplayResult, Times } from '../replay/result.js';
+import { formatCount, formatNs } from '../units.js';
+import { type Column, columnsOf, formatRatio, LISTS } from './rows.js';
+
+export interface Heading {
+  readonly title: string;
+  readonly kind: 'text' | 'number';
+}
+
+export interface Section {
+  readonly title: string;
+  /** said under the table; null for nothing */
+  readonly note: string | null;
+  readonly headings: readonly Heading[];
+  readonly rows: readonly (readonly string[])[];
+  /** rows that were left out */
+  readonly more: number;
+}
+
+/** Rows a table shows before it says how many more there are. */
+export const TOP = 10;
+
+const VERDICTS = ['model', 'faults', 'user', 'kernel', 'vma_lock', 'mmap_lock', 'signal', 'fallback_ratio'];
+const COUNTERS = ['model', 'counters'];
+const TIMES = ['model', 'time'];
+const MODEL_ONLY = 'Of the model only: a stock kernel does not count these (CONFIG_PER_VMA_LOCK_STATS is off).';
+const SPECULATIVE = 'Under spf_* models the column vma_lock counts faults that finished speculatively.';
+
+/** @param fields a choice of columns and lists (`--fields`); null for all of them */
+export function sections(result: ReplayResult, fields: readonly string[] | null): Section[] {
+  const all = fields === null ? defaultTables(result) : chosenTable(result, fields);
+  const wanted: readonly string[] = fields ?? LISTS;
+  if (wanted.includes('reasons')) all.push(reasons(result));
+  for (const model of result.models) {
+    const contended = model.locks.filter(row => row.contended > 0).sort((a, b) => b.wait_ns.total - a.wait_ns.total);
+    if (wanted.includes('locks')) all.push(waits(model, contended), holds(model, contended));
+    if (wanted.includes('blockers')) all.push(blockers(model));
+  }
+  return all.filter(section => section.rows.length > 0 && section.headings.length > 0);
+}
+
+function defaultTables(result: ReplayResult): Section[] {
+  const speculative = result.models.some(model => model.model.startsWith('spf_'));
+  const counted = result.models.some(model => Object.values(model.counters).some(n => n > 0));
+  const waited = result.models.some(model => model.time.makespan_ns > 0);
+  return [
+    summary('Verdicts', result, columnsOf(VERDICTS), speculative ? SPECULATIVE : null),
+    ...(counted ? [summary('Counters', result, columnsOf(COUNTERS), MODEL_ONLY)] : []),
+    ...(waited ? [summary('Time', result, columnsOf(TIMES), null)] : []),
+  ];
+}
+
+function chosenTable(result: ReplayResult, fields: readonly string[]): Section[] {
+  return [summary('Verdicts', result, columnsOf(fields), null)];
+}
+
+function summary(title: string, result: ReplayResult, columns: readonly Column[], note: string | null): Section {
+  const rows = result.models.map(model => columns.map(column => column.cell(model, result)));
+  return { title, note, headings: columns, rows, more: 0 };
+}
+
+function text(title: string): Heading {
+  return { title, kind: 'text' };
+}
+
+function number(title: string): Heading {
+  return { title, kind: 'number' };
+}
+
+function top(title: string, headings: readonly Heading[], rows: readonly (readonly string[])[]): Section {
+  return { title, note: null, headings, rows: rows.slice(0, TOP), more: Math.max(0, rows.length - TOP) };
+}
+
+function reasons(result: ReplayResult): Section {
+  const rows: string[][] = [];
+  let more = 0;
+  for (const model of result.models) {
+    const whole = model.reasons.reduce((sum, reason) => sum + reason.count, 0);
+    const sorted = [...model.reasons].sort((a, b) => b.count - a.count);
+    more += Math.max(0, sorted.length - TOP);
+    for (const { counter, site, count, wait_ns } of sorted.slice(0, TOP)) {
+      const share = formatRatio(count, whole);
+      rows.push([model.model, counter ?? '-', site, formatCount(count), share, formatNs(wait_ns)]);
+    }
+  }
+  const headings = [text('model'), text('counter'), text('site'), number('faults'), number('share'), number('waited')];
+  return { title: 'Why faults did not finish under the VMA lock', note: null, headings, rows, more };
+}
+
+/** `mmap_lock:W` as perf lock spells a lock and its mode. */
+function lockName(row: LockRow): string {
+  return `${row.lock}:${row.mode === 'write' ? 'W' : 'R'}`;
+}
+
+function whereLocked(row: LockRow): string {
+  if (row.lock === 'mmap_lock') return `mm ${row.mm}`;
+  return row.name ?? row.start ?? 'the others';
+}
+
+function times(t: Times): string[] {
+  return [t.total, t.mean, t.p50, t.p99, t.max].map(formatNs);
+}
+
+const TIMES_HEADINGS = [number('total'), number('mean'), number('p50'), number('p99'), number('max')];
+
+function waits(model: ModelResult, contended: readonly LockRow[]): Section {
+  const rows = contended.map(row => [
+    lockName(row),
+    whereLocked(row),
+    formatCount(row.contended),
+    ...times(row.wait_ns),
+  ]);
+  const headings = [text('lock'), text('where'), number('contended'), ...TIMES_HEADINGS];
+  return top(`Most contended locks under ${model.model}: waits`, headings, rows);
+}
+
+function holds(model: ModelResult, contended: readonly LockRow[]): Section {
+  const rows = contended.map(row => [
+    lockName(row),
+    whereLocked(row),
+    formatCount(row.acquired),
+    ...times(row.hold_ns),
+  ]);
+  const headings = [text('lock'), text('where'), number('acquired'), ...TIMES_HEADINGS];
+  return top(`Most contended locks under ${model.model}: holds`, headings, rows);
+}
+
+function blockers(model: ModelResult): Section {
+  const sorted = [...model.blockers].sort((a, b) => b.victims - a.victims || b.wait_ns - a.wait_ns);
+  const rows = sorted.map(row => [
+    row.op,
+    String(row.tid),
+    whereBlocked(row),
+    formatCount(row.victims),
+    formatNs(row.wait_ns),
+    formatNs(row.max_wait_ns),
+  ]);
+  const headings = [
+    text('operation'),
+    number('thread'),
+    text('where'),
+    number('victims'),
+    number('waited'),
+    number('longest'),
+  ];
+  return top(`Who stood in the way under ${model.model}`, headings, rows);
+}
+
+function whereBlocked(row: Blocker): string {
+  if (row.name !== undefined) return row.name;
+  if (row.start === undefined) return '-';
+  return row.end === undefined ? row.start : `${row.start}-${row.end}`;
+}

@@ -1,0 +1,41 @@
+/** How text for a terminal looks: colours through one chalk of a given level, and the width it may take. */
+import { Chalk, type ChalkInstance } from 'chalk';
+
+export type ColorLevel = 0 | 1 | 2 | 3;
+
+export interface Style {
+  readonly chalk: ChalkInstance;
+  /** columns a line should fit in */
+  readonly width: number;
+}
+
+export const DEFAULT_WIDTH = 80;
+
+/** @param level chalk's: 0 none, 1 sixteen colours, 2 256 colours, 3 true colour; the caller has decided */
+export function createStyle(level: ColorLevel, width = DEFAULT_WIDTH): Style {
+  return { chalk: new Chalk({ level }), width };
+}
+
+/** Terminal columns `text` takes, near enough to decide what to cut: wide scripts and emoji two, marks none. */
+export function displayWidth(text: string): number {
+  let width = 0;
+  for (const c of text) {
+    if (c >= ' ' && c <= '~') width++;
+    else if (!/\p{M}/u.test(c)) width += WIDE.test(c) ? 2 : 1;
+  }
+  return width;
+}
+
+const WIDE =
+  /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]/u;
+
+/** `text` in at most `width` columns: the end is kept, since paths and addresses differ there. */
+export function keepEnd(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let kept = '';
+  for (const c of [...text].reverse()) {
+    if (displayWidth(kept) + displayWidth(c) > width - 3) break;
+    kept = c + kept;
+  }
+  return '...' + kept;
+}
