@@ -33,8 +33,11 @@ export const VM_LOCKONFAULT = 1 << 20;
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 /** userfaultfd_armed(): any mode registered. */
 export const VM_UFFD_ARMED = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR;
-/** include/linux/mm.h VM_SPECIAL, as far as we carry it: such a VMA never merges. */
-export const VM_SPECIAL = VM_PFNMAP;
+/**
+ * include/linux/mm.h VM_SPECIAL, as far as we carry it: such a VMA never merges. VM_HUGETLB stands for the VM_DONTEXPAND
+ * that hugetlbfs_file_mmap() sets with it.
+ */
+export const VM_SPECIAL = VM_PFNMAP | VM_HUGETLB;
 
 /** One anon_vma: only its identity counts. */
 export class AnonVma {}
@@ -73,6 +76,8 @@ export class Vma {
   detached = true;
   /** Thread asleep in vma_start_write(), to be woken by the last reader; -1 for none. */
   writer = -1;
+  /** Thread that read-locked it last: whom a sleeping writer blames. */
+  reader = -1;
   /** Statistics slot of the reporter; -1 until this VMA is first contended. */
   stats = -1;
 
