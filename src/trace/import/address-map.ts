@@ -1,0 +1,95 @@
+/**
+ * What was mapped where, as far as the recording says: enough to tell a shared VMA from a private one, and a hole from
+ * a VMA. Not the kernel's VMA set: nothing merges here, and nothing here reaches a trace.
+ *
+ * Units: page numbers, exclusive ends.
+ */
+import { type Page, PROT_ALL } from './words.js';
+
+export interface Extent {
+  start: Page;
+  end: Page;
+  shared: boolean;
+  /** PROT_* bits */
+  prot: number;
+  /** name as perf prints it: a path, `[heap]`, `//anon` */
+  name: string;
+  /** offset in the file, in pages */
+  offset: Page;
+}
+
+function cut(extent: Extent, start: Page, end: Page): Extent {
+  return { ...extent, start, end, offset: extent.offset + (start - extent.start) };
+}
+
+export class AddressMap {
+  #extents: Extent[] = [];
+
+  /** A copy for a forked child. */
+  clone(): AddressMap {
+    const copy = new AddressMap();
+    copy.#extents = this.#extents.map(extent => ({ ...extent }));
+    return copy;
+  }
+
+  /** The extent that holds `page`, or null for a hole. */
+  at(page: Page): Extent | null {
+    const extent = this.#extents[this.#firstEndingAfter(page)];
+    return extent !== undefined && extent.start <= page ? extent : null;
+  }
+
+  /** Every extent, by address. */
+  all(): readonly Extent[] {
+    return this.#extents;
+  }
+
+  /** Everything in [start, end) is replaced by one extent. */
+  map(extent: Extent): void {
+    this.unmap(extent.start, extent.end);
+    this.#extents.splice(this.#firstEndingAfter(extent.start), 0, extent);
+  }
+
+  unmap(start: Page, end: Page): void {
+    if (start >= end) return;
+    const from = this.#firstEndingAfter(start);
+    let to = from;
+    const kept: Extent[] = [];
+    for (; to < this.#extents.length && this.#extents[to].start < end; to++) {
+      const extent = this.#extents[to];
+      if (extent.start < start) kept.push({ ...extent, end: start });
+      if (extent.end > end) kept.push(cut(extent, end, extent.end));
+    }
+    if (to > from) this.#extents.splice(from, to - from, ...kept);
+  }
+
+  protect(start: Page, end: Page, prot: number): void {
+    for (const extent of this.#within(start, end)) this.map({ ...extent, prot: prot & PROT_ALL });
+  }
+
+  /** mremap: what was at [start, end) is now at `to`, `pages` long; the old range stays with `keep`. */
+  move(start: Page, end: Page, to: Page, pages: number, keep: boolean): void {
+    const [source] = this.#within(start, start + 1);
+    if (!keep) this.unmap(start, end);
+    if (source !== undefined) this.map({ ...source, start: to, end: to + pages });
+  }
+
+  #within(start: Page, end: Page): Extent[] {
+    const found: Extent[] = [];
+    for (let i = this.#firstEndingAfter(start); i < this.#extents.length && this.#extents[i].start < end; i++) {
+      const extent = this.#extents[i];
+      found.push(cut(extent, Math.max(start, extent.start), Math.min(end, extent.end)));
+    }
+    return found;
+  }
+
+  #firstEndingAfter(page: Page): number {
+    let low = 0;
+    let high = this.#extents.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#extents[middle].end > page) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
+ */
+import type { Extent } from './address-map.js';
+import type { EventObject } from './event.js';
+import { extentOf, nameMmap } from './mapped.js';
+import type { Entry, Outbox } from './outbox.js';
+import { decode, failed, isFork, isModelled, NR_IOCTL, NR_SHMDT, syscallName } from './syscalls.js';
+import { RANGED_REQUESTS, resolver, Userfault, uffdRequest } from './uffd.js';
+import { pageOf, pagesOf, protBits } from './words.js';
+import type { Call, Mm, Thread, World } from './world.js';
+
+const ENTER = /^\s*NR (\d+) \(([0-9a-f, ]*)\)/;
+const EXIT = /^\s*NR (-?\d+) = (-?\d+)/;
+
+/** `NR n (a, b, c, d, e, f)` of raw_syscalls:sys_enter. */
+export function parseEnter(text: string): { nr: number; args: string[] } | null {
+  const match = ENTER.exec(text);
+  return match === null ? null : { nr: Number(match[1]), args: match[2].split(',').map(arg => arg.trim()) };
+}
+
+/** `NR n = result` of raw_syscalls:sys_exit. */
+export function parseExit(text: string): { nr: number; result: string } | null {
+  const match = EXIT.exec(text);
+  return match === null ? null : { nr: Number(match[1]), result: match[2] };
+}
+
+export class Calls {
+  readonly #outbox: Outbox;
+  readonly #world: World;
+
+  constructor(outbox: Outbox, world: World) {
+    this.#outbox = outbox;
+    this.#world = world;
+  }
+
+  enter(thread: Thread, t: number, nr: number, args: string[]): void {
+    const request = nr === NR_IOCTL ? uffdRequest(args[1]) : -1;
+    const holds = isModelled(nr) || isFork(nr) || RANGED_REQUESTS.has(request) || resolver(request) !== null;
+    const entry = holds ? this.#outbox.open() : null;
+    thread.call = { kind: 'call', nr, args, t, entry, sections: [], mapped: [], newKey: null };
+  }
+
+  /** The call returned `result`: its event takes the place it was given at its start. */
+  exit(thread: Thread, t: number, result: string): void {
+    const { call } = thread;
+    thread.call = null;
+    if (call === null || call.entry === null || call.entry.done) return;
+    const event = failed(result) ? null : this.#event(thread, call, result, t);
+    this.#outbox.close(call.entry, ...(event === null ? this.#other(thread, call, t) : [event]));
+  }
+
+  /** The call will never return: its thread is gone, or the recording ends. Says whether something was lost by it. */
+  abandon(thread: Thread, t: number): boolean {
+    const { call } = thread;
+    thread.call = null;
+    if (call === null || call.entry === null || call.entry.done) return false;
+    this.#outbox.close(call.entry, ...this.#other(thread, call, t));
+    return true;
+  }
+
+  /** A call nobody models, or one that failed, kept for the time it held mmap_lock. */
+  #other(thread: Thread, call: Call, t: number): EventObject[] {
+    if (call.sections.length === 0) return [];
+    return [this.#timed(thread, call, t, { op: 'other', name: syscallName(call.nr) })];
+  }
+
+  #timed(thread: Thread, call: Call, t: number, keys: { op: string; [key: string]: unknown }): EventObject {
+    const { id } = thread.process.mm;
+    const mm = id === 1 ? {} : { mm: id };
+    const event: EventObject = { t: call.t, tid: thread.tid, ...mm, ...keys, dur: t - call.t };
+    if (call.sections.length > 0) event.locks = call.sections;
+    return event;
+  }
+
+  #event(thread: Thread, call: Call, result: string, t: number): EventObject | null {
+    const { mm } = thread.process;
+    if (call.nr === NR_IOCTL) return this.#uffd(thread, call, t);
+    let keys = call.nr === NR_SHMDT ? detach(mm, call.args[0]) : decode(call.nr, call.args, result);
+    if (keys === null) return null;
+    if (keys.op === 'mmap') keys = { ...nameMmap(keys, call.mapped), op: 'mmap' };
+    applyToMap(mm, keys, call.mapped);
+    return this.#timed(thread, call, t, keys);
+  }
+
+  #uffd(thread: Thread, call: Call, t: number): EventObject | null {
+    const { mm } = thread.process;
+    const request = uffdRequest(call.args[1]);
+    const by = resolver(request);
+    let waiting = false;
+    for (const other of this.#world.threads()) {
+      if (by === null || other === thread || other.process.mm !== mm || other.fault === null) continue;
+      const { window } = other.fault;
+      if (window.done !== null || window.kernelMode || window.t > call.t) continue;
+      waiting = true;
+      window.resolvers.push({ ...by, at: t });
+    }
+    const name = { op: 'other', name: syscallName(call.nr) };
+    if (!RANGED_REQUESTS.has(request) || waiting) return null;
+    mm.uffd ??= new Userfault();
+    return mm.uffd.called(request, call.entry as Entry, this.#timed(thread, call, t, name));
+  }
+}
+
+/** shmdt says only where: the extent there is what goes. */
+function detach(mm: Mm, address: string): { op: string; [key: string]: unknown } | null {
+  const start = pageOf('0x' + address);
+  const extent = mm.map.at(start);
+  if (extent === null || extent.start !== start) return null;
+  return { op: 'munmap', addr: '0x' + address, len: '0x' + ((extent.end - extent.start) * 4096).toString(16) };
+}
+
+/** Keeps the address map in step with an operation that returned well. */
+function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, mapped: readonly Extent[]): void {
+  const { map } = mm;
+  const start = pageOf(String(keys.addr));
+  switch (keys.op) {
+    case 'mmap':
+      if (mapped.length === 0) map.map(extentOf(keys));
+      break;
+    case 'munmap':
+      map.unmap(start, start + pagesOf(String(keys.len)));
+      break;
+    case 'mprotect':
+    case 'pkey_mprotect':
+      map.protect(start, start + pagesOf(String(keys.len)), protBits(String(keys.prot)));
+      break;
+    case 'mremap':
+      remap(mm, keys);
+      break;
+    case 'brk':
+      moveBreak(mm, String(keys.addr), mapped.length > 0);
+      break;
+  }
+}
+
+function remap({ map }: Mm, keys: { [key: string]: unknown }): void {
+  const start = pageOf(String(keys.addr));
+  const pages = pagesOf(String(keys.old_len));
+  const flags = (keys.flags ?? []) as string[];
+  map.move(
+    start,
+    start + pages,
+    pageOf(String(keys.new_addr)),
+    pagesOf(String(keys.new_len)),
+    flags.includes('dontunmap'),
+  );
+}
+
+function moveBreak(mm: Mm, to: string, shown: boolean): void {
+  const end = pagesOf(to);
+  const before = mm.brk === '' ? end : pagesOf(mm.brk);
+  mm.brk = to;
+  if (end < before) mm.map.unmap(end, before);
+  else if (end > before && !shown) {
+    mm.map.map({ start: before, end, shared: false, prot: 3, name: '[heap]', offset: 0 });
+  }
+}

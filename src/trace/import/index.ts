@@ -1,0 +1,152 @@
+/**
+ * The importers: text of other tools -> header and events of a trace. One list, sniffed by content.
+ */
+import { Complaint, nearest, quote } from '../../errors.js';
+import { PAGE_SIZE } from '../../units.js';
+import type { EventObject, HeaderObject, ImportSummary } from './event.js';
+import { type Line, linesOf } from './lines.js';
+import { Pairing } from './pairing.js';
+import { isPerfLine, PerfScriptParser } from './perf-script.js';
+
+export type { EventObject, HeaderObject, ImportSummary } from './event.js';
+
+export interface ImportOptions {
+  /** name for complaints: a path or `-` */
+  file: string;
+  /** name of an importer; sniffed from the first lines when absent */
+  from?: string | undefined;
+  /** release of the recording kernel, where it is known */
+  kernel?: string | undefined;
+  /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
+  swapSync?: boolean | undefined;
+  /** a line that is cut off or contradicts itself is skipped and told here instead of ending the import */
+  onBadLine?: ((complaint: Complaint) => void) | undefined;
+}
+
+/** One tool whose text can be read. */
+export interface Importer {
+  name: string;
+  sniff(firstLines: readonly string[]): boolean;
+  read(lines: AsyncIterable<Line>, options: ImportOptions, summary: ImportSummary): Events;
+}
+
+/** The header first, then events in time order; the return value is what was found beside them. */
+type Events = AsyncGenerator<HeaderObject | EventObject, void>;
+
+export const IMPORTERS: readonly Importer[] = [
+  { name: 'perf', sniff: lines => lines.some(isPerfLine), read: readPerf },
+];
+
+/** Lines looked at to tell whose text it is. */
+const SNIFF_LINES = 64;
+
+/**
+ * Reads the text of a recorder.
+ *
+ * `meta.lost` of the header grows while the text streams by: a caller that can wait writes the header last.
+ *
+ * @returns an async generator of the header, then events; its return value is the summary
+ * @throws Complaint `usage` for an unknown `from`, `schema` for a text no importer knows or a line that is cut off
+ */
+export async function* importTrace(
+  chunks: AsyncIterable<string | Uint8Array>,
+  options: ImportOptions,
+): AsyncGenerator<HeaderObject | EventObject, ImportSummary> {
+  const summary: ImportSummary = { lines: 0, events: 0, faults: 0, unknownLines: 0, lost: 0, unclassified: {} };
+  const lines = linesOf(chunks, options.file);
+  const first: Line[] = [];
+  while (first.length < SNIFF_LINES) {
+    const { value, done } = await lines.next();
+    if (done) break;
+    first.push(value);
+  }
+  const importer = choose(first, options);
+  let header = true;
+  for await (const item of importer.read(counted(first, lines, summary), options, summary)) {
+    if (!header) summary.events++;
+    header = false;
+    yield item;
+  }
+  return summary;
+}
+
+async function* counted(
+  first: readonly Line[],
+  rest: AsyncIterable<Line>,
+  summary: ImportSummary,
+): AsyncGenerator<Line> {
+  for (const line of first) {
+    summary.lines++;
+    yield line;
+  }
+  for await (const line of rest) {
+    summary.lines++;
+    yield line;
+  }
+}
+
+function choose(first: readonly Line[], { file, from }: ImportOptions): Importer {
+  const names = IMPORTERS.map(importer => importer.name);
+  if (from !== undefined) {
+    const named = IMPORTERS.find(importer => importer.name === from);
+    if (named !== undefined) return named;
+    const near = nearest(from, names);
+    const hint = near === undefined ? `one of ${names.join(' ')}` : `did you mean ${near}?`;
+    throw new Complaint('usage', `unknown importer ${quote(from)}`, {}, hint);
+  }
+  const texts = first.map(line => line.text);
+  const found = IMPORTERS.find(importer => importer.sniff(texts));
+  if (found !== undefined) return found;
+  const [text] = texts;
+  const hint = text?.startsWith('PERFILE2')
+    ? 'it looks like perf.data: run perf script on it first'
+    : `known formats: ${names.join(' ')}; --from names one`;
+  const what = text === undefined ? 'the text is empty' : `not a text any importer knows, found ${quote(text)}`;
+  throw new Complaint('schema', what, { file, line: 1 }, hint);
+}
+
+async function* readPerf(lines: AsyncIterable<Line>, options: ImportOptions, summary: ImportSummary): Events {
+  const parser = new PerfScriptParser(options.file);
+  const pairing = new Pairing({ file: options.file, swapSync: options.swapSync }, summary);
+  let header: HeaderObject | null = null;
+  const withHeader = function* (events: Iterable<EventObject>): Generator<HeaderObject | EventObject> {
+    for (const event of events) {
+      if (header === null) {
+        header = headerOf(options, pairing.command);
+        yield header;
+      }
+      yield event;
+    }
+    if (header !== null) header.meta.lost = summary.lost;
+  };
+  for await (const line of lines) {
+    try {
+      const record = parser.push(line);
+      if (record !== null) yield* withHeader(pairing.push(record));
+    } catch (error) {
+      if (options.onBadLine === undefined || !(error instanceof Complaint)) throw error;
+      options.onBadLine(error);
+    }
+    summary.unknownLines = parser.unknownLines;
+  }
+  const last = parser.end();
+  if (last !== null) yield* withHeader(pairing.push(last));
+  yield* withHeader(pairing.end());
+  if (header === null) yield headerOf(options, pairing.command);
+}
+
+function headerOf(options: ImportOptions, command: string | null): HeaderObject {
+  return {
+    format: 'vmalock-trace',
+    version: 1,
+    meta: {
+      producer: 'vmalock import perf',
+      ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+      arch: 'x86_64',
+      pageSize: PAGE_SIZE,
+      clock: 'mono',
+      lost: 0,
+      ...(command === null ? {} : { command }),
+    },
+  };
+}

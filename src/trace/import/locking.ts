@@ -1,0 +1,150 @@
+/**
+ * mmap_lock events of a thread -> sections, each given to the fault or call that took it.
+ *
+ * Models: include/trace/events/mmap_lock.h; include/linux/mmap_lock.h (v6.18): start_locking also fires for trylocks, a
+ * second acquire_returned without start_locking is a downgrade, released fires before the lock is really free.
+ */
+import { Complaint, quote } from '../../errors.js';
+import type { EventObject } from './event.js';
+import { mmapEvent } from './mapped.js';
+import type { Outbox } from './outbox.js';
+import { field, type PerfRecord } from './perf-script.js';
+import { isExec, isFork, syscallName } from './syscalls.js';
+import type { Episode, Held, Owner, Thread, World } from './world.js';
+
+interface LockEvent {
+  key: string;
+  write: boolean;
+  success: boolean;
+}
+
+export class Locking {
+  readonly #outbox: Outbox;
+  readonly #world: World;
+  readonly #file: string;
+
+  constructor(outbox: Outbox, world: World, file: string) {
+    this.#outbox = outbox;
+    this.#world = world;
+    this.#file = file;
+  }
+
+  #read(record: PerfRecord): LockEvent {
+    const key = field(record.text, 'mm');
+    const write = field(record.text, 'write');
+    if (key === null || write === null) {
+      const what = `mmap_lock event without mm= and write=, found ${quote(record.text.trim())}`;
+      throw new Complaint('schema', what, { file: this.#file, line: record.line }, 'print the trace field: -F +trace');
+    }
+    return { key, write: write === 'true', success: field(record.text, 'success') !== 'false' };
+  }
+
+  start(thread: Thread, record: PerfRecord): void {
+    const { key } = this.#read(record);
+    this.#learn(thread, key);
+    thread.asking = { key, t: record.t, owner: this.#owner(thread, key, record.t) };
+  }
+
+  acquired(thread: Thread, record: PerfRecord): void {
+    const { key, write, success } = this.#read(record);
+    const { t, stack } = record;
+    const { asking } = thread;
+    thread.asking = null;
+    if (asking === null || asking.key !== key) {
+      const held = thread.held.find(candidate => candidate.key === key && candidate.section.mode === 'write');
+      if (held !== undefined && !write && success) {
+        this.#downgrade(held, t, stack);
+        return;
+      }
+    }
+    const owner = asking?.key === key ? asking.owner : this.#owner(thread, key, t);
+    const ask = asking?.key === key ? asking.t : t;
+    if (owner.kind === 'fault') owner.window.acquire(t, ask, write, success, stack);
+    if (success) {
+      thread.held.push({ key, owner, section: { mode: write ? 'write' : 'read', ask, got: t, end: -1 } });
+    } else {
+      this.#endEpisode(thread, t);
+    }
+  }
+
+  released(thread: Thread, record: PerfRecord): void {
+    const { key } = this.#read(record);
+    const at = thread.held.findLastIndex(held => held.key === key);
+    if (at < 0) return;
+    const [held] = thread.held.splice(at, 1);
+    this.#end(held, record.t);
+    this.#endEpisode(thread, record.t);
+  }
+
+  /** The thread is gone: what it held is over. */
+  drop(thread: Thread, t: number): void {
+    thread.held = [];
+    thread.asking = null;
+    this.#endEpisode(thread, t);
+  }
+
+  #downgrade(held: Held, t: number, stack: readonly string[] | null): void {
+    const { owner } = held;
+    if (owner.kind === 'fault') owner.window.downgrade(t, stack);
+    else this.#end(held, t);
+    held.section = { mode: 'read', ask: t, got: t, end: -1 };
+  }
+
+  #end({ owner, section, key }: Held, t: number): void {
+    section.end = t;
+    if (owner.kind === 'fault') owner.window.release(t);
+    else if (owner.kind === 'episode' && owner.key === key) owner.sections.push(section);
+    else if (owner.kind === 'call' && key !== owner.newKey) owner.sections.push(section);
+  }
+
+  /** Whose lock is it? A fault's until it completes, then the call's; a call that is not modelled gets an episode. */
+  #owner(thread: Thread, key: string, t: number): Owner {
+    if (thread.fault !== null && thread.fault.window.done === null)
+      return { kind: 'fault', window: thread.fault.window };
+    const { call } = thread;
+    if (call === null || isExec(call.nr)) return { kind: 'nobody' };
+    if (call.entry !== null && !call.entry.done) return call;
+    if (call.entry !== null) return { kind: 'nobody' };
+    thread.episode ??= this.#episode(thread, key, t, syscallName(call.nr));
+    return thread.episode;
+  }
+
+  #episode(thread: Thread, key: string, t: number, name: string): Episode {
+    const mm = this.#world.mmOf(key) ?? thread.process.mm;
+    return { kind: 'episode', t, entry: this.#outbox.open(), key, mm, name, sections: [], mapped: null };
+  }
+
+  #endEpisode(thread: Thread, t: number): void {
+    const { episode } = thread;
+    if (episode === null || thread.held.some(held => held.owner === episode)) return;
+    thread.episode = null;
+    this.#outbox.close(episode.entry, ...episodeEvents(thread, episode, t));
+  }
+
+  /** Ties a pointer to an address space: the thread's own, or the one that its fork or execve is making. */
+  #learn(thread: Thread, key: string): void {
+    const { mm } = thread.process;
+    const own = this.#world.keyOf(mm);
+    const { call } = thread;
+    if (
+      call !== null &&
+      (isFork(call.nr) || isExec(call.nr)) &&
+      call.entry?.done !== true &&
+      thread.execMaps === null
+    ) {
+      if (own === undefined && isFork(call.nr)) this.#world.bind(key, mm);
+      else if (own !== key) call.newKey = key;
+    } else if (own === undefined) {
+      this.#world.bind(key, mm);
+    }
+  }
+}
+
+function episodeEvents(thread: Thread, episode: Episode, t: number): EventObject[] {
+  if (episode.sections.length === 0) return [];
+  const { id } = episode.mm;
+  const mm = id === 1 ? {} : { mm: id };
+  const timing = { dur: t - episode.t, locks: episode.sections };
+  if (episode.mapped !== null) return [{ ...mmapEvent(episode.t, thread.tid, episode.mapped), ...mm, ...timing }];
+  return [{ t: episode.t, tid: thread.tid, ...mm, op: 'other', name: episode.name, ...timing }];
+}

@@ -1,0 +1,117 @@
+/**
+ * PERF_RECORD_MMAP2 lines -> extents, and extents -> the words of a `vma` or `mmap` event.
+ *
+ * Models: tools/perf/util/event.c, perf_event__fprintf_mmap2(); kernel/events/core.c, perf_event_mmap_event() (v6.18):
+ * `[0xaddr(0xlen) @ offset maj:min ino gen]: rwxp name`, with the extent that results after merging.
+ */
+
+import { formatAddr, formatLen, PAGE_SIZE } from '../../units.js';
+import type { MapFlag } from '../../vocab.js';
+import type { Extent } from './address-map.js';
+import type { EventObject, FileObject } from './event.js';
+import { pageOf, pagesOf, protBits, protWord } from './words.js';
+
+const MMAP2 =
+  /^ (-?\d+)\/(-?\d+): \[0x([0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+)[^\]]*\]: ([r-][w-][x-][ps]) (.*)$/;
+
+export interface Mapped {
+  pid: number;
+  tid: number;
+  extent: Extent;
+}
+
+/** The text after `PERF_RECORD_MMAP2`, or null when it is cut off. */
+export function parseMmap2(text: string): Mapped | null {
+  const match = MMAP2.exec(text);
+  if (match === null) return null;
+  const [, pid, tid, addr, len, offset, prot, name] = match;
+  const start = pageOf('0x' + addr);
+  const extent = {
+    start,
+    end: start + pagesOf('0x' + len),
+    shared: prot[3] === 's',
+    prot: protBits(prot),
+    name,
+    offset: pageOf('0x' + offset),
+  };
+  return { pid: Number(pid), tid: Number(tid), extent };
+}
+
+/** File systems that a name alone gives away; a path says nothing and is left to the replay's defaults. */
+const FS_OF_NAME: readonly [prefix: string, fs: string][] = [
+  ['[', 'special'],
+  ['/SYSV', 'sysv_shm'],
+  ['/dev/shm/', 'tmpfs'],
+  ['/memfd:', 'shmem'],
+  ['/dev/zero', 'shmem'],
+  ['/anon_hugepage', 'hugetlbfs'],
+  ['/secretmem', 'secretmem'],
+];
+
+/** `file` and `name` of an extent: `{}` for anonymous memory nobody named. */
+export function identity(name: string, shared: boolean): { file?: FileObject; name?: string } {
+  if (name === '//anon' || name === '') return shared ? { file: { fs: 'shmem' } } : {};
+  if (name === '[heap]' || name === '[stack]' || name.startsWith('[anon')) return { name };
+  if (name.startsWith('/dev/zero') && !shared) return { name };
+  const fs = FS_OF_NAME.find(([prefix]) => name.startsWith(prefix))?.[1];
+  return { file: fs === undefined ? { name } : { name, fs } };
+}
+
+/** A VMA that was there before the program ran: mapped by execve, or found when the recording began. */
+export function vmaEvent(t: number, tid: number, extent: Extent): EventObject {
+  const who = identity(extent.name, extent.shared);
+  const stack = extent.name === '[stack]';
+  const flags: MapFlag[] = [extent.shared ? 'shared' : 'private'];
+  if (who.file === undefined) flags.push('anonymous');
+  if (who.file?.fs === 'hugetlbfs') flags.push('hugetlb');
+  if (stack) flags.push('growsdown');
+  return {
+    t,
+    tid,
+    op: 'vma',
+    ...placement(extent),
+    flags,
+    ...who,
+    ...(who.file === undefined ? {} : { offset: formatAddr(extent.offset) }),
+    // execve wrote the arguments there, so its pages are in place
+    ...(stack ? { anon_vma: true } : {}),
+  };
+}
+
+/** `mmap` for a mapping that some other call made (shmat, io_setup): only its MMAP2 line is known. */
+export function mmapEvent(t: number, tid: number, extent: Extent): EventObject {
+  return { ...vmaEvent(t, tid, extent), op: 'mmap' };
+}
+
+function placement(extent: Extent): { addr: string; len: string; prot: string } {
+  return { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start), prot: protWord(extent.prot) };
+}
+
+/** Completes a decoded mmap with what its MMAP2 line says of the file. */
+export function nameMmap(event: { [key: string]: unknown }, seen: readonly Extent[]): { [key: string]: unknown } {
+  const start = pageOf(String(event.addr));
+  const extent = seen.find(candidate => candidate.start <= start && start < candidate.end);
+  if (extent === undefined) return event;
+  const flags = event.flags as MapFlag[];
+  const who = identity(extent.name, extent.shared);
+  const { file: _file, offset, ...rest } = event;
+  if (who.file === undefined) {
+    return { ...rest, flags: flags.includes('anonymous') ? flags : [...flags, 'anonymous'], ...who };
+  }
+  const whole = flags.includes('hugetlb') ? { len: formatLen(extent.end - start) } : {};
+  return { ...rest, ...whole, ...who, ...(offset === undefined ? {} : { offset }) };
+}
+
+/** The extent a decoded `mmap` makes, for a recording without MMAP2 lines. */
+export function extentOf(event: { [key: string]: unknown }): Extent {
+  const start = pageOf(String(event.addr));
+  const shared = (event.flags as MapFlag[]).includes('shared');
+  const offset = event.offset === undefined ? 0 : pageOf(String(event.offset));
+  const end = start + pagesOf(String(event.len));
+  return { start, end, shared, prot: protBits(String(event.prot)), name: '', offset };
+}
+
+/** Bytes of the page that holds an address, as a spelled range. */
+export function pageRange(address: string): { addr: string; len: string } {
+  return { addr: formatAddr(pageOf(address)), len: '0x' + PAGE_SIZE.toString(16) };
+}

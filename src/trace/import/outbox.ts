@@ -1,0 +1,57 @@
+/**
+ * Events in time order although many are complete only later: a queue whose head waits until it is complete.
+ *
+ * An entry takes its place when the call or fault begins and is filled when it ends. Nothing waits that is not an
+ * address-space operation or a fault, so a thread asleep in futex(2) holds nothing back.
+ */
+import type { EventObject } from './event.js';
+
+export interface Entry {
+  /** null when nothing came of it */
+  events: EventObject[];
+  done: boolean;
+  /** not yet handed out: its events may still be changed */
+  queued: boolean;
+}
+
+export class Outbox {
+  /** entries that were filled after the limit had pushed them out empty */
+  late = 0;
+  #queue: Entry[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  /** A place in the order, to be filled later. */
+  open(): Entry {
+    const entry = { events: [], done: false, queued: true };
+    this.#queue.push(entry);
+    return entry;
+  }
+
+  /** An event that is complete at once. */
+  add(event: EventObject): void {
+    this.close(this.open(), event);
+  }
+
+  close(entry: Entry, ...events: EventObject[]): void {
+    if (!entry.queued && events.length > 0) this.late++;
+    entry.events = events;
+    entry.done = true;
+  }
+
+  /** Hands out what no earlier event can precede any more; with `limit`, also what stands before the newest `limit`. */
+  *drain(limit = Number.POSITIVE_INFINITY): Generator<EventObject> {
+    while (this.#head < this.#queue.length && (this.#queue[this.#head].done || this.length > limit)) {
+      const entry = this.#queue[this.#head++];
+      entry.queued = false;
+      yield* entry.events;
+    }
+    if (this.#head > 1024 || this.#head === this.#queue.length) {
+      this.#queue.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+}

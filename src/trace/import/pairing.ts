@@ -1,0 +1,379 @@
+/**
+ * perf records -> events: enter with exit, fault with completion, set with remove, in the order in which they began.
+ *
+ * The one place that knows every record; what each means is in calls.ts, locking.ts, fault-window.ts, mapped.ts and
+ * uffd.ts.
+ */
+import { Complaint, quote } from '../../errors.js';
+import { AddressMap, type Extent } from './address-map.js';
+import { Calls, parseEnter, parseExit } from './calls.js';
+import type { EventObject, ImportSummary, PageObject } from './event.js';
+import { type Ending, FaultWindow } from './fault-window.js';
+import { Locking } from './locking.js';
+import { pageRange, parseMmap2, vmaEvent } from './mapped.js';
+import { type Entry, Outbox } from './outbox.js';
+import { field, type PerfRecord } from './perf-script.js';
+import { isExec, isExitGroup } from './syscalls.js';
+import { hex, pageOf } from './words.js';
+import { type Mm, type Thread, World } from './world.js';
+
+export interface PairingOptions {
+  file: string;
+  /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
+  swapSync?: boolean | undefined;
+}
+
+/** Unfinished calls and faults that may hold the order back; beyond it the oldest is given up. */
+const MAX_HELD_BACK = 1 << 18;
+
+export class Pairing {
+  readonly summary: ImportSummary;
+  /** name of the program, once known */
+  command: string | null = null;
+  readonly #options: PairingOptions;
+  readonly #world = new World();
+  readonly #outbox = new Outbox();
+  readonly #calls = new Calls(this.#outbox, this.#world);
+  readonly #locking: Locking;
+  readonly #counters = new Map<string, number>();
+  readonly #migrating = new Map<string, { entry: Entry; event: EventObject }>();
+  #completions = false;
+  #now = 0;
+
+  constructor(options: PairingOptions, summary: ImportSummary) {
+    this.#options = options;
+    this.summary = summary;
+    this.#locking = new Locking(this.#outbox, this.#world, options.file);
+  }
+
+  /** Takes one record; what can be told for certain now is handed out, in time order. */
+  *push(record: PerfRecord): Generator<EventObject> {
+    if (record.t < this.#now) {
+      this.#count('time runs backwards: taken as simultaneous');
+      record.t = this.#now;
+    }
+    this.#now = record.t;
+    this.#dispatch(record);
+    yield* this.#outbox.drain(MAX_HELD_BACK);
+  }
+
+  /** The recording is over: what is still open ends here. */
+  *end(): Generator<EventObject> {
+    for (const thread of this.#world.threads()) {
+      if (thread.fault !== null) this.#giveUpFault(thread, 'fault under way when the recording ended');
+      if (this.#calls.abandon(thread, this.#now)) this.#count('system call without its end');
+      this.#locking.drop(thread, this.#now);
+    }
+    for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);
+    yield* this.#outbox.drain(0);
+    if (this.#outbox.late > 0) this.summary.unclassified['held back too long: dropped'] = this.#outbox.late;
+  }
+
+  #count(reason: string): void {
+    this.summary.unclassified[reason] = (this.summary.unclassified[reason] ?? 0) + 1;
+  }
+
+  #dispatch(record: PerfRecord): void {
+    if (record.name.startsWith('PERF_RECORD_')) {
+      this.#sideBand(record);
+      return;
+    }
+    const thread = this.#world.thread(record.pid, record.tid);
+    if (thread.exited) return;
+    const { t, text, name } = record;
+    switch (name) {
+      case 'page_fault_user':
+      case 'page_fault_kernel':
+        this.#faultBegins(thread, record);
+        break;
+      case 'minor-faults':
+      case 'major-faults':
+        this.#faultCompletes(thread, record);
+        break;
+      case 'mmap_lock_start_locking':
+        this.#locking.start(thread, record);
+        break;
+      case 'mmap_lock_acquire_returned':
+        this.#locking.acquired(thread, record);
+        break;
+      case 'mmap_lock_released':
+        this.#locking.released(thread, record);
+        break;
+      case 'sys_enter':
+        this.#enter(thread, record);
+        break;
+      case 'sys_exit':
+        this.#exit(thread, record);
+        break;
+      case 'rss_stat':
+        this.#rss(thread, t, text);
+        break;
+      case 'mm_filemap_fault':
+        thread.fault?.window.handlerCalled(t);
+        break;
+      case 'set_migration_pte':
+        this.#migrate(thread, record);
+        break;
+      case 'remove_migration_pte':
+        this.#endMigration(`${thread.process.mm.id} ${field(text, 'addr')}`, t);
+        break;
+      case 'sched_process_fork':
+        this.#schedFork(thread, record);
+        break;
+      case 'sched_process_exit':
+        this.#threadExits(thread, t, field(text, 'group_dead') === 'true');
+        break;
+      default:
+        if (name.startsWith('page_cache_')) thread.fault?.window.readAhead(t, name);
+    }
+  }
+
+  #sideBand(record: PerfRecord): void {
+    const { name, text } = record;
+    if (name === 'PERF_RECORD_COMM') this.#comm(record);
+    else if (name === 'PERF_RECORD_MMAP2') this.#mmap2(record);
+    else if (name === 'PERF_RECORD_FORK' || name === 'PERF_RECORD_EXIT') {
+      const ids = /^\((-?\d+):(-?\d+)\):\((-?\d+):(-?\d+)\)/.exec(text)?.slice(1).map(Number);
+      if (ids === undefined) throw this.#cutOff(record);
+      const [pid, tid, parentPid, parentTid] = ids;
+      if (name === 'PERF_RECORD_FORK') this.#fork(this.#world.thread(parentPid, parentTid), record.t, pid, tid);
+      else this.#forget(tid, record.t);
+    } else if (name.startsWith('PERF_RECORD_LOST')) {
+      this.summary.lost += Number(/lost (\d+)/.exec(text)?.[1] ?? 1);
+    }
+  }
+
+  #forget(tid: number, t: number): void {
+    const gone = this.#world.known(tid);
+    if (gone !== undefined && !gone.exited) this.#threadExits(gone, t, gone.process.threads === 1);
+    this.#world.forget(tid);
+  }
+
+  #cutOff({ name, text, line }: PerfRecord): Complaint {
+    const found = `${name} is cut off, found ${quote(text.trim())}`;
+    return new Complaint('schema', found, { file: this.#options.file, line }, 'export it again, with -F +trace');
+  }
+
+  #comm(record: PerfRecord): void {
+    const match = /^( exec)?: (.*):(-?\d+)\/(-?\d+)$/.exec(record.text);
+    if (match === null) throw this.#cutOff(record);
+    const [, exec, name] = match;
+    // perf's own child, before it becomes the program
+    if (name === 'perf-exec') return;
+    const thread = this.#world.thread(Number(match[3]), Number(match[4]));
+    if (this.command === null) this.command = name;
+    if (exec !== undefined) this.#exec(thread, record.t);
+    this.#outbox.add({ t: record.t, tid: thread.tid, ...mmKey(thread.process.mm), op: 'thread', name });
+  }
+
+  /** execve passed the point of no return: an empty address space from here on. */
+  #exec(thread: Thread, t: number): void {
+    const before = thread.process.mm;
+    const { call } = thread;
+    const first = call === null && before.map.all().length === 0;
+    const mm = first ? before : this.#world.newMm();
+    thread.process.mm = mm;
+    thread.execMaps = new AddressMap();
+    if (call?.newKey) this.#world.bind(call.newKey, mm);
+    if (!first) this.#outbox.add({ t, tid: thread.tid, ...mmKey(before), op: 'exec', new_mm: mm.id });
+  }
+
+  #mmap2(record: PerfRecord): void {
+    const mapped = parseMmap2(record.text);
+    if (mapped === null) throw this.#cutOff(record);
+    const { extent } = mapped;
+    const thread = this.#world.thread(mapped.pid, mapped.tid);
+    thread.process.mm.map.map(extent);
+    if (record.synthesized) this.#vma(thread, record.t, extent);
+    else if (thread.execMaps !== null) thread.execMaps.map(extent);
+    else if (thread.call?.entry) thread.call.mapped.push(extent);
+    else if (thread.episode !== null) thread.episode.mapped = extent;
+  }
+
+  #vma(thread: Thread, t: number, extent: Extent): void {
+    this.#outbox.add({ ...vmaEvent(t, thread.tid, extent), ...mmKey(thread.process.mm) });
+  }
+
+  /** What execve mapped is told before anything can fault on it; by then its parts no longer overlap. */
+  #flushExec(thread: Thread, t: number, over: boolean): void {
+    for (const extent of thread.execMaps?.all() ?? []) this.#vma(thread, t, extent);
+    thread.execMaps = over || thread.execMaps === null ? null : new AddressMap();
+  }
+
+  #fork(parent: Thread, t: number, pid: number, tid: number): void {
+    const { call } = parent;
+    const { mm } = parent.process;
+    const shares = pid === parent.process.pid || (this.#world.keyOf(mm) !== undefined && !call?.newKey);
+    const childMm = shares ? mm : this.#world.newMm(mm.map.clone());
+    if (!shares && call?.newKey) this.#world.bind(call.newKey, childMm);
+    childMm.brk = mm.brk;
+    this.#world.fork(pid, tid, childMm);
+    const keys = { ...mmKey(mm), op: 'fork', child_tid: tid, child_mm: childMm.id };
+    if (call === null || call.entry === null || call.entry.done) {
+      this.#outbox.add({ t, tid: parent.tid, ...keys });
+      return;
+    }
+    const locks = call.sections.length > 0 ? { locks: call.sections } : {};
+    this.#outbox.close(call.entry, { t: call.t, tid: parent.tid, ...keys, dur: t - call.t, ...locks });
+  }
+
+  /** Without PERF_RECORD_FORK lines, this tracepoint says who was made. */
+  #schedFork(parent: Thread, { t, text }: PerfRecord): void {
+    const tid = Number(field(text, 'child_pid'));
+    const known = this.#world.known(tid);
+    if (!Number.isInteger(tid) || (known !== undefined && !known.exited)) return;
+    this.#fork(parent, t, parent.call?.newKey ? tid : parent.process.pid, tid);
+  }
+
+  #enter(thread: Thread, record: PerfRecord): void {
+    const enter = parseEnter(record.text);
+    if (enter === null) throw this.#cutOff(record);
+    this.#closeFault(thread, null);
+    this.#flushExec(thread, record.t, true);
+    if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
+    this.#calls.enter(thread, record.t, enter.nr, enter.args);
+    const { process } = thread;
+    if (isExitGroup(enter.nr)) process.dying ??= { t: record.t, tid: thread.tid };
+  }
+
+  #exit(thread: Thread, record: PerfRecord): void {
+    const exit = parseExit(record.text);
+    if (exit === null) throw this.#cutOff(record);
+    this.#closeFault(thread, null);
+    if (thread.execMaps !== null) this.#flushExec(thread, record.t, true);
+    if (thread.call !== null && thread.call.nr !== exit.nr && exit.nr >= 0) {
+      if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
+    }
+    this.#calls.exit(thread, record.t, exit.result);
+  }
+
+  #faultBegins(thread: Thread, record: PerfRecord): void {
+    const address = field(record.text, 'address');
+    const code = field(record.text, 'error_code');
+    if (address === null || code === null || !/^0x[0-9a-f]{1,16}$/.test(address)) throw this.#cutOff(record);
+    this.#closeFault(thread, null);
+    this.#flushExec(thread, record.t, record.name === 'page_fault_user');
+    const { mm } = thread.process;
+    const shared = mm.map.at(pageOf(address))?.shared ?? null;
+    const window = new FaultWindow(record.t, address, Number(code), record.name === 'page_fault_kernel', shared);
+    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu };
+    this.summary.faults++;
+  }
+
+  #faultCompletes(thread: Thread, record: PerfRecord): void {
+    this.#completions = true;
+    const { fault } = thread;
+    if (fault === null || fault.window.done !== null) return;
+    fault.window.complete(record.t, record.name === 'major-faults' ? 'major' : 'minor');
+    this.#closeFault(thread, null);
+  }
+
+  /** The fault is over: completed, or another event of the thread shows that it never will be. */
+  #closeFault(thread: Thread, groupDead: boolean | null): void {
+    const { fault } = thread;
+    if (fault === null) return;
+    thread.fault = null;
+    const { window, entry, mm } = fault;
+    const event: EventObject = { t: window.t, tid: thread.tid, ...mmKey(mm), op: 'fault' };
+    if (fault.cpu >= 0) event.cpu = fault.cpu;
+    event.addr = window.address;
+    event.access = window.access;
+    if (window.kernelMode) event.mode = 'kernel';
+    if (window.done !== null) event.dur = window.doneAt - window.t;
+    const page = this.#page(window.facts());
+    if (Object.keys(page).length > 0) event.page = page;
+    if (window.done !== null) event.truth = window.completedTruth();
+    else if (this.#completions) event.truth = window.abandonedTruth(this.#ending(thread, window, mm, groupDead));
+    else this.#count('fault without a completion event: none were recorded, record minor-faults and major-faults');
+    if (event.truth !== undefined && event.truth.path === undefined) {
+      this.#count('kernel-mode fault with page faults disabled: neither lock was tried');
+    }
+    if (window.done !== null && window.pageCacheUnknown) {
+      this.#count('page cache: the handler ran twice, without readahead or a wait');
+    }
+    this.#outbox.close(entry, ...this.#uffdEvidence(event, window, mm), event);
+  }
+
+  #page(page: PageObject): PageObject {
+    return page.entry === 'swap' && this.#options.swapSync !== undefined
+      ? { ...page, swap_sync: this.#options.swapSync }
+      : page;
+  }
+
+  #uffdEvidence(event: EventObject, window: FaultWindow, mm: Mm): EventObject[] {
+    const by = window.done === null ? null : window.resolvedBy;
+    const extent = by === null ? null : mm.map.at(pageOf(window.address));
+    if (by === null || extent === null || mm.uffd === null) return [];
+    return mm.uffd.evidence(event, extent, by);
+  }
+
+  #ending(thread: Thread, window: FaultWindow, mm: Mm, groupDead: boolean | null): Ending {
+    const extent = mm.map.at(pageOf(window.address));
+    const need = { read: 7, write: 2, exec: 4 }[window.access];
+    const { dying } = thread.process;
+    return {
+      covered: extent !== null,
+      permitted: extent !== null && (extent.prot & need) !== 0,
+      exits: groupDead !== null,
+      groupDead: groupDead === true,
+      dying: dying !== null && dying.tid !== thread.tid && dying.t >= window.t,
+    };
+  }
+
+  #giveUpFault(thread: Thread, reason: string): void {
+    const { fault } = thread;
+    if (fault === null) return;
+    thread.fault = null;
+    const { window, entry, mm } = fault;
+    const mode = window.kernelMode ? { mode: 'kernel' } : {};
+    const keys = { op: 'fault', addr: window.address, access: window.access, ...mode };
+    this.#outbox.close(entry, { t: window.t, tid: thread.tid, ...mmKey(mm), ...keys });
+    this.#count(reason);
+  }
+
+  /** The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. */
+  #rss(thread: Thread, t: number, text: string): void {
+    const type = field(text, 'type') ?? '';
+    const size = Number(field(text, 'size')?.replace(/B$/, ''));
+    const key = `${field(text, 'mm_id')} ${type}`;
+    const delta = size - (this.#counters.get(key) ?? Number.NaN);
+    this.#counters.set(key, size);
+    if (field(text, 'curr') === '1') thread.fault?.window.rss(t, type, delta);
+  }
+
+  /** A migration entry stands from set to remove; whoever removes it, the page is named by mm and address. */
+  #migrate(thread: Thread, { t, text }: PerfRecord): void {
+    const address = field(text, 'addr');
+    if (address === null) return;
+    const { mm } = thread.process;
+    this.#endMigration(`${mm.id} ${address}`, t);
+    const event: EventObject = { t, tid: thread.tid, ...mmKey(mm), op: 'migrate', ...pageRange(hex(address)) };
+    this.#migrating.set(`${mm.id} ${address}`, { entry: this.#outbox.open(), event });
+  }
+
+  #endMigration(key: string, t: number): void {
+    const found = this.#migrating.get(key);
+    if (found === undefined) return;
+    this.#migrating.delete(key);
+    this.#outbox.close(found.entry, { ...found.event, dur: t - found.event.t });
+  }
+
+  #threadExits(thread: Thread, t: number, groupDead: boolean): void {
+    const { process } = thread;
+    this.#closeFault(thread, groupDead);
+    const { call } = thread;
+    if (call?.nr !== 60) process.dying ??= { t, tid: thread.tid };
+    if (this.#calls.abandon(thread, t) && !(call !== null && isExec(call.nr))) {
+      this.#count('system call without its end');
+    }
+    this.#locking.drop(thread, t);
+    thread.exited = true;
+    process.threads--;
+    this.#outbox.add({ t, tid: thread.tid, ...mmKey(process.mm), op: 'exit' });
+  }
+}
+
+/** `mm` of an event, left out for the first address space. */
+export function mmKey(mm: Mm): { mm?: number } {
+  return mm.id === 1 ? {} : { mm: mm.id };
+}

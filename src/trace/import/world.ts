@@ -1,0 +1,168 @@
+/**
+ * Who is who while a recording streams by: threads, processes, address spaces.
+ *
+ * An address space is known by the `mm=` pointer of the mmap_lock events. The kernel reuses pointers, so a pointer means
+ * whatever mm was made last under it.
+ */
+import type { Ns } from '../../units.js';
+import { AddressMap, type Extent } from './address-map.js';
+import type { LockSection } from './event.js';
+import type { FaultWindow } from './fault-window.js';
+import type { Entry } from './outbox.js';
+import type { Userfault } from './uffd.js';
+
+export class Mm {
+  map: AddressMap;
+  /** hex; '' before the first brk(2) */
+  brk = '';
+  uffd: Userfault | null = null;
+  #id = 0;
+  readonly #ids: { last: number };
+
+  constructor(ids: { last: number }, map = new AddressMap()) {
+    this.#ids = ids;
+    this.map = map;
+  }
+
+  /** Numbered in the order in which events mention them. */
+  get id(): number {
+    if (this.#id === 0) this.#id = ++this.#ids.last;
+    return this.#id;
+  }
+}
+
+export interface Process {
+  pid: number;
+  mm: Mm;
+  /** when and by whom its end began, if not by the thread's own exit(2) */
+  dying: { t: Ns; tid: number } | null;
+  threads: number;
+}
+
+/** A run of mmap_lock sections inside a call that is not modelled. */
+export interface Episode {
+  kind: 'episode';
+  t: Ns;
+  entry: Entry;
+  key: string;
+  mm: Mm;
+  name: string;
+  sections: LockSection[];
+  mapped: Extent | null;
+}
+
+export interface Call {
+  kind: 'call';
+  nr: number;
+  args: string[];
+  t: Ns;
+  /** place in the order; null for calls that are not modelled */
+  entry: Entry | null;
+  sections: LockSection[];
+  mapped: Extent[];
+  /** mmap_lock pointer of the mm that fork or execve is making */
+  newKey: string | null;
+}
+
+export type Owner = { kind: 'fault'; window: FaultWindow } | Call | Episode | { kind: 'nobody' };
+
+export interface Held {
+  key: string;
+  owner: Owner;
+  section: LockSection;
+}
+
+export interface Thread {
+  tid: number;
+  process: Process;
+  fault: { window: FaultWindow; entry: Entry; mm: Mm; cpu: number } | null;
+  call: Call | null;
+  episode: Episode | null;
+  asking: { key: string; t: Ns; owner: Owner } | null;
+  held: Held[];
+  /** mapped by the execve that is under way; null outside one */
+  execMaps: AddressMap | null;
+  exited: boolean;
+}
+
+export class World {
+  readonly #threads = new Map<number, Thread>();
+  readonly #processes = new Map<number, Process>();
+  readonly #mms = new Map<string, Mm>();
+  readonly #keys = new WeakMap<Mm, string>();
+  readonly #ids = { last: 0 };
+
+  /** The thread of a record; `pid` -1 when the text prints none. */
+  thread(pid: number, tid: number): Thread {
+    return this.#threads.get(tid) ?? this.#addThread(tid, this.#process(pid < 0 ? tid : pid));
+  }
+
+  known(tid: number): Thread | undefined {
+    return this.#threads.get(tid);
+  }
+
+  threads(): IterableIterator<Thread> {
+    return this.#threads.values();
+  }
+
+  /** A new thread of `process`, whatever had this tid before. */
+  #addThread(tid: number, process: Process): Thread {
+    const thread: Thread = {
+      tid,
+      process,
+      fault: null,
+      call: null,
+      episode: null,
+      asking: null,
+      held: [],
+      execMaps: null,
+      exited: false,
+    };
+    process.threads++;
+    this.#threads.set(tid, thread);
+    return thread;
+  }
+
+  #process(pid: number): Process {
+    let process = this.#processes.get(pid);
+    if (process === undefined) {
+      process = { pid, mm: new Mm(this.#ids), dying: null, threads: 0 };
+      this.#processes.set(pid, process);
+    }
+    return process;
+  }
+
+  /** A forked thread or process. `mm` is the parent's when they share it. */
+  fork(pid: number, tid: number, mm: Mm): Thread {
+    const parent = this.#processes.get(pid);
+    if (parent !== undefined && parent.mm === mm && pid !== tid) return this.#addThread(tid, parent);
+    const process = { pid, mm, dying: null, threads: 0 };
+    this.#processes.set(pid, process);
+    return this.#addThread(tid, process);
+  }
+
+  newMm(map?: AddressMap): Mm {
+    return new Mm(this.#ids, map);
+  }
+
+  forget(tid: number): void {
+    const thread = this.#threads.get(tid);
+    this.#threads.delete(tid);
+    if (thread !== undefined && thread.process.threads === 0) this.#processes.delete(thread.process.pid);
+  }
+
+  keyOf(mm: Mm): string | undefined {
+    return this.#keys.get(mm);
+  }
+
+  mmOf(key: string): Mm | undefined {
+    return this.#mms.get(key);
+  }
+
+  bind(key: string, mm: Mm): void {
+    const before = this.#mms.get(key);
+    if (before !== undefined && before !== mm) this.#keys.delete(before);
+    this.#mms.set(key, mm);
+    this.#keys.set(mm, key);
+  }
+}
