@@ -1,0 +1,180 @@
+/**
+ * From a bad event or header to complaints with their place: the schema words what has the wrong shape, the draft's
+ * check what cannot have happened.
+ */
+import { type Complaint, nearest, quote } from '../errors.js';
+import { OPS } from '../vocab.js';
+import * as draft from './draft.js';
+import { isObject } from './encode.js';
+import type { Frames } from './frame.js';
+import type { JsonObject, JsonValue } from './json.js';
+
+interface Issue {
+  readonly path: PropertyKey[];
+  readonly message: string;
+}
+
+/** `locks[0].ask` */
+export function pathText(path: readonly PropertyKey[]): string {
+  let out = '';
+  for (const part of path) {
+    if (typeof part === 'number') out += `[${part}]`;
+    else out += out === '' ? String(part) : `.${String(part)}`;
+  }
+  return out;
+}
+
+function valueAt(value: JsonValue, path: readonly PropertyKey[]): JsonValue | undefined {
+  let at: JsonValue | undefined = value;
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    at = (at as JsonObject)[part as string];
+  }
+  return at;
+}
+
+function issueText(value: JsonValue, issue: Issue): string {
+  const found = valueAt(value, issue.path);
+  const name = issue.path.length === 0 ? 'this' : quote(pathText(issue.path));
+  if (found === undefined) return `${name} is missing: it ${issue.message}`;
+  return `${name} ${issue.message}, got ${typeof found === 'string' ? quote(found) : quoteBare(JSON.stringify(found))}`;
+}
+
+/** Quoted text without the quotes: for values that are not strings. */
+function quoteBare(text: string): string {
+  return quote(text).slice(1, -1);
+}
+
+/** Everything that is wrong with the event of the last step, which did not pass encodeEvent() and Draft.check(). */
+export async function eventComplaints(
+  frames: Frames,
+  value: JsonValue,
+  problem: number,
+  index: number,
+  latest: draft.Draft,
+): Promise<Complaint[]> {
+  const at = (path: string): string | undefined => {
+    if (frames.spelling === 'document') return path === '' ? `events[${index}]` : `events[${index}].${path}`;
+    if (frames.spelling === 'array') return path === '' ? `[${index}]` : `[${index}].${path}`;
+    return path === '' ? undefined : path;
+  };
+  const hereFor = (path: string): number => {
+    const positions = new Map<string, number>();
+    frames.value(positions);
+    return positions.get(path) ?? frames.start;
+  };
+  if (!isObject(value)) {
+    const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+    const message =
+      index === 0 ? `not a vmalock trace: the first event is ${found}` : `an event is an object, got ${found}`;
+    return [frames.complaint('schema', message, frames.start, 'an event is {"op":...}', at(''))];
+  }
+  const op = value.op;
+  if (typeof op !== 'string' || !(OPS as readonly string[]).includes(op)) return [badOp(frames, op, hereFor('op'), at)];
+  if (problem > draft.NOT_THIS_SHAPE) {
+    const { path, message, hint } = problemText(problem, value, latest);
+    return [frames.complaint('semantic', message, hereFor(path), hint, at(path))];
+  }
+  const { TraceEventSchema } = await import('./schema.js');
+  const result = TraceEventSchema.safeParse(value);
+  const issues: readonly Issue[] = result.error?.issues ?? [];
+  return issues.map(issue => {
+    const path = pathText(issue.path);
+    return frames.complaint(
+      'schema',
+      issueText(value, issue),
+      hereFor(path),
+      `see the keys of ${op}: vmalock schema trace`,
+      at(path),
+    );
+  });
+}
+
+function badOp(
+  frames: Frames,
+  op: JsonValue | undefined,
+  offset: number,
+  at: (path: string) => string | undefined,
+): Complaint {
+  if (op === undefined)
+    return frames.complaint('schema', '"op" is missing', offset, `it is one of ${OPS.join(' ')}`, at('op'));
+  if (typeof op !== 'string')
+    return frames.complaint(
+      'schema',
+      `"op" must be a word, got ${quoteBare(JSON.stringify(op))}`,
+      offset,
+      `it is one of ${OPS.join(' ')}`,
+      at('op'),
+    );
+  const near = nearest(op, OPS);
+  const meant = near === undefined ? '' : `, did you mean ${near}`;
+  return frames.complaint(
+    'schema',
+    `unknown op ${quote(op)}${meant}`,
+    offset,
+    `known: ${OPS.join(' ')}; your own begin with x-`,
+    at('op'),
+  );
+}
+
+function problemText(
+  problem: number,
+  value: JsonObject,
+  latest: draft.Draft,
+): { path: string; message: string; hint: string } {
+  const spell = (key: string): string => quoteBare(String(value[key]));
+  switch (problem) {
+    case draft.BACKWARDS:
+      return {
+        path: 't',
+        message: `time runs backwards: t ${spell('t')} after ${latest.lastT}`,
+        hint: 'sort the events by t',
+      };
+    case draft.LOCKS_DISORDER:
+      return { path: 'locks', message: 'a lock section has ask > got or got > end', hint: 'ask <= got <= end' };
+    case draft.UNALIGNED: {
+      const key = latest.low[draft.KEY.addr] !== 0 ? 'addr' : value.op === 'mremap' ? 'new_addr' : 'offset';
+      return {
+        path: key,
+        message: `"${key}" of ${value.op} is not page aligned: ${spell(key)}`,
+        hint: 'the kernel refuses such a call (EINVAL); a call that failed is "other"',
+      };
+    }
+    case draft.EMPTY: {
+      const key = value.op === 'mremap' ? 'new_len' : 'len';
+      return {
+        path: key,
+        message: `"${key}" of ${value.op} is 0`,
+        hint: 'the kernel refuses such a call (EINVAL); a call that failed is "other"',
+      };
+    }
+    default: {
+      const key = value.op === 'mremap' ? 'new_len' : 'len';
+      return {
+        path: key,
+        message: `the range wraps around 2^64: "${key}" is ${spell(key)}`,
+        hint: 'addr + len is at most 2^64',
+      };
+    }
+  }
+}
+
+/** Everything that is wrong with the header or document, which did not pass readHeader(). */
+export async function headerComplaints(frames: Frames): Promise<Complaint[]> {
+  const { TraceHeaderSchema } = await import('./schema.js');
+  const { head } = frames;
+  const result = TraceHeaderSchema.safeParse(head);
+  const issues: readonly Issue[] = result.error?.issues ?? [];
+  return issues.map(issue => {
+    const complaint = frames.complaint(
+      'schema',
+      issueText(head, issue),
+      frames.start,
+      'the first line is {"format":"vmalock-trace","version":1}',
+      pathText(issue.path),
+    );
+    complaint.where.line = frames.headLine;
+    delete complaint.where.column;
+    return complaint;
+  });
+}

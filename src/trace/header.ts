@@ -1,0 +1,61 @@
+/**
+ * The header by hand: format, version, `meta` and `expect` into a TraceInfo. Accepts exactly what the schema accepts.
+ */
+import type { Expectation, Meta, TraceInfo } from './columns.js';
+import { isForeign, isObject, natural, type UnknownKey } from './encode.js';
+import type { JsonObject, JsonValue } from './json.js';
+
+export const FORMAT = 'vmalock-trace';
+export const VERSION = 1;
+const TOP_KEYS: readonly string[] = ['$schema', 'format', 'version', 'meta', 'expect'];
+const META_TEXTS = ['name', 'producer', 'kernel', 'arch'] as const;
+const META_NUMBERS = ['pageSize', 'cpus', 'lost'] as const;
+export const META_KEYS: readonly string[] = [...META_TEXTS, ...META_NUMBERS, 'clock', 'command'];
+
+/**
+ * Reads a header, or a document's members beside its events, into `info`.
+ * @returns false when it does not have the header's shape; `info` is then unchanged
+ */
+export function readHeader(head: JsonObject, info: TraceInfo, unknown: UnknownKey): boolean {
+  if (head.format !== FORMAT || head.version !== VERSION || 'events' in head) return false;
+  if (head.$schema !== undefined && typeof head.$schema !== 'string') return false;
+  const meta = head.meta === undefined ? {} : readMeta(head.meta);
+  if (meta === null) return false;
+  const expect = head.expect === undefined ? null : readExpect(head.expect);
+  if (expect === undefined) return false;
+  info.meta = meta;
+  info.expect = expect;
+  for (const key of Object.keys(head)) if (!TOP_KEYS.includes(key) && !isForeign(key)) unknown(key);
+  for (const key of Object.keys(meta)) if (!META_KEYS.includes(key) && !isForeign(key)) unknown(`meta.${key}`);
+  return true;
+}
+
+function readMeta(value: JsonValue): Meta | null {
+  if (!isObject(value)) return null;
+  for (const key of META_TEXTS) if (value[key] !== undefined && typeof value[key] !== 'string') return null;
+  for (const key of META_NUMBERS) if (value[key] !== undefined && natural(value[key]) < 0) return null;
+  const meta = { ...value } as Meta;
+  const { clock, command } = value;
+  if (clock !== undefined && typeof clock !== 'string') {
+    if (!isObject(clock)) return null;
+    meta.clock = JSON.stringify(clock);
+  }
+  if (command !== undefined && typeof command !== 'string') {
+    if (!Array.isArray(command) || !command.every(word => typeof word === 'string')) return null;
+    meta.command = command.join(' ');
+  }
+  return meta;
+}
+
+function readExpect(value: JsonValue): TraceInfo['expect'] | undefined {
+  if (!isObject(value)) return undefined;
+  for (const model of Object.values(value)) {
+    if (!isObject(model)) return undefined;
+    for (const said of Object.values(model)) {
+      if (!isObject(said) || typeof said.verdict !== 'string') return undefined;
+      if (said.site !== undefined && typeof said.site !== 'string') return undefined;
+      if (said.counter !== undefined && said.counter !== null && typeof said.counter !== 'string') return undefined;
+    }
+  }
+  return value as unknown as Record<string, Record<string, Expectation>>;
+}

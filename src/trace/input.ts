@@ -1,0 +1,181 @@
+/**
+ * A path or `-` to bytes: plain, gzip or zstd by their magic bytes, with anything that is plainly not a trace named for
+ * what it is. Every way the bytes can be incomplete is a complaint; a short trace is never silent.
+ */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import * as zlib from 'node:zlib';
+import { Decompress } from 'fzstd';
+import { Complaint, quote } from '../errors.js';
+
+const CHUNK = 256 * 1024;
+
+export interface InputOptions {
+  /** told of the bytes read so far (compressed ones, where compressed) and of the size of the file, null when unknown */
+  onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
+}
+
+/**
+ * The bytes of `path` (`-` is stdin), decompressed, without a byte order mark.
+ * @throws Complaint of class `io` or `encoding`
+ */
+export async function* readBytes(path: string, options: InputOptions = {}): AsyncGenerator<Uint8Array> {
+  const raw = rawBytes(path, options)[Symbol.asyncIterator]();
+  try {
+    const head = await firstBytes(raw);
+    refuseBinary(head, path);
+    const all = prepend(head, raw);
+    if (head[0] === 0x1f && head[1] === 0x8b) yield* withoutBom(gunzip(all, path), path);
+    else if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd)
+      yield* withoutBom(unzstd(all, path), path);
+    else yield* withoutBom(all, path);
+  } catch (error) {
+    throw asComplaint(error, path);
+  } finally {
+    await raw.return?.(undefined);
+  }
+}
+
+async function* rawBytes(path: string, options: InputOptions): AsyncGenerator<Uint8Array> {
+  const { onProgress } = options;
+  let total: number | null = null;
+  if (path !== '-') {
+    const facts = await stat(path);
+    if (facts.isDirectory()) throw new Complaint('io', 'is a directory', { file: path }, 'name a trace file');
+    if (facts.isFile()) total = facts.size;
+  }
+  const stream: AsyncIterable<Uint8Array> =
+    path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK });
+  let read = 0;
+  for await (const chunk of stream) {
+    read += chunk.length;
+    onProgress?.(read, total);
+    yield chunk;
+  }
+}
+
+/** At least the four bytes that magic numbers need, unless the input is shorter. */
+async function firstBytes(raw: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < 8) {
+    const { value, done } = await raw.next();
+    if (done === true) break;
+    head = head.length === 0 ? value : Buffer.concat([head, value]);
+  }
+  return head;
+}
+
+async function* prepend(head: Uint8Array, raw: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (head.length > 0) yield head;
+  for (;;) {
+    const { value, done } = await raw.next();
+    if (done === true) return;
+    yield value;
+  }
+}
+
+const startsWith = (head: Uint8Array, ...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
+
+function refuseBinary(head: Uint8Array, file: string): void {
+  const refuse = (what: string, hint: string): never => {
+    throw new Complaint('encoding', `looks like ${what}, not like a trace`, { file, line: 1, column: 1 }, hint);
+  };
+  const text = Buffer.from(head.subarray(0, 8)).toString('latin1');
+  if (text.startsWith('PERFILE2') || text.startsWith('2ELIFREP'))
+    refuse('perf.data', 'run: perf script -i FILE | vmalock import -');
+  if (startsWith(head, 0xff, 0xfe, 0, 0) || startsWith(head, 0, 0, 0xfe, 0xff))
+    refuse('UTF-32 text', 'convert it: iconv -t UTF-8');
+  if (startsWith(head, 0xff, 0xfe) || startsWith(head, 0xfe, 0xff)) refuse('UTF-16 text', 'convert it: iconv -t UTF-8');
+  if (text.startsWith('\x7fELF')) refuse('an ELF program', 'record it: vmalock record -o FILE -- PROGRAM');
+  if (text.startsWith('BZh')) refuse('bzip2 data', 'pipe it through bzcat');
+  if (text.startsWith('\xfd7zXZ')) refuse('xz data', 'pipe it through xzcat');
+  if (text.startsWith('PK\x03\x04')) refuse('a zip archive', 'pipe it through unzip -p');
+}
+
+/** Skips exactly one UTF-8 byte order mark. */
+async function* withoutBom(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  let head: Uint8Array | null = new Uint8Array(0);
+  for await (const chunk of source) {
+    if (head === null) {
+      yield chunk;
+      continue;
+    }
+    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+    if (head.length < 3) continue;
+    refuseBinary(head, file);
+    yield startsWith(head, 0xef, 0xbb, 0xbf) ? head.subarray(3) : head;
+    head = null;
+  }
+  if (head !== null && head.length > 0) yield head;
+}
+
+async function* gunzip(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  let given = 0;
+  let last = 0;
+  const counted = (async function* () {
+    for await (const chunk of source) {
+      given += chunk.length;
+      if (chunk.length > 0) last = chunk[chunk.length - 1];
+      yield chunk;
+    }
+  })();
+  const input = Readable.from(counted, { objectMode: false, highWaterMark: CHUNK });
+  const inflate = zlib.createGunzip({ chunkSize: CHUNK });
+  input.on('error', error => inflate.destroy(error));
+  input.pipe(inflate);
+  try {
+    yield* inflate;
+  } finally {
+    input.destroy();
+    inflate.destroy();
+  }
+  if (inflate.bytesWritten < given && last !== 0)
+    throw new Complaint('encoding', 'bytes that are not gzip follow the gzip data', { file }, 'the file is damaged');
+}
+
+async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  // fzstd pushes; what one chunk of input gave is passed on before the next is read
+  const out: Uint8Array[] = [];
+  const zstd = new Decompress(chunk => {
+    out.push(chunk);
+  });
+  const step = (chunk: Uint8Array, final: boolean): void => {
+    try {
+      zstd.push(chunk, final);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Complaint('encoding', `damaged or truncated zstd data: ${why}`, { file }, 'copy the file again');
+    }
+  };
+  for await (const chunk of source) {
+    for (let i = 0; i < chunk.length; i += CHUNK / 8) {
+      step(chunk.subarray(i, i + CHUNK / 8), false);
+      yield* out.splice(0);
+    }
+  }
+  step(new Uint8Array(0), true);
+  yield* out;
+}
+
+function asComplaint(error: unknown, file: string): unknown {
+  if (error instanceof Complaint || !(error instanceof Error) || !('code' in error)) return error;
+  const code = String(error.code);
+  switch (code) {
+    case 'ENOENT':
+      return new Complaint('io', 'no such file', { file }, 'check the path; - reads stdin');
+    case 'EACCES':
+    case 'EPERM':
+      return new Complaint('io', `permission denied (${code})`, { file }, 'make it readable');
+    case 'Z_BUF_ERROR':
+      return new Complaint('encoding', 'truncated gzip data: it ends early', { file }, 'copy the file again');
+    case 'Z_DATA_ERROR':
+      return new Complaint('encoding', `damaged gzip data: ${quote(error.message)}`, { file }, 'copy the file again');
+    default:
+      if (code.startsWith('Z_'))
+        return new Complaint('encoding', quote(error.message), { file }, 'copy the file again');
+      return code.startsWith('E') && !code.startsWith('ERR_')
+        ? new Complaint('io', `cannot read: ${quote(error.message)}`, { file }, `the system said ${code}`)
+        : error;
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * A strict JSON parser over bytes: RFC 8259 to the letter, and nothing lost on the way in.
+ *
+ * Beyond the grammar it refuses what a lenient parser loses in silence: bytes that are not UTF-8, lone surrogates, keys
+ * given twice, integers that a double cannot hold, numbers that become infinite. Objects have no prototype, so that
+ * `__proto__` is a key like any other. Offsets are byte offsets into the buffer that was given.
+ */
+import { type ComplaintClass, quote } from '../errors.js';
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
+
+/** Nesting deeper than this is refused: the depth of the stack is not for the input to choose. */
+export const MAX_DEPTH = 64;
+
+/** What is wrong and at which byte of the buffer; whoever knows the file makes a Complaint of it. */
+export class JsonError extends Error {
+  readonly class: ComplaintClass;
+  readonly offset: number;
+  readonly hint: string | undefined;
+
+  constructor(kind: ComplaintClass, offset: number, message: string, hint?: string) {
+    super(message);
+    this.name = 'JsonError';
+    this.class = kind;
+    this.offset = offset;
+    this.hint = hint;
+  }
+}
+
+export interface JsonOptions {
+  /** how deep the value already is inside another one */
+  depth?: number;
+  /** filled with the byte offset of every value, by path: `''` is the value itself, then `page.wait`, `locks[0].ask` */
+  positions?: Map<string, number>;
+}
+
+/**
+ * The one JSON value in `bytes[start, end)`, white space around it allowed.
+ * @throws JsonError; an error of the grammar is reported before a repeated key or a number that would be lost
+ */
+export function parseJson(bytes: Uint8Array, start: number, end: number, options: JsonOptions = {}): JsonValue {
+  const parser = new Parser(bytes, start, end, options.positions ?? null);
+  const value = parser.document(options.depth ?? 0);
+  if (parser.soft !== null) throw parser.soft;
+  return value;
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const LONE_SURROGATE = /\p{Cs}/u;
+const ESCAPES: Readonly<Record<number, string>> = Object.freeze({
+  34: '"',
+  92: '\\',
+  47: '/',
+  98: '\b',
+  102: '\f',
+  110: '\n',
+  114: '\r',
+  116: '\t',
+});
+
+class Parser {
+  /** The first thing that is grammatical and yet refused. */
+  soft: JsonError | null = null;
+  private at: number;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    start: number,
+    private readonly end: number,
+    private readonly positions: Map<string, number> | null,
+  ) {
+    this.at = start;
+  }
+
+  document(depth: number): JsonValue {
+    const value = this.value(depth, '');
+    this.space();
+    if (this.at < this.end) {
+      const crOnly = this.bytes[this.at - 1] === 13 && this.bytes[this.at] === 0x7b;
+      throw this.unexpected(
+        'the end of the value',
+        crOnly ? 'end lines with LF or CRLF, not with CR alone' : undefined,
+      );
+    }
+    return value;
+  }
+
+  private refuse(kind: ComplaintClass, offset: number, message: string, hint?: string): void {
+    this.soft ??= new JsonError(kind, offset, message, hint);
+  }
+
+  private space(): void {
+    for (; this.at < this.end; this.at++) {
+      const c = this.bytes[this.at];
+      if (c !== 32 && c !== 10 && c !== 13 && c !== 9) return;
+    }
+  }
+
+  private value(depth: number, path: string): JsonValue {
+    this.space();
+    this.positions?.set(path, this.at);
+    const c = this.at < this.end ? this.bytes[this.at] : -1;
+    switch (c) {
+      case 0x7b:
+        return this.object(depth + 1, path);
+      case 0x5b:
+        return this.array(depth + 1, path);
+      case 0x22:
+        return this.string();
+      case 0x74:
+        return this.literal('true', true);
+      case 0x66:
+        return this.literal('false', false);
+      case 0x6e:
+        return this.literal('null', null);
+      default:
+        if (c === 0x2d || (c >= 0x30 && c <= 0x39)) return this.number();
+        throw this.unexpected('a value');
+    }
+  }
+
+  private enter(depth: number): void {
+    if (depth > MAX_DEPTH)
+      throw new JsonError(
+        'json-syntax',
+        this.at,
+        `nested deeper than ${MAX_DEPTH}`,
+        'a trace needs at most six levels',
+      );
+    this.at++;
+    this.space();
+  }
+
+  private object(depth: number, path: string): JsonObject {
+    this.enter(depth);
+    const object = Object.create(null) as JsonObject;
+    if (this.take(0x7d)) return object;
+    for (;;) {
+      this.space();
+      const keyAt = this.at;
+      if (this.bytes[keyAt] !== 0x22 || keyAt >= this.end) throw this.unexpected('a key in double quotes');
+      const key = this.string();
+      if (key in object) this.refuse('schema', keyAt, `duplicate key ${quote(key)}`, 'give each key once');
+      this.space();
+      if (!this.take(0x3a)) throw this.unexpected('":" after the key');
+      object[key] = this.value(depth, this.positions === null ? '' : path === '' ? key : `${path}.${key}`);
+      this.space();
+      if (this.take(0x2c)) continue;
+      if (this.take(0x7d)) return object;
+      throw this.unexpected('"," or "}"');
+    }
+  }
+
+  private array(depth: number, path: string): JsonValue[] {
+    this.enter(depth);
+    const array: JsonValue[] = [];
+    if (this.take(0x5d)) return array;
+    for (;;) {
+      array.push(this.value(depth, this.positions === null ? '' : `${path}[${array.length}]`));
+      this.space();
+      if (this.take(0x2c)) continue;
+      if (this.take(0x5d)) return array;
+      throw this.unexpected('"," or "]"');
+    }
+  }
+
+  private take(byte: number): boolean {
+    if (this.at >= this.end || this.bytes[this.at] !== byte) return false;
+    this.at++;
+    return true;
+  }
+
+  private literal<T>(word: string, value: T): T {
+    for (let i = 1; i < word.length; i++) {
+      if (this.at + i >= this.end || this.bytes[this.at + i] !== word.charCodeAt(i)) throw this.unexpected('a value');
+    }
+    this.at += word.length;
+    return value;
+  }
+
+  private digits(): void {
+    const from = this.at;
+    while (this.at < this.end && this.bytes[this.at] >= 0x30 && this.bytes[this.at] <= 0x39) this.at++;
+    if (this.at === from) throw this.unexpected('a digit');
+  }
+
+  private number(): number {
+    const from = this.at;
+    let whole = true;
+    this.take(0x2d);
+    if (!this.take(0x30)) this.digits();
+    if (this.take(0x2e)) {
+      whole = false;
+      this.digits();
+    }
+    if (this.bytes[this.at] === 0x65 || this.bytes[this.at] === 0x45) {
+      if (this.at < this.end) {
+        whole = false;
+        this.at++;
+        if (!this.take(0x2b)) this.take(0x2d);
+        this.digits();
+      }
+    }
+    let text = '';
+    for (let i = from; i < this.at; i++) text += String.fromCharCode(this.bytes[i]);
+    const value = Number(text);
+    if (!Number.isFinite(value)) this.refuse('schema', from, `number out of range: ${quote(text)}`);
+    else if (whole && !Number.isSafeInteger(value))
+      this.refuse('schema', from, `integer beyond 2^53: ${quote(text)}`, 'spell addresses as hex strings');
+    else if (whole && Object.is(value, -0)) this.refuse('schema', from, 'negative zero is not an integer', 'write 0');
+    return value;
+  }
+
+  private string(): string {
+    const { bytes, end } = this;
+    const open = this.at;
+    let from = ++this.at;
+    let text = '';
+    for (;;) {
+      const c = this.at < end ? bytes[this.at] : -1;
+      if (c === 0x22) break;
+      if (c === 0x5c) {
+        text += this.decode(from, this.at) + this.escape();
+        from = this.at;
+      } else if (c < 0x20) {
+        if (c === -1) throw new JsonError('json-syntax', open, 'string without its closing quote');
+        throw this.unexpected('a string without control characters', 'write \\n, \\t or \\u00XX');
+      } else this.at++;
+    }
+    text += this.decode(from, this.at);
+    this.at++;
+    if (from !== open + 1 && LONE_SURROGATE.test(text))
+      this.refuse('encoding', open, 'lone surrogate in a string', 'a \\uD800-\\uDFFF escape needs its other half');
+    return text;
+  }
+
+  private decode(from: number, to: number): string {
+    if (from === to) return '';
+    const { bytes } = this;
+    if (to - from <= 24) {
+      let text = '';
+      let i = from;
+      for (; i < to && bytes[i] < 0x80; i++) text += String.fromCharCode(bytes[i]);
+      if (i === to) return text;
+    }
+    try {
+      return UTF8.decode(bytes.subarray(from, to));
+    } catch {
+      throw notUtf8(bytes, from, to);
+    }
+  }
+
+  private escape(): string {
+    const at = this.at;
+    const c = at + 1 < this.end ? this.bytes[at + 1] : -1;
+    if (c === 0x75) {
+      let code = 0;
+      for (let i = at + 2; i < at + 6; i++) {
+        const digit = i < this.end ? hexDigit(this.bytes[i]) : -1;
+        if (digit < 0) throw new JsonError('json-syntax', at, '\\u needs four hex digits');
+        code = code * 16 + digit;
+      }
+      this.at = at + 6;
+      return String.fromCharCode(code);
+    }
+    const plain = ESCAPES[c];
+    if (plain === undefined) throw new JsonError('json-syntax', at, 'unknown escape in a string');
+    this.at = at + 2;
+    return plain;
+  }
+
+  private unexpected(wanted: string, hint?: string): JsonError {
+    const { at, bytes, end } = this;
+    if (at >= end) return new JsonError('json-syntax', end, `expected ${wanted}, found the end of the text`, hint);
+    let to = at + 1;
+    while (to < end && to < at + 100 && bytes[to] !== 10) to++;
+    const slice = bytes.subarray(at, to);
+    if (bytes[at] >= 0x80) {
+      const bad = notUtf8(bytes, at, Math.min(end, at + 4), true);
+      if (bad !== null) return bad;
+    }
+    return new JsonError(
+      'json-syntax',
+      at,
+      `expected ${wanted}, found ${quote(new TextDecoder().decode(slice))}`,
+      hint,
+    );
+  }
+}
+
+function hexDigit(c: number): number {
+  if (c >= 0x30 && c <= 0x39) return c - 0x30;
+  const letter = c | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+/** Length of the UTF-8 sequence at `at`, 0 when it is not one (overlong, surrogate, beyond U+10FFFF, cut off). */
+function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
+  const c = bytes[at];
+  if (c < 0x80) return 1;
+  const n = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+  if (n === 0 || at + n > end) return 0;
+  for (let i = 1; i < n; i++) if ((bytes[at + i] & 0xc0) !== 0x80) return 0;
+  const second = bytes[at + 1];
+  if ((c === 0xe0 && second < 0xa0) || (c === 0xed && second > 0x9f)) return 0;
+  if ((c === 0xf0 && second < 0x90) || (c === 0xf4 && second > 0x8f)) return 0;
+  return n;
+}
+
+function notUtf8(bytes: Uint8Array, from: number, to: number, firstOnly: true): JsonError | null;
+function notUtf8(bytes: Uint8Array, from: number, to: number): JsonError;
+function notUtf8(bytes: Uint8Array, from: number, to: number, firstOnly = false): JsonError | null {
+  let at = from;
+  for (let n = 1; at < to; at += n) {
+    n = sequenceLength(bytes, at, to);
+    if (n === 0) break;
+    if (firstOnly) return null;
+  }
+  const byte = (bytes[Math.min(at, to - 1)] ?? 0).toString(16).padStart(2, '0');
+  return new JsonError('encoding', at, `byte 0x${byte} is not UTF-8`, 'traces are UTF-8 text');
+}

@@ -1,0 +1,169 @@
+/**
+ * A window of bytes that slides along the input, and the places in it as people count them: lines and columns.
+ */
+import { Complaint, type ComplaintClass, quote } from '../errors.js';
+import { JsonError, type JsonOptions, type JsonValue, MAX_DEPTH, parseJson } from './json.js';
+
+const LF = 10;
+const QUOTE = 0x22;
+
+/** Thrown when the window ends too early to say anything; nothing was consumed. */
+export const NEED_MORE = Symbol('need more');
+
+export class Window {
+  /** Bytes from `pos` to `limit` are unread; the byte at `limit` is 0. */
+  buf: Buffer = Buffer.alloc(64 * 1024 + 1);
+  pos = 0;
+  limit = 0;
+  eof = false;
+  /** Line of `pos`, from 1, and where that line begins (negative when it slid out of the window). */
+  posLine = 1;
+  posLineStart = 0;
+  /** Where the part at hand begins, ends, and on which line; valid until the next push(). */
+  start = 0;
+  end = 0;
+  line = 1;
+  lineStart = 0;
+
+  constructor(
+    readonly file: string,
+    readonly maxLine: number,
+  ) {}
+
+  /** Gives the window more bytes. */
+  push(chunk: Uint8Array): void {
+    const rest = this.limit - this.pos;
+    const need = rest + chunk.length + 1;
+    if (need > this.buf.length) {
+      const bigger = Buffer.alloc(Math.max(need, this.buf.length * 2));
+      this.buf.copy(bigger, 0, this.pos, this.limit);
+      this.buf = bigger;
+    } else if (this.pos > 0) this.buf.copyWithin(0, this.pos, this.limit);
+    this.posLineStart -= this.pos;
+    this.pos = 0;
+    this.buf.set(chunk, rest);
+    this.limit = rest + chunk.length;
+    this.buf[this.limit] = 0;
+  }
+
+  /** Makes `p` (not before `pos`) the beginning of the part at hand. */
+  mark(p: number): void {
+    this.start = p;
+    this.line = this.posLine;
+    this.lineStart = this.posLineStart;
+    for (let i = this.pos; i < p; i++) {
+      if (this.buf[i] === LF) {
+        this.line++;
+        this.lineStart = i + 1;
+      }
+    }
+  }
+
+  /** Consumes up to `p`, the part at hand being inside. */
+  consume(p: number, sameLine = false): void {
+    if (!sameLine) {
+      for (let i = this.start; i < p; i++) {
+        if (this.buf[i] === LF) {
+          this.line++;
+          this.lineStart = i + 1;
+        }
+      }
+    }
+    this.posLine = this.line;
+    this.posLineStart = this.lineStart;
+    this.pos = p;
+  }
+
+  /** The next byte that is not white space, from `p`; `limit` at the end of the input. */
+  space(p: number): number {
+    const { buf, limit } = this;
+    for (; p < limit; p++) {
+      const c = buf[p];
+      if (c !== 32 && c !== LF && c !== 13 && c !== 9) return p;
+    }
+    if (!this.eof) throw NEED_MORE;
+    return p;
+  }
+
+  /** Where the value that begins at `p` ends, by its brackets and quotes; a malformed one ends where that shows. */
+  frame(p: number): number {
+    const { buf, limit } = this;
+    const c = buf[p];
+    let depth = 0;
+    if (c !== QUOTE && c !== 0x7b && c !== 0x5b) {
+      for (; p < limit; p++) {
+        const b = buf[p];
+        if (b === 0x2c || b === 0x5d || b === 0x7d || b === 0x3a || b <= 32) return p;
+      }
+    }
+    for (; p < limit; p++) {
+      const b = buf[p];
+      if (b === QUOTE) {
+        for (p++; p < limit && buf[p] !== QUOTE; p++) {
+          if (buf[p] < 32) return p + 1;
+          if (buf[p] === 0x5c) p++;
+        }
+        if (p >= limit) break;
+        if (depth === 0) return p + 1;
+      } else if (b === 0x7b || b === 0x5b) {
+        if (++depth > MAX_DEPTH) return p + 1;
+      } else if ((b === 0x7d || b === 0x5d) && --depth === 0) return p + 1;
+    }
+    if (!this.eof) throw NEED_MORE;
+    return limit;
+  }
+
+  /** A complaint about a place in the part at hand. */
+  complaint(kind: ComplaintClass, message: string, offset: number, hint?: string, path?: string): Complaint {
+    let line = this.line;
+    let from = this.lineStart;
+    for (let i = this.start; i < offset; i++) {
+      if (this.buf[i] === LF) {
+        line++;
+        from = i + 1;
+      }
+    }
+    return new Complaint(kind, message, { file: this.file, line, column: offset - from + 1, path }, hint);
+  }
+
+  /** Strictly parses `[start, end)` of the part at hand. */
+  parse(start: number, end: number, options: JsonOptions): JsonValue {
+    try {
+      return parseJson(this.buf, start, end, options);
+    } catch (error) {
+      if (error instanceof JsonError) throw this.complaint(error.class, error.message, error.offset, error.hint);
+      throw error;
+    }
+  }
+
+  /** The complaint that something else was wanted at `p`. */
+  syntax(p: number, wanted: string): Complaint {
+    this.mark(p);
+    const ends = p >= this.limit;
+    if (!ends && this.buf[p] >= 0x80) {
+      try {
+        parseJson(this.buf, p, Math.min(this.limit, p + 4));
+      } catch (error) {
+        if (error instanceof JsonError && error.class === 'encoding')
+          return this.complaint(error.class, error.message, p, error.hint);
+      }
+    }
+    const text = new TextDecoder().decode(this.buf.subarray(p, Math.min(this.limit, p + 200))).split('\n', 1)[0];
+    const crOnly = this.buf[p - 1] === 13;
+    return this.complaint(
+      'json-syntax',
+      `expected ${wanted}, found ${ends ? 'the end of the file' : quote(text)}`,
+      p,
+      ends ? 'the trace is truncated' : crOnly ? 'end lines with LF or CRLF, not with CR alone' : 'check the JSON here',
+    );
+  }
+
+  tooLong(what: string): Complaint {
+    return new Complaint(
+      'limit',
+      `${what} is longer than ${this.maxLine} bytes`,
+      { file: this.file, line: this.posLine, column: 1 },
+      'raise the limit with --max-line if it is meant',
+    );
+  }
+}
