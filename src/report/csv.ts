@@ -4,30 +4,33 @@ import { csvField, tsvField } from './escape.js';
 import type { ReportOptions } from './reporter.js';
 import { COLUMNS, columnsOf } from './rows.js';
 
+export type Cell = string | number | null;
+
 export function reportCsv(results: readonly ReplayResult[], options: ReportOptions): string {
-  return flat(results, options, ',', csvField);
+  return flat(results, options, 'csv');
 }
 
 export function reportTsv(results: readonly ReplayResult[], options: ReportOptions): string {
-  return flat(results, options, '\t', tsvField);
+  return flat(results, options, 'tsv');
 }
 
-function flat(
-  results: readonly ReplayResult[],
-  { fields }: ReportOptions,
-  separator: string,
-  field: (text: string) => string,
-): string {
+function flat(results: readonly ReplayResult[], { fields }: ReportOptions, format: 'csv' | 'tsv'): string {
   const columns = fields === null ? COLUMNS : columnsOf(fields);
-  let out = columns.map(column => column.name).join(separator) + '\n';
-  for (const result of results) {
-    for (const model of result.models) {
-      const cells = columns.map(column => {
-        const value = column.value(model, result);
-        return typeof value === 'string' ? field(value) : String(value ?? '');
-      });
-      out += cells.join(separator) + '\n';
-    }
-  }
-  return out;
+  const rows = results.flatMap(result =>
+    result.models.map(model => columns.map(column => column.value(model, result))),
+  );
+  const names = columns.map(column => column.name);
+  return formatRows(names, rows, format);
+}
+
+/** A header and rows of cells; only text is escaped, so that a negative number stays one. */
+export function formatRows(
+  names: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  format: 'csv' | 'tsv',
+): string {
+  const [separator, field] = format === 'csv' ? [',', csvField] : ['\t', tsvField];
+  const line = (cells: readonly Cell[]): string =>
+    cells.map(cell => (typeof cell === 'string' ? field(cell) : String(cell ?? ''))).join(separator) + '\n';
+  return line(names) + rows.map(line).join('');
 }

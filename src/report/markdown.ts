@@ -16,7 +16,8 @@ export function reportMarkdown(results: readonly ReplayResult[], { fields }: Rep
     .join('\n---\n\n');
 }
 
-function renderSection(section: Section): string {
+/** One table under its title, without a final line feed. */
+export function renderSection(section: Section): string {
   const lines = [
     `### ${markdownText(section.title)}`,
     '',

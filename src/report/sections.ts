@@ -8,7 +8,8 @@ import { type Column, columnsOf, formatRatio, LISTS } from './rows.js';
 
 export interface Heading {
   readonly title: string;
-  readonly kind: 'text' | 'number';
+  /** names are cut to fit a terminal, numbers and prose never */
+  readonly kind: 'text' | 'number' | 'prose';
 }
 
 export interface Section {

@@ -44,7 +44,8 @@ export function renderSection(section: Section, style: Style): string {
     .split('\n')
     .map(line => line.trimEnd());
   const ruler = '-'.repeat(widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1)));
-  lines.splice(1, 0, style.chalk.dim(ruler));
+  if (titles.every(title => title === '')) lines.shift();
+  else lines.splice(1, 0, style.chalk.dim(ruler));
   if (section.more > 0) lines.push(style.chalk.dim(`... ${formatCount(section.more)} more`));
   if (section.note !== null) lines.push(...wrap(section.note, style.width).map(line => style.chalk.dim(line)));
   return [style.chalk.bold.underline(escapeText(section.title)), ...lines].join('\n');

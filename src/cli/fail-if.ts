@@ -1,0 +1,107 @@
+/** `--fail-if`: a condition on a model's row that turns data into exit status 1. A comma between conditions means any. */
+import { Complaint, nearest, quote } from '../errors.js';
+import type { ModelResult } from '../replay/result.js';
+import { userFallbacks } from '../report/rows.js';
+import { formatCount, formatNs } from '../units.js';
+
+type Kind = 'count' | 'time';
+
+interface Metric {
+  readonly kind: Kind;
+  /** faults or ns */
+  value(model: ModelResult): number;
+  /** what `%` is a share of; absent for times */
+  whole?(model: ModelResult): number;
+}
+
+function count(value: (model: ModelResult) => number): Metric {
+  return { kind: 'count', value, whole: model => model.faults.user };
+}
+
+const METRICS: ReadonlyMap<string, Metric> = new Map<string, Metric>([
+  ['fallbacks', count(userFallbacks)],
+  ['retries', count(model => model.counters.vma_lock_retry)],
+  ['aborts', count(model => model.counters.vma_lock_abort)],
+  ['misses', count(model => model.counters.vma_lock_miss)],
+  ['signals', { kind: 'count', value: model => model.faults.signal, whole: model => model.faults.total }],
+  ['max_wait', { kind: 'time', value: longestWait }],
+  ['total_wait', { kind: 'time', value: model => model.time.fault_wait_ns + model.time.op_wait_ns }],
+  ['fault_wait', { kind: 'time', value: model => model.time.fault_wait_ns }],
+  ['op_wait', { kind: 'time', value: model => model.time.op_wait_ns }],
+]);
+
+function longestWait(model: ModelResult): number {
+  let longest = 0;
+  for (const row of model.locks) longest = Math.max(longest, row.wait_ns.max);
+  for (const row of model.blockers) longest = Math.max(longest, row.max_wait_ns);
+  return longest;
+}
+
+const OPERATORS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '=': (a, b) => a === b,
+};
+
+const TIME_UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+
+export interface Condition {
+  /** as it was written */
+  readonly text: string;
+  /** what the model has, in words, when it meets the condition; null when it does not */
+  met(model: ModelResult): string | null;
+}
+
+const GRAMMAR = /^([a-z_]+)\s*(>=|<=|>|<|=)\s*(\d+(?:\.\d+)?)\s*(%|[a-z]*)$/i;
+const HINT = `write METRIC OP VALUE, such as fallbacks>5% or max_wait>10ms; metrics: ${[...METRICS.keys()].join(', ')}`;
+
+/** @throws Complaint (usage) on an expression that is not `metric op value[,...]` */
+export function parseFailIf(expression: string): Condition[] {
+  return expression.split(',').map(text => parseCondition(text.trim()));
+}
+
+function parseCondition(text: string): Condition {
+  const match = GRAMMAR.exec(text);
+  if (match === null) throw refuse(`cannot read ${quote(text)}`, HINT);
+  const [, name, operator, digits, unit] = match;
+  const metric = METRICS.get(name);
+  if (metric === undefined) {
+    const near = nearest(name, METRICS.keys());
+    throw refuse(`unknown metric ${quote(name)}`, near === undefined ? HINT : `did you mean ${near}?`);
+  }
+  const holds = OPERATORS[operator];
+  const { value, whole } = metric;
+  if (unit === '%' && whole !== undefined) {
+    const limit = Number(digits);
+    return {
+      text,
+      met: model => {
+        if (whole(model) === 0) return null;
+        const share = (100 * value(model)) / whole(model);
+        return holds(share, limit) ? `${name} ${Number(share.toPrecision(4))} %` : null;
+      },
+    };
+  }
+  const limit = Number(digits) * scaleOf(metric.kind, unit, digits, text);
+  const words = metric.kind === 'time' ? formatNs : formatCount;
+  return {
+    text,
+    met: model => (holds(value(model), limit) ? `${name} ${words(value(model))}` : null),
+  };
+}
+
+function scaleOf(kind: Kind, unit: string, digits: string, text: string): number {
+  if (kind === 'count') {
+    if (unit === '') return 1;
+    throw refuse(`${quote(text)} counts faults`, 'give a number, or a share with %');
+  }
+  if (Object.hasOwn(TIME_UNITS, unit)) return TIME_UNITS[unit];
+  if (unit === '' && Number(digits) === 0) return 1;
+  throw refuse(`${quote(text)} is a time`, `give it a unit: ${Object.keys(TIME_UNITS).join(', ')}`);
+}
+
+function refuse(message: string, hint: string): Complaint {
+  return new Complaint('usage', `--fail-if: ${message}`, {}, hint);
+}

@@ -1,0 +1,52 @@
+/** What `--model` and `--costs` name: stages of the lineage, series files, and a data sheet of step costs. */
+import { Complaint, nearest, quote } from '../errors.js';
+import { COSTS, type CostName, type Costs } from '../kernel/costs.js';
+import type { Stage } from '../kernel/stage.js';
+import { resolveModels, stageFromData } from '../lineage/resolve.js';
+import { readJsonFile } from './json-file.js';
+
+const DEFAULT_MODELS = ['mmap_lock', 'per-vma'];
+
+/** The stages of `--model`, in the order given; a word with a slash or `.json` at its end is a series file. */
+export async function loadModels(names: readonly string[] = DEFAULT_MODELS): Promise<Stage[]> {
+  const stages = new Set<Stage>();
+  for (const name of names) {
+    const found = /\/|\.json$/.test(name) ? [await loadSeries(name)] : resolveModels(name);
+    for (const stage of found) stages.add(stage);
+  }
+  return [...stages];
+}
+
+async function loadSeries(path: string): Promise<Stage> {
+  const { parseStageFile } = await import('../kernel/stage-file.js');
+  const data = parseStageFile(await readJsonFile(path), path);
+  try {
+    return stageFromData(data);
+  } catch (error) {
+    if (!(error instanceof Complaint)) throw error;
+    throw new Complaint(error.class, error.message, { ...error.where, file: path }, error.hint);
+  }
+}
+
+/** The data sheet of `--costs`: the defaults, with the steps a JSON object names replaced. Units: ns. */
+export async function loadCosts(path: string): Promise<Costs> {
+  const json = await readJsonFile(path);
+  const refuse = (message: string, hint: string, key?: string): never => {
+    throw new Complaint('schema', message, { file: path, path: key }, hint);
+  };
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+    return refuse('step costs are an object', 'write {"anon_write": 600}');
+  }
+  const costs: Record<CostName, number> = { ...COSTS };
+  for (const [name, value] of Object.entries(json)) {
+    if (!Object.hasOwn(COSTS, name)) {
+      const near = nearest(name, Object.keys(COSTS));
+      refuse(`unknown step ${quote(name)}`, near ? `did you mean ${near}?` : `steps: ${Object.keys(COSTS).join(', ')}`);
+    }
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+      refuse(`a cost is a whole number of ns, found ${quote(JSON.stringify(value))}`, 'write 600', name);
+    }
+    costs[name as CostName] = value as number;
+  }
+  return costs;
+}

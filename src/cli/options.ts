@@ -1,0 +1,142 @@
+/** The options commands share: declared once, checked while they are parsed, refused with the nearest right word. */
+import { type Command, Option } from 'commander';
+import { Complaint, nearest, quote } from '../errors.js';
+import { FORMATS, type Format } from '../report/index.js';
+import type { ColorChoice } from './color.js';
+import { type Condition, parseFailIf } from './fail-if.js';
+
+/** Options every command takes. */
+export interface BaseOptions {
+  out?: string;
+  color: ColorChoice;
+  quiet?: boolean;
+  progress: boolean;
+  errorFormat: 'text' | 'json';
+}
+
+/** Options of commands that read traces. */
+export interface InputOptions {
+  strict?: boolean;
+  keepGoing?: boolean;
+  /** bytes */
+  maxLine: number;
+}
+
+/** Options of commands that report. */
+export interface ReportingOptions<F extends string = Format> {
+  format: F;
+  fields?: string[];
+}
+
+/** Options of commands that replay. */
+export interface ReplayingOptions {
+  model?: string[];
+  timing: 'closed' | 'recorded';
+  costs?: string;
+  seed: number;
+  events?: string;
+  failIf?: Condition[];
+}
+
+/** The longest line of a trace, in bytes. */
+const MAX_LINE = 1024 * 1024;
+
+export function withBase(command: Command): Command {
+  return command
+    .option('-o, --out <file>', 'write the result to a file, whole or not at all')
+    .addOption(choice('--color <when>', 'colours and bold', ['auto', 'always', 'never'], 'auto'))
+    .option('-q, --quiet', 'no warnings on stderr')
+    .option('--no-progress', 'no progress on a terminal')
+    .addOption(choice('--error-format <format>', 'how complaints are spelled on stderr', ['text', 'json'], 'text'));
+}
+
+export function withInput(command: Command): Command {
+  return command
+    .option('--strict', 'refuse unknown keys instead of warning about them')
+    .option('--keep-going', 'skip bad lines and bad traces, counting them')
+    .option('--max-line <bytes>', 'longest line that is read', bytes, MAX_LINE);
+}
+
+export function withReport<F extends string>(command: Command, formats: readonly F[]): Command {
+  return command
+    .addOption(choice('--format <format>', 'output format', formats, formats[0]))
+    .option('--json', 'same as --format json')
+    .on('option:json', () => command.setOptionValue('format', 'json'));
+}
+
+export function withFields(command: Command): Command {
+  return command.option('--fields <names>', 'only these fields, in this order (an unknown one lists them)', list);
+}
+
+export function withReplay(command: Command): Command {
+  return command
+    .option(
+      '-m, --model <models>',
+      'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
+      (text: string, before: string[] = []) => [...before, ...list(text)],
+    )
+    .addOption(choice('--timing <timing>', 'when operations start', ['closed', 'recorded'], 'closed'))
+    .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
+    .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0)
+    .option('--events <file>', 'one NDJSON row per fault and model; - for stdout, in place of the report')
+    .option('--fail-if <expr>', 'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms', failIf);
+}
+
+/** All formats a replay can be reported in. */
+export const REPLAY_FORMATS = FORMATS;
+
+function choice<T extends string>(flags: string, description: string, values: readonly T[], standard: T): Option {
+  const name = flags.split(' ')[0];
+  return new Option(flags, `${description}: ${values.join(', ')}`).default(standard).argParser((text: string) => {
+    const value = values.find(known => known === text);
+    if (value !== undefined) return value;
+    const near = nearest(text, values);
+    const hint = near === undefined ? `one of ${values.join(', ')}` : `did you mean ${near}?`;
+    throw new Complaint('usage', `${name} cannot be ${quote(text)}`, {}, hint);
+  });
+}
+
+function list(text: string): string[] {
+  const names = text.split(',').map(name => name.trim());
+  if (names.includes('')) throw new Complaint('usage', `empty name in the list ${quote(text)}`, {}, 'write a,b,c');
+  return names;
+}
+
+function natural(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new Complaint('usage', `${quote(text)} is not a whole number`, {}, 'give an integer from 0 to 2^53 - 1');
+}
+
+function bytes(text: string): number {
+  const match = /^(\d+)([kKM]?)$/.exec(text);
+  const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
+  const value = Number(match?.[1]) * scale;
+  if (match !== null && value > 0 && value <= 2 ** 28) return value;
+  throw new Complaint(
+    'usage',
+    `--max-line cannot be ${quote(text)}`,
+    {},
+    'bytes, such as 65536, 64k or 4M, up to 256M',
+  );
+}
+
+function failIf(text: string, before: Condition[] = []): Condition[] {
+  return [...before, ...parseFailIf(text)];
+}
+
+/**
+ * The inputs a command was given: `-` when there are none and something is piped in.
+ *
+ * On a terminal without inputs the command's help goes to stderr.
+ */
+export function inputsOf(names: readonly string[], command: Command): string[] {
+  if (names.length === 0) {
+    if (process.stdin.isTTY) command.help({ error: true });
+    return ['-'];
+  }
+  if (names.filter(name => name === '-').length > 1) {
+    throw new Complaint('usage', 'stdin (-) is given twice', {}, 'it can be read once');
+  }
+  return [...names];
+}

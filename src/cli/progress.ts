@@ -1,0 +1,33 @@
+/** A line on a terminal's stderr that says how far the input is read; nothing at all anywhere else. */
+
+/** ms before the first line, so that quick runs stay silent, and between two lines after it */
+const DELAY = 500;
+const INTERVAL = 100;
+
+export class Progress {
+  private next = performance.now() + DELAY;
+  private shown = false;
+
+  constructor(private readonly wanted: boolean) {}
+
+  /** @param done bytes read of the input as it is stored; @param total its size, null when unknown */
+  update(file: string, done: number, total: number | null): void {
+    if (!this.wanted) return;
+    const now = performance.now();
+    if (now < this.next) return;
+    this.next = now + INTERVAL;
+    this.shown = true;
+    const far = total === null || total === 0 ? mebibytes(done) : `${Math.floor((100 * done) / total)} %`;
+    process.stderr.write(`\r\u001b[K${file}: ${far}`);
+  }
+
+  /** Takes the line away again. */
+  clear(): void {
+    if (this.shown) process.stderr.write('\r\u001b[K');
+    this.shown = false;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+}

@@ -1,0 +1,58 @@
+/** One trace through a replay: the reader's batches in, the result out, bad lines counted on the way. */
+import type { Complaint } from '../errors.js';
+import type { Costs } from '../kernel/costs.js';
+import type { Stage } from '../kernel/stage.js';
+import { Replay } from '../replay/replay.js';
+import type { FaultRow, ReplayResult } from '../replay/result.js';
+import { readTrace } from '../trace/reader.js';
+import { formatWhere } from './complain.js';
+import type { InputOptions } from './options.js';
+import type { Sink } from './output.js';
+import type { Progress } from './progress.js';
+
+export interface FileOptions extends InputOptions {
+  models: Stage[];
+  timing: 'closed' | 'recorded';
+  costs: Costs | undefined;
+  onFault: ((row: FaultRow) => void) | undefined;
+  /** where `onFault` writes to: waited for between batches */
+  events: Sink | null;
+  progress: Progress;
+}
+
+/** @throws Complaint about the trace, unless `keepGoing` allows its line to be skipped */
+export async function replayFile(path: string, options: FileOptions): Promise<ReplayResult> {
+  const { models, timing, costs, onFault, events, progress, strict = false, maxLine } = options;
+  const replay = new Replay(models, { timing, ...(costs && { costs }), ...(onFault && { onFault }) });
+  const skipped = new SkippedLines();
+  const info = await readTrace(path, {
+    strict,
+    maxLine,
+    onBatch: async (columns, soFar) => {
+      replay.feed(columns, soFar);
+      await events?.drain();
+    },
+    onProgress: (done, total) => progress.update(path, done, total),
+    ...(options.keepGoing && { onBadLine: (complaint: Complaint) => skipped.add(complaint) }),
+  });
+  const result = replay.finish(info);
+  result.warnings.push(...skipped.warnings());
+  return result;
+}
+
+class SkippedLines {
+  private count = 0;
+  private first: Complaint | null = null;
+
+  add(complaint: Complaint): void {
+    this.count++;
+    this.first ??= complaint;
+  }
+
+  warnings(): string[] {
+    if (this.first === null) return [];
+    const { where, message, class: kind } = this.first;
+    const lines = this.count === 1 ? '1 bad line was' : `${this.count} bad lines were`;
+    return [`${lines} skipped; first: ${formatWhere({ ...where, file: undefined })}: ${kind}: ${message}`];
+  }
+}

@@ -1,0 +1,115 @@
+/** `vmalock replay`: each trace against each model, and what came of it. */
+import type { Command } from 'commander';
+import { Complaint, EXIT_ANSWER, EXIT_TROUBLE } from '../errors.js';
+import type { ReplayResult } from '../replay/result.js';
+import { selectFields } from '../report/fields.js';
+import { loadReporter } from '../report/index.js';
+import { formatFaultRow } from '../report/json.js';
+import { colorLevel } from './color.js';
+import { complain, note, warn } from './complain.js';
+import type { Condition } from './fail-if.js';
+import {
+  type BaseOptions,
+  type InputOptions,
+  inputsOf,
+  REPLAY_FORMATS,
+  type ReplayingOptions,
+  type ReportingOptions,
+  withBase,
+  withFields,
+  withInput,
+  withReplay,
+  withReport,
+} from './options.js';
+import { isSameTarget, isStdout, openSink, type Sink } from './output.js';
+import { Progress } from './progress.js';
+
+export type ReplayOptions = BaseOptions & InputOptions & ReportingOptions & ReplayingOptions;
+
+export function registerReplay(program: Command): void {
+  const command = program
+    .command('replay')
+    .argument('[trace...]', 'traces: JSON or NDJSON, plain, gzip or zstd; - is stdin')
+    .description('replay traces against models and report verdicts, reasons and contention')
+    .addHelpText('after', '\nWith several traces, --format json is an array of results in the order given.');
+  withBase(withReplay(withInput(withFields(withReport(command, REPLAY_FORMATS))))).action(replay);
+}
+
+async function replay(traces: string[], options: ReplayOptions, command: Command): Promise<void> {
+  const inputs = inputsOf(traces, command);
+  const toEvents = options.events;
+  const fields = selectFields(options.fields ?? null, options.format, toEvents !== undefined);
+  if (toEvents !== undefined && options.out !== undefined && isSameTarget(toEvents, options.out)) {
+    throw new Complaint('usage', '--events and --out name the same file', {}, 'name two files');
+  }
+  const { loadCosts, loadModels } = await import('./models-option.js');
+  const models = await loadModels(options.model);
+  const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
+  // With the rows on stdout the report needs a place of its own.
+  const reported = toEvents === undefined || !isStdout(toEvents) || options.out !== undefined;
+  if (!reported && command.getOptionValueSource('format') === 'cli') {
+    warn('--events - has stdout: the report is left out, give it a place with --out FILE');
+  }
+  const sinks: Sink[] = [];
+  try {
+    const report = reported ? openSink(options.out, inputs) : null;
+    if (report !== null) sinks.push(report);
+    const events = toEvents === undefined ? null : openSink(toEvents, inputs);
+    if (events !== null) sinks.push(events);
+    const { replayFile } = await import('./replay-file.js');
+    const progress = new Progress(options.progress && !options.quiet && process.stderr.isTTY === true);
+    const results: ReplayResult[] = [];
+    for (const input of inputs) {
+      const onFault =
+        events === null
+          ? undefined
+          : (row: Parameters<typeof formatFaultRow>[0]) => events.write(formatFaultRow(row, fields.events));
+      try {
+        results.push(await replayFile(input, { ...options, models, costs, onFault, events, progress }));
+      } catch (error) {
+        if (!options.keepGoing || !(error instanceof Complaint)) throw error;
+        complain(error);
+        process.exitCode = EXIT_TROUBLE;
+      } finally {
+        progress.clear();
+      }
+    }
+    for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
+    if (report !== null && results.length > 0) report.write(await render(results, options, fields.report));
+    for (const sink of sinks) await sink.commit();
+    answer(results, options.failIf ?? []);
+  } catch (error) {
+    for (const sink of sinks) sink.discard();
+    throw error;
+  }
+}
+
+async function render(results: ReplayResult[], options: ReplayOptions, fields: string[] | null): Promise<string> {
+  const [{ createStyle, DEFAULT_WIDTH }, reporter] = await Promise.all([
+    import('../report/style.js'),
+    loadReporter(options.format),
+  ]);
+  const isTTY = options.out === undefined && process.stdout.isTTY === true;
+  const width = isTTY ? process.stdout.columns : DEFAULT_WIDTH;
+  return reporter(results, { fields, style: createStyle(colorLevel(options.color, process.env, isTTY), width) });
+}
+
+/** Exit 1 with a line that says why: a condition of --fail-if that is met, an expectation that does not hold. */
+function answer(results: readonly ReplayResult[], conditions: readonly Condition[]): void {
+  const say = (message: string, file: string): void => {
+    note(message, { file });
+    process.exitCode ??= EXIT_ANSWER;
+  };
+  for (const { trace, models, expect } of results) {
+    for (const { text, met } of conditions) {
+      const hits = models.flatMap(model => met(model)?.replace(/^/, `${model.model}: `) ?? []);
+      if (hits.length > 0) say(`--fail-if ${text} is met by ${hits.join('; ')}`, trace.file);
+    }
+    const first = expect?.failed[0];
+    if (expect !== undefined && first !== undefined) {
+      const got = first.got === null ? 'no fault' : `${first.got.verdict} at ${first.got.site ?? 'no site'}`;
+      const what = `event ${first.i} under ${first.model} should be ${first.expected.verdict}, is ${got}`;
+      say(`${expect.failed.length} of ${expect.checked} expectations do not hold; first: ${what}`, trace.file);
+    }
+  }
+}
