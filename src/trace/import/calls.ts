@@ -8,7 +8,7 @@ import type { Entry, Outbox } from './outbox.js';
 import { decode, failed, isFork, isModelled, NR_IOCTL, NR_SHMDT, syscallName } from './syscalls.js';
 import { RANGED_REQUESTS, resolver, Userfault, uffdRequest } from './uffd.js';
 import { pageOf, pagesOf, protBits } from './words.js';
-import type { Call, Mm, Thread, World } from './world.js';
+import { type Call, type Mm, mmKey, type Thread, type World } from './world.js';
 
 const ENTER = /^\s*NR (\d+) \(([0-9a-f, ]*)\)/;
 const EXIT = /^\s*NR (-?\d+) = (-?\d+)/;
@@ -66,9 +66,7 @@ export class Calls {
   }
 
   #timed(thread: Thread, call: Call, t: number, keys: { op: string; [key: string]: unknown }): EventObject {
-    const { id } = thread.process.mm;
-    const mm = id === 1 ? {} : { mm: id };
-    const event: EventObject = { t: call.t, tid: thread.tid, ...mm, ...keys, dur: t - call.t };
+    const event: EventObject = { t: call.t, tid: thread.tid, ...mmKey(thread.process.mm), ...keys, dur: t - call.t };
     if (call.sections.length > 0) event.locks = call.sections;
     return event;
   }

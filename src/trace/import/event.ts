@@ -2,6 +2,7 @@
  * What an importer yields: the trace's header, then events, as plain objects in the contract's shapes.
  */
 import type { TruthPath } from '../../vocab.js';
+import type { TraceEvent } from '../schema.js';
 
 export interface HeaderObject {
   format: 'vmalock-trace';
@@ -19,19 +20,19 @@ export interface HeaderObject {
 }
 
 /** One mmap_lock section of an operation; ns since the origin. */
-export interface LockSection {
+export type LockSection = {
   mode: 'read' | 'write';
   ask: number;
   got: number;
   end: number;
-}
+};
 
-export interface FileObject {
+export type FileObject = {
   name?: string;
   fs?: string;
-}
+};
 
-export interface PageObject {
+export type PageObject = {
   entry?: 'present' | 'swap';
   folio?: 'cached' | 'absent' | 'locked';
   readahead?: true;
@@ -39,30 +40,19 @@ export interface PageObject {
   huge?: 'pmd';
   /** ns */
   wait?: number;
-}
+};
 
-export interface TruthObject {
+export type TruthObject = {
   path?: TruthPath;
   fallback: boolean;
   anon_prepare?: 'ok' | 'failed';
   via?: string;
   /** ns waited for mmap_lock */
   wait?: number;
-}
+};
 
-/** An event before it is written: `op`, `t` and `tid` are always there, the rest depends on the operation. */
-export interface EventObject {
-  t: number;
-  tid: number;
-  mm?: number;
-  cpu?: number;
-  op: string;
-  dur?: number;
-  locks?: LockSection[];
-  page?: PageObject;
-  truth?: TruthObject;
-  [key: string]: unknown;
-}
+/** An event of the trace; an importer always knows when and whose. */
+export type EventObject = TraceEvent & { t: number; tid: number };
 
 /** What the import found, beside the events. */
 export interface ImportSummary {

@@ -60,6 +60,7 @@ export class FaultWindow {
 
   #acquired: Acquisition[] = [];
   #refusedInARow = 0;
+  #firstRefusal: Ns = 0;
   #prepareFailed = false;
   #refusedSlow = false;
   #stacks = false;
@@ -92,11 +93,15 @@ export class FaultWindow {
     if (by === ANON_PREPARE && !success) this.#prepareFailed = true;
     if (by === null || by === SLOW_PATH) this.#waited += t - asked;
     if (success) {
-      if (this.#refusedInARow >= 2) this.#prepareFailed = true;
+      if (this.#refusedInARow >= 2) {
+        this.#prepareFailed = true;
+        // without call chains the trylock of __vmf_anon_prepare() was taken for the slow path's
+        if (by === null) this.#waited -= this.#firstRefusal;
+      }
       this.#refusedInARow = 0;
       this.#acquired.push({ t, wait: t - asked, write, by, released: -1 });
     } else {
-      this.#refusedInARow++;
+      if (this.#refusedInARow++ === 0) this.#firstRefusal = t - asked;
       if (by === SLOW_PATH) this.#refusedSlow = true;
     }
   }
@@ -205,6 +210,17 @@ export class FaultWindow {
     if (this.kernelMode && !slow) return truth;
     const killed = ending.exits && ending.permitted && ending.dying;
     truth.path = killed ? 'killed' : 'signal';
+    this.#remarks(truth);
+    return truth;
+  }
+
+  /**
+   * What the locks alone say, for a recording without completion events: null when they do not decide. Where the fault
+   * was finished stays unknown.
+   */
+  lockTruth(): TruthObject | null {
+    if (this.#acquired.length > 0 && !this.#stacks) return null;
+    const truth: TruthObject = { fallback: this.#refusedSlow || this.#acquired.some(a => a.by === SLOW_PATH) };
     this.#remarks(truth);
     return truth;
   }

@@ -10,7 +10,7 @@ import { mmapEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import { field, type PerfRecord } from './perf-script.js';
 import { isExec, isFork, syscallName } from './syscalls.js';
-import type { Episode, Held, Owner, Thread, World } from './world.js';
+import { type Episode, type Held, mmKey, type Owner, type Thread, type World } from './world.js';
 
 interface LockEvent {
   key: string;
@@ -142,8 +142,7 @@ export class Locking {
 
 function episodeEvents(thread: Thread, episode: Episode, t: number): EventObject[] {
   if (episode.sections.length === 0) return [];
-  const { id } = episode.mm;
-  const mm = id === 1 ? {} : { mm: id };
+  const mm = mmKey(episode.mm);
   const timing = { dur: t - episode.t, locks: episode.sections };
   if (episode.mapped !== null) return [{ ...mmapEvent(episode.t, thread.tid, episode.mapped), ...mm, ...timing }];
   return [{ t: episode.t, tid: thread.tid, ...mm, op: 'other', name: episode.name, ...timing }];

@@ -7,15 +7,15 @@
 import { Complaint, quote } from '../../errors.js';
 import { AddressMap, type Extent } from './address-map.js';
 import { Calls, parseEnter, parseExit } from './calls.js';
-import type { EventObject, ImportSummary, PageObject } from './event.js';
-import { type Ending, FaultWindow } from './fault-window.js';
+import type { EventObject, ImportSummary } from './event.js';
+import { Faults } from './faults.js';
 import { Locking } from './locking.js';
 import { pageRange, parseMmap2, vmaEvent } from './mapped.js';
 import { type Entry, Outbox } from './outbox.js';
 import { field, type PerfRecord } from './perf-script.js';
 import { isExec, isExitGroup } from './syscalls.js';
-import { hex, pageOf } from './words.js';
-import { type Mm, type Thread, World } from './world.js';
+import { hex } from './words.js';
+import { type Call, mmKey, type Thread, World } from './world.js';
 
 export interface PairingOptions {
   file: string;
@@ -26,6 +26,8 @@ export interface PairingOptions {
 /** Unfinished calls and faults that may hold the order back; beyond it the oldest is given up. */
 const MAX_HELD_BACK = 1 << 18;
 
+const CLONE_VM = 0x100;
+
 export class Pairing {
   readonly summary: ImportSummary;
   /** name of the program, once known */
@@ -35,15 +37,15 @@ export class Pairing {
   readonly #outbox = new Outbox();
   readonly #calls = new Calls(this.#outbox, this.#world);
   readonly #locking: Locking;
-  readonly #counters = new Map<string, number>();
+  readonly #faults: Faults;
   readonly #migrating = new Map<string, { entry: Entry; event: EventObject }>();
-  #completions = false;
   #now = 0;
 
   constructor(options: PairingOptions, summary: ImportSummary) {
     this.#options = options;
     this.summary = summary;
     this.#locking = new Locking(this.#outbox, this.#world, options.file);
+    this.#faults = new Faults(this.#outbox, summary, options.swapSync);
   }
 
   /** Takes one record; what can be told for certain now is handed out, in time order. */
@@ -60,7 +62,7 @@ export class Pairing {
   /** The recording is over: what is still open ends here. */
   *end(): Generator<EventObject> {
     for (const thread of this.#world.threads()) {
-      if (thread.fault !== null) this.#giveUpFault(thread, 'fault under way when the recording ended');
+      if (thread.fault !== null) this.#faults.giveUp(thread);
       if (this.#calls.abandon(thread, this.#now)) this.#count('system call without its end');
       this.#locking.drop(thread, this.#now);
     }
@@ -84,13 +86,14 @@ export class Pairing {
     switch (name) {
       case 'page_fault_user':
       case 'page_fault_kernel':
-        this.#faultBegins(thread, record);
+        this.#fault(thread, record);
         break;
       case 'minor-faults':
       case 'major-faults':
-        this.#faultCompletes(thread, record);
+        this.#faults.complete(thread, record);
         break;
       case 'mmap_lock_start_locking':
+        this.#faults.locksSeen = true;
         this.#locking.start(thread, record);
         break;
       case 'mmap_lock_acquire_returned':
@@ -106,7 +109,7 @@ export class Pairing {
         this.#exit(thread, record);
         break;
       case 'rss_stat':
-        this.#rss(thread, t, text);
+        this.#faults.rss(thread, t, text);
         break;
       case 'mm_filemap_fault':
         thread.fault?.window.handlerCalled(t);
@@ -185,9 +188,27 @@ export class Pairing {
     const thread = this.#world.thread(mapped.pid, mapped.tid);
     thread.process.mm.map.map(extent);
     if (record.synthesized) this.#vma(thread, record.t, extent);
-    else if (thread.execMaps !== null) thread.execMaps.map(extent);
+    else if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
     else if (thread.call?.entry) thread.call.mapped.push(extent);
     else if (thread.episode !== null) thread.episode.mapped = extent;
+  }
+
+  /**
+   * elf_map() maps the whole image first and unmaps all but the first segment at once: no record says so, but the
+   * second segment does.
+   */
+  #execMaps(thread: Thread, maps: AddressMap, extent: Extent): void {
+    const whole = thread.execImage;
+    if (whole?.name === extent.name && whole.start < extent.start && extent.start < whole.end) {
+      for (const map of [maps, thread.process.mm.map]) {
+        map.unmap(extent.start, whole.end);
+        map.map(extent);
+      }
+      thread.execImage = { ...whole, end: extent.start };
+      return;
+    }
+    if (whole?.name !== extent.name) thread.execImage = extent;
+    maps.map(extent);
   }
 
   #vma(thread: Thread, t: number, extent: Extent): void {
@@ -203,7 +224,8 @@ export class Pairing {
   #fork(parent: Thread, t: number, pid: number, tid: number): void {
     const { call } = parent;
     const { mm } = parent.process;
-    const shares = pid === parent.process.pid || (this.#world.keyOf(mm) !== undefined && !call?.newKey);
+    const sameProcess = pid === parent.process.pid;
+    const shares = sameProcess || sharesMm(call) || (this.#world.keyOf(mm) !== undefined && !call?.newKey);
     const childMm = shares ? mm : this.#world.newMm(mm.map.clone());
     if (!shares && call?.newKey) this.#world.bind(call.newKey, childMm);
     childMm.brk = mm.brk;
@@ -228,7 +250,7 @@ export class Pairing {
   #enter(thread: Thread, record: PerfRecord): void {
     const enter = parseEnter(record.text);
     if (enter === null) throw this.#cutOff(record);
-    this.#closeFault(thread, null);
+    this.#faults.close(thread, null);
     this.#flushExec(thread, record.t, true);
     if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
     this.#calls.enter(thread, record.t, enter.nr, enter.args);
@@ -239,7 +261,7 @@ export class Pairing {
   #exit(thread: Thread, record: PerfRecord): void {
     const exit = parseExit(record.text);
     if (exit === null) throw this.#cutOff(record);
-    this.#closeFault(thread, null);
+    this.#faults.close(thread, null);
     if (thread.execMaps !== null) this.#flushExec(thread, record.t, true);
     if (thread.call !== null && thread.call.nr !== exit.nr && exit.nr >= 0) {
       if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
@@ -247,98 +269,10 @@ export class Pairing {
     this.#calls.exit(thread, record.t, exit.result);
   }
 
-  #faultBegins(thread: Thread, record: PerfRecord): void {
-    const address = field(record.text, 'address');
-    const code = field(record.text, 'error_code');
-    if (address === null || code === null || !/^0x[0-9a-f]{1,16}$/.test(address)) throw this.#cutOff(record);
-    this.#closeFault(thread, null);
+  #fault(thread: Thread, record: PerfRecord): void {
+    this.#faults.close(thread, null);
     this.#flushExec(thread, record.t, record.name === 'page_fault_user');
-    const { mm } = thread.process;
-    const shared = mm.map.at(pageOf(address))?.shared ?? null;
-    const window = new FaultWindow(record.t, address, Number(code), record.name === 'page_fault_kernel', shared);
-    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu };
-    this.summary.faults++;
-  }
-
-  #faultCompletes(thread: Thread, record: PerfRecord): void {
-    this.#completions = true;
-    const { fault } = thread;
-    if (fault === null || fault.window.done !== null) return;
-    fault.window.complete(record.t, record.name === 'major-faults' ? 'major' : 'minor');
-    this.#closeFault(thread, null);
-  }
-
-  /** The fault is over: completed, or another event of the thread shows that it never will be. */
-  #closeFault(thread: Thread, groupDead: boolean | null): void {
-    const { fault } = thread;
-    if (fault === null) return;
-    thread.fault = null;
-    const { window, entry, mm } = fault;
-    const event: EventObject = { t: window.t, tid: thread.tid, ...mmKey(mm), op: 'fault' };
-    if (fault.cpu >= 0) event.cpu = fault.cpu;
-    event.addr = window.address;
-    event.access = window.access;
-    if (window.kernelMode) event.mode = 'kernel';
-    if (window.done !== null) event.dur = window.doneAt - window.t;
-    const page = this.#page(window.facts());
-    if (Object.keys(page).length > 0) event.page = page;
-    if (window.done !== null) event.truth = window.completedTruth();
-    else if (this.#completions) event.truth = window.abandonedTruth(this.#ending(thread, window, mm, groupDead));
-    else this.#count('fault without a completion event: none were recorded, record minor-faults and major-faults');
-    if (event.truth !== undefined && event.truth.path === undefined) {
-      this.#count('kernel-mode fault with page faults disabled: neither lock was tried');
-    }
-    if (window.done !== null && window.pageCacheUnknown) {
-      this.#count('page cache: the handler ran twice, without readahead or a wait');
-    }
-    this.#outbox.close(entry, ...this.#uffdEvidence(event, window, mm), event);
-  }
-
-  #page(page: PageObject): PageObject {
-    return page.entry === 'swap' && this.#options.swapSync !== undefined
-      ? { ...page, swap_sync: this.#options.swapSync }
-      : page;
-  }
-
-  #uffdEvidence(event: EventObject, window: FaultWindow, mm: Mm): EventObject[] {
-    const by = window.done === null ? null : window.resolvedBy;
-    const extent = by === null ? null : mm.map.at(pageOf(window.address));
-    if (by === null || extent === null || mm.uffd === null) return [];
-    return mm.uffd.evidence(event, extent, by);
-  }
-
-  #ending(thread: Thread, window: FaultWindow, mm: Mm, groupDead: boolean | null): Ending {
-    const extent = mm.map.at(pageOf(window.address));
-    const need = { read: 7, write: 2, exec: 4 }[window.access];
-    const { dying } = thread.process;
-    return {
-      covered: extent !== null,
-      permitted: extent !== null && (extent.prot & need) !== 0,
-      exits: groupDead !== null,
-      groupDead: groupDead === true,
-      dying: dying !== null && dying.tid !== thread.tid && dying.t >= window.t,
-    };
-  }
-
-  #giveUpFault(thread: Thread, reason: string): void {
-    const { fault } = thread;
-    if (fault === null) return;
-    thread.fault = null;
-    const { window, entry, mm } = fault;
-    const mode = window.kernelMode ? { mode: 'kernel' } : {};
-    const keys = { op: 'fault', addr: window.address, access: window.access, ...mode };
-    this.#outbox.close(entry, { t: window.t, tid: thread.tid, ...mmKey(mm), ...keys });
-    this.#count(reason);
-  }
-
-  /** The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. */
-  #rss(thread: Thread, t: number, text: string): void {
-    const type = field(text, 'type') ?? '';
-    const size = Number(field(text, 'size')?.replace(/B$/, ''));
-    const key = `${field(text, 'mm_id')} ${type}`;
-    const delta = size - (this.#counters.get(key) ?? Number.NaN);
-    this.#counters.set(key, size);
-    if (field(text, 'curr') === '1') thread.fault?.window.rss(t, type, delta);
+    if (!this.#faults.begin(thread, record)) throw this.#cutOff(record);
   }
 
   /** A migration entry stands from set to remove; whoever removes it, the page is named by mm and address. */
@@ -360,7 +294,7 @@ export class Pairing {
 
   #threadExits(thread: Thread, t: number, groupDead: boolean): void {
     const { process } = thread;
-    this.#closeFault(thread, groupDead);
+    this.#faults.close(thread, groupDead);
     const { call } = thread;
     if (call?.nr !== 60) process.dying ??= { t, tid: thread.tid };
     if (this.#calls.abandon(thread, t) && !(call !== null && isExec(call.nr))) {
@@ -373,7 +307,7 @@ export class Pairing {
   }
 }
 
-/** `mm` of an event, left out for the first address space. */
-export function mmKey(mm: Mm): { mm?: number } {
-  return mm.id === 1 ? {} : { mm: mm.id };
+/** vfork and clone(CLONE_VM): no address space is made. The flags of clone3 are out of sight. */
+function sharesMm(call: Call | null): boolean {
+  return call?.nr === 58 || (call?.nr === 56 && (Number('0x' + call.args[0]) & CLONE_VM) !== 0);
 }

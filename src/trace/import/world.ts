@@ -82,6 +82,8 @@ export interface Thread {
   held: Held[];
   /** mapped by the execve that is under way; null outside one */
   execMaps: AddressMap | null;
+  /** first segment of the image that this execve maps */
+  execImage: Extent | null;
   exited: boolean;
 }
 
@@ -116,6 +118,7 @@ export class World {
       asking: null,
       held: [],
       execMaps: null,
+      execImage: null,
       exited: false,
     };
     process.threads++;
@@ -165,4 +168,9 @@ export class World {
     this.#mms.set(key, mm);
     this.#keys.set(mm, key);
   }
+}
+
+/** `mm` of an event, left out for the first address space. */
+export function mmKey(mm: Mm): { mm?: number } {
+  return mm.id === 1 ? {} : { mm: mm.id };
 }
