@@ -30,16 +30,13 @@ export function renderListing(listing: Listing, format: Format, style: Style): s
       return formatRows(names, listing.flat.rows, format);
     }
     case 'markdown':
-      return shown(listing).map(renderMarkdown).join('\n\n') + '\n';
+      return shown(listing, renderMarkdown);
     case 'table':
-      return (
-        shown(listing)
-          .map(section => renderTable(section, style))
-          .join('\n\n') + '\n'
-      );
+      return shown(listing, section => renderTable(section, style));
   }
 }
 
-function shown(listing: Listing): Section[] {
-  return listing.sections.filter(section => section.rows.length > 0);
+function shown(listing: Listing, render: (section: Section) => string): string {
+  const texts = listing.sections.filter(section => section.rows.length > 0).map(render);
+  return texts.length === 0 ? '' : texts.join('\n\n') + '\n';
 }

@@ -43,7 +43,8 @@ export function renderSection(section: Section, style: Style): string {
     .toString()
     .split('\n')
     .map(line => line.trimEnd());
-  const ruler = '-'.repeat(widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1)));
+  const total = widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1));
+  const ruler = '-'.repeat(Math.min(total, style.width));
   if (titles.every(title => title === '')) lines.shift();
   else lines.splice(1, 0, style.chalk.dim(ruler));
   if (section.more > 0) lines.push(style.chalk.dim(`... ${formatCount(section.more)} more`));
