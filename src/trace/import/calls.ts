@@ -67,7 +67,8 @@ export class Calls {
 
   #timed(thread: Thread, call: Call, t: number, keys: { op: string; [key: string]: unknown }): EventObject {
     const event: EventObject = { t: call.t, tid: thread.tid, ...mmKey(thread.process.mm), ...keys, dur: t - call.t };
-    if (call.sections.length > 0) event.locks = call.sections;
+    // an empty list says that it took none, where the recording would have shown it
+    if (this.#world.locksSeen) event.locks = call.sections;
     return event;
   }
 

@@ -6,19 +6,19 @@ import { type Ending, FaultWindow } from './fault-window.js';
 import type { Outbox } from './outbox.js';
 import { field, type PerfRecord } from './perf-script.js';
 import { pageOf } from './words.js';
-import { type Mm, mmKey, type Thread } from './world.js';
+import { type Mm, mmKey, type Thread, type World } from './world.js';
 
 export class Faults {
-  /** has the recording mmap_lock events at all? */
-  locksSeen = false;
   readonly #outbox: Outbox;
+  readonly #world: World;
   readonly #summary: ImportSummary;
   readonly #swapSync: boolean | undefined;
   readonly #counters = new Map<string, number>();
   #completions = false;
 
-  constructor(outbox: Outbox, summary: ImportSummary, swapSync: boolean | undefined) {
+  constructor(outbox: Outbox, world: World, summary: ImportSummary, swapSync: boolean | undefined) {
     this.#outbox = outbox;
+    this.#world = world;
     this.#summary = summary;
     this.#swapSync = swapSync;
   }
@@ -76,7 +76,7 @@ export class Faults {
   }
 
   #truth(thread: Thread, window: FaultWindow, mm: Mm, groupDead: boolean | null): TruthObject | null {
-    if (!this.locksSeen) {
+    if (!this.#world.locksSeen) {
       this.#count('fault before the first mmap_lock event');
       return null;
     }

@@ -40,6 +40,7 @@ export class Locking {
   }
 
   start(thread: Thread, record: PerfRecord): void {
+    this.#world.locksSeen = true;
     const { key } = this.#read(record);
     this.#learn(thread, key);
     thread.asking = { key, t: record.t, owner: this.#owner(thread, key, record.t) };

@@ -45,7 +45,7 @@ export class Pairing {
     this.#options = options;
     this.summary = summary;
     this.#locking = new Locking(this.#outbox, this.#world, options.file);
-    this.#faults = new Faults(this.#outbox, summary, options.swapSync);
+    this.#faults = new Faults(this.#outbox, this.#world, summary, options.swapSync);
   }
 
   /** Takes one record; what can be told for certain now is handed out, in time order. */
@@ -93,7 +93,6 @@ export class Pairing {
         this.#faults.complete(thread, record);
         break;
       case 'mmap_lock_start_locking':
-        this.#faults.locksSeen = true;
         this.#locking.start(thread, record);
         break;
       case 'mmap_lock_acquire_returned':
@@ -235,7 +234,7 @@ export class Pairing {
       this.#outbox.add({ t, tid: parent.tid, ...keys });
       return;
     }
-    const locks = call.sections.length > 0 ? { locks: call.sections } : {};
+    const locks = this.#world.locksSeen ? { locks: call.sections } : {};
     this.#outbox.close(call.entry, { t: call.t, tid: parent.tid, ...keys, dur: t - call.t, ...locks });
   }
 

@@ -88,6 +88,8 @@ export interface Thread {
 }
 
 export class World {
+  /** has the recording mmap_lock events at all? */
+  locksSeen = false;
   readonly #threads = new Map<number, Thread>();
   readonly #processes = new Map<number, Process>();
   readonly #mms = new Map<string, Mm>();
