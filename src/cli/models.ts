@@ -4,7 +4,6 @@ import { Complaint } from '../errors.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Listing } from '../report/listing.js';
 import type { Heading, Section } from '../report/sections.js';
-import { colorLevel } from './color.js';
 import { type BaseOptions, REPLAY_FORMATS, type ReportingOptions, withBase, withReport } from './options.js';
 import { openSink } from './output.js';
 
@@ -25,17 +24,13 @@ async function models(id: string | undefined, options: ModelsOptions): Promise<v
   }
   const sink = openSink(options.out, []);
   try {
-    const isTTY = options.out === undefined && process.stdout.isTTY === true;
-    const [{ loadModels }, { renderListing }, { createStyle, DEFAULT_WIDTH }] = await Promise.all([
+    const [{ loadModels }, { renderListing }, { outputStyle }] = await Promise.all([
       import('./models-option.js'),
       import('../report/listing.js'),
-      import('../report/style.js'),
+      import('./terminal.js'),
     ]);
     const listing = await listingOf(id, options.diff, loadModels);
-    const width = isTTY ? process.stdout.columns : DEFAULT_WIDTH;
-    sink.write(
-      renderListing(listing, options.format, createStyle(colorLevel(options.color, process.env, isTTY), width)),
-    );
+    sink.write(renderListing(listing, options.format, outputStyle(options)));
     await sink.commit();
   } catch (error) {
     sink.discard();

@@ -1,4 +1,5 @@
 /** A line on a terminal's stderr that says how far the input is read; nothing at all anywhere else. */
+import { escapeText } from '../errors.js';
 
 /** ms before the first line, so that quick runs stay silent, and between two lines after it */
 const DELAY = 500;
@@ -18,7 +19,7 @@ export class Progress {
     this.next = now + INTERVAL;
     this.shown = true;
     const far = total === null || total === 0 ? mebibytes(done) : `${Math.floor((100 * done) / total)} %`;
-    process.stderr.write(`\r\u001b[K${file}: ${far}`);
+    process.stderr.write(`\r\u001b[K${escapeText(file)}: ${far}`);
   }
 
   /** Takes the line away again. */

@@ -1,14 +1,19 @@
 /** One trace through a replay: the reader's batches in, the result out, bad lines counted on the way. */
-import type { Complaint } from '../errors.js';
+import { type Complaint, quote } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import { Replay } from '../replay/replay.js';
 import type { FaultRow, ReplayResult } from '../replay/result.js';
+import type { TraceInfo } from '../trace/columns.js';
 import { readTrace } from '../trace/reader.js';
+import { formatCount } from '../units.js';
 import { formatWhere } from './complain.js';
 import type { InputOptions } from './options.js';
 import type { Sink } from './output.js';
 import type { Progress } from './progress.js';
+
+/** Unknown keys a warning names. */
+const NAMED_KEYS = 3;
 
 export interface FileOptions extends InputOptions {
   models: Stage[];
@@ -36,8 +41,21 @@ export async function replayFile(path: string, options: FileOptions): Promise<Re
     ...(options.keepGoing && { onBadLine: (complaint: Complaint) => skipped.add(complaint) }),
   });
   const result = replay.finish(info);
-  result.warnings.push(...skipped.warnings());
+  result.warnings.push(...unknownKeys(info), ...skipped.warnings());
   return result;
+}
+
+/** One warning for all keys that were passed over, naming the most frequent. */
+function unknownKeys({ unknownKeys: keys }: TraceInfo): string[] {
+  if (keys.size === 0) return [];
+  const sorted = [...keys].sort(([, a], [, b]) => b - a);
+  const total = sorted.reduce((sum, [, times]) => sum + times, 0);
+  const named = sorted
+    .slice(0, NAMED_KEYS)
+    .map(([key, times]) => quote(key) + (times === 1 ? '' : ` ${formatCount(times)} times`));
+  const more = sorted.length > NAMED_KEYS ? `, and ${sorted.length - NAMED_KEYS} more` : '';
+  const what = total === 1 ? '1 unknown key was' : `${formatCount(total)} unknown keys were`;
+  return [`${what} ignored: ${named.join(', ')}${more}; --strict refuses them`];
 }
 
 class SkippedLines {

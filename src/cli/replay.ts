@@ -5,7 +5,6 @@ import type { ReplayResult } from '../replay/result.js';
 import { selectFields } from '../report/fields.js';
 import { loadReporter } from '../report/index.js';
 import { formatFaultRow } from '../report/json.js';
-import { colorLevel } from './color.js';
 import { complain, note, warn } from './complain.js';
 import type { Condition } from './fail-if.js';
 import {
@@ -75,8 +74,11 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
       }
     }
     for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
-    if (report !== null && results.length > 0) report.write(await render(results, options, fields.report));
-    for (const sink of sinks) await sink.commit();
+    if (results.length > 0) report?.write(await render(results, options, fields.report));
+    for (const sink of sinks) {
+      if (results.length > 0) await sink.commit();
+      else sink.discard();
+    }
     answer(results, options.failIf ?? []);
   } catch (error) {
     for (const sink of sinks) sink.discard();
@@ -85,13 +87,8 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
 }
 
 async function render(results: ReplayResult[], options: ReplayOptions, fields: string[] | null): Promise<string> {
-  const [{ createStyle, DEFAULT_WIDTH }, reporter] = await Promise.all([
-    import('../report/style.js'),
-    loadReporter(options.format),
-  ]);
-  const isTTY = options.out === undefined && process.stdout.isTTY === true;
-  const width = isTTY ? process.stdout.columns : DEFAULT_WIDTH;
-  return reporter(results, { fields, style: createStyle(colorLevel(options.color, process.env, isTTY), width) });
+  const [{ outputStyle }, reporter] = await Promise.all([import('./terminal.js'), loadReporter(options.format)]);
+  return reporter(results, { fields, style: outputStyle(options) });
 }
 
 /** Exit 1 with a line that says why: a condition of --fail-if that is met, an expectation that does not hold. */
