@@ -33,7 +33,8 @@ function say({ level, class: kind, where = {}, message, hint }: Message): void {
     const place = formatWhere(where);
     const word = level === 'error' ? (kind ?? 'error') : level === 'warning' ? 'warning' : '';
     const parts = level === 'warning' ? ['vmalock', word, place] : ['vmalock', place, word];
-    const inside = where.path === undefined || where.path === '' ? '' : `${where.path}: `;
+    const { path = '' } = where;
+    const inside = path === '' || message.includes(`"${path}"`) ? '' : `${path}: `;
     const head = parts.filter(part => part !== '').join(': ');
     return escapeText(`${head}: ${inside}${message}${hint === undefined ? '' : ` (${hint})`}`);
   }
