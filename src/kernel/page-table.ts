@@ -241,8 +241,8 @@ export class PageTable {
 
   /** A chunk for `key`, which has none. */
   private add(key: number): number {
+    if (this.freed.length === 0 && this.taken === this.keys.length) this.grow();
     const chunk = this.freed.pop() ?? this.taken++;
-    if (this.taken > this.keys.length) this.grow();
     this.keys[chunk] = key;
     this.enter(chunk);
     this.lastKey = key;
@@ -258,6 +258,7 @@ export class PageTable {
     slots[s] = chunk + 1;
   }
 
+  /** Doubles the slab and enters every chunk anew; none is free. */
   private grow(): void {
     const chunks = this.keys.length * 2;
     const slab = new Uint8Array(chunks * CHUNK);
@@ -270,7 +271,7 @@ export class PageTable {
     live.set(this.live);
     this.live = live;
     this.slots = new Int32Array(chunks * 2);
-    for (let chunk = 0; chunk < this.taken; chunk++) if (keys[chunk] !== FREE) this.enter(chunk);
+    for (let chunk = 0; chunk < this.taken; chunk++) this.enter(chunk);
   }
 
   /** Frees `chunk`, whose states are all PTE_NONE, and closes the gap in its probe sequence. */
