@@ -16,7 +16,7 @@ Exit status: 0 fine, 1 the answer is no (invalid, --fail-if met), 2 usage or bad
 
 /** Runs the command line; never rejects, never exits after output: sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
-  watchProcess();
+  watchProcess(argv);
   voice.json = asksForJson(argv);
   voice.quiet = false;
   let helpText = '';
@@ -87,11 +87,12 @@ function version(): string {
 }
 
 /** A reader that goes away ends the run quietly; a signal ends it with its status. Both remove unfinished files. */
-function watchProcess(): void {
+function watchProcess(argv: readonly string[]): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(141);
   });
   process.stderr.on('error', () => {});
+  process.once('uncaughtException', error => process.exit(fail(error, argv)));
   for (const [signal, number] of [
     ['SIGHUP', 1],
     ['SIGINT', 2],

@@ -5,6 +5,7 @@ import type { ReplayResult } from '../replay/result.js';
 import { selectFields } from '../report/fields.js';
 import { loadReporter } from '../report/index.js';
 import { formatFaultRow } from '../report/json.js';
+import type { ReportOptions } from '../report/reporter.js';
 import { complain, note, warn } from './complain.js';
 import type { Condition } from './fail-if.js';
 import {
@@ -74,7 +75,8 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
       }
     }
     for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
-    if (results.length > 0) report?.write(await render(results, options, fields.report));
+    if (results.length > 0)
+      report?.write(await render(results, options, { fields: fields.report, several: inputs.length > 1 }));
     for (const sink of sinks) {
       if (results.length > 0) await sink.commit();
       else sink.discard();
@@ -86,9 +88,11 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
   }
 }
 
-async function render(results: ReplayResult[], options: ReplayOptions, fields: string[] | null): Promise<string> {
+type Shape = Pick<ReportOptions, 'fields' | 'several'>;
+
+async function render(results: ReplayResult[], options: ReplayOptions, shape: Shape): Promise<string> {
   const [{ outputStyle }, reporter] = await Promise.all([import('./terminal.js'), loadReporter(options.format)]);
-  return reporter(results, { fields, style: outputStyle(options) });
+  return reporter(results, { ...shape, style: outputStyle(options) });
 }
 
 /** Exit 1 with a line that says why: a condition of --fail-if that is met, an expectation that does not hold. */

@@ -5,11 +5,11 @@ import type { ReportOptions } from './reporter.js';
 import { columnsOf } from './rows.js';
 
 /** One trace: its result. Several: an array of results, in the order the traces were given. */
-export function reportJson(results: readonly ReplayResult[], { fields }: ReportOptions): string {
+export function reportJson(results: readonly ReplayResult[], { fields, several }: ReportOptions): string {
   const documents = results.map(result =>
     fields === null ? result : { ...result, models: result.models.map(model => pick(model, result, fields)) },
   );
-  return jsonText(documents.length === 1 ? documents[0] : documents, 2) + '\n';
+  return jsonText(several ? documents : documents[0], 2) + '\n';
 }
 
 /** One line per trace and model: the model's row of the JSON result, with the file and what its recording lost. */

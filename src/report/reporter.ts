@@ -5,6 +5,8 @@ import type { Style } from './style.js';
 export interface ReportOptions {
   /** fields of each model's row (`--fields`); null for all */
   readonly fields: readonly string[] | null;
+  /** several traces were asked for, even if fewer could be replayed: json is an array */
+  readonly several: boolean;
   /** looked at by outputs for a terminal only */
   readonly style: Style;
 }

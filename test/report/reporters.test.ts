@@ -13,7 +13,7 @@ async function report(
   options: Options = {},
 ): Promise<string> {
   const style = createStyle(options.level ?? 0, options.width);
-  return (await loadReporter(format))(results, { fields: options.fields ?? null, style });
+  return (await loadReporter(format))(results, { fields: options.fields ?? null, several: results.length > 1, style });
 }
 
 const plain = result([model('mmap_lock', { user: 90_266, kernel: 34, fallbacks: 90_266 }), model('v6.18', CONTENDED)]);
