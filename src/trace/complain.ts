@@ -178,3 +178,9 @@ export async function headerComplaints(frames: Frames): Promise<Complaint[]> {
     return complaint;
   });
 }
+
+/** The complaint of `--strict`. */
+export function unknownKeyComplaint(frames: Frames, key: string): Complaint {
+  const hint = 'leave out --strict, or begin keys of your own with x-';
+  return frames.complaint('schema', `unknown key ${quote(key)}`, frames.start, hint, key);
+}

@@ -208,6 +208,11 @@ export class Draft {
     return this.has(KEY.flags) && this.mremapFlags < 0 ? NOT_THIS_SHAPE : FINE;
   }
 
+  /** Takes note of the event's time without appending it. */
+  remember(): void {
+    if (this.has(K_T)) this.lastT = this.val[K_T];
+  }
+
   /** Appends the event to `cols`; check() has found it fine. */
   commit(cols: Columns, names: Interner, line: number): void {
     const { seen, val, low } = this;

@@ -4,9 +4,9 @@
  * An event takes the fast path (scan.ts) or the slow one (json.ts, encode.ts); both fill a Draft, whose check and commit
  * are shared. The schema's library is loaded only to word a complaint.
  */
-import { Bug, Complaint, quote } from '../errors.js';
+import { Bug, Complaint } from '../errors.js';
 import { Columns, type TraceInfo } from './columns.js';
-import { eventComplaints, headerComplaints } from './complain.js';
+import { eventComplaints, headerComplaints, unknownKeyComplaint } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
@@ -14,10 +14,9 @@ import { readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner } from './intern.js';
 import type { JsonValue } from './json.js';
+import { MAX_LINE } from './limits.js';
 import { Scanner } from './scan.js';
 
-/** Longest line and longest single event, in bytes. */
-export const MAX_LINE = 1024 * 1024;
 const BATCH = 1024;
 /** Names of unknown keys that are remembered. */
 const UNKNOWN_KEYS = 1000;
@@ -56,6 +55,9 @@ export async function readTrace(path: string, options: ReadOptions = {}): Promis
   await reader.drain();
   return reader.info;
 }
+
+export { type EventOptions, readEvents, type ValidateOptions, validateTrace } from './events.js';
+export { MAX_LINE } from './limits.js';
 
 /** Why pump() stopped. */
 const BATCH_FULL = 1;
@@ -166,7 +168,7 @@ class Reader {
     const { frames, info, unknown } = this;
     const index = info.events;
     let complaint: Complaint | undefined;
-    if (this.problem === FINE) complaint = unknownKey(frames, unknown[0]);
+    if (this.problem === FINE) complaint = unknownKeyComplaint(frames, unknown[0]);
     else complaint = (await eventComplaints(frames, this.value, this.problem, index, this.draft))[0];
     complaint ??= this.strange();
     if (this.skips(complaint)) return;
@@ -210,7 +212,7 @@ class Reader {
     const { frames, info, unknown } = this;
     unknown.length = 0;
     if (!readHeader(frames.head, info, key => unknown.push(key))) return false;
-    if (this.options.strict === true && unknown.length > 0) throw unknownKey(frames, unknown[0]);
+    if (this.options.strict === true && unknown.length > 0) throw unknownKeyComplaint(frames, unknown[0]);
     return true;
   }
 
@@ -225,14 +227,4 @@ class Reader {
     }
     return true;
   }
-}
-
-function unknownKey(frames: Frames, key: string): Complaint {
-  return frames.complaint(
-    'schema',
-    `unknown key ${quote(key)}`,
-    frames.start,
-    'leave out --strict, or begin your own keys with x-',
-    key,
-  );
 }

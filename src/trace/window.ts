@@ -7,12 +7,15 @@ import { JsonError, type JsonOptions, type JsonValue, MAX_DEPTH, parseJson } fro
 const LF = 10;
 const QUOTE = 0x22;
 
+/** Bytes behind the window that may be looked at: a scanner reads four at a time. */
+const SLACK = 64;
+
 /** Thrown when the window ends too early to say anything; nothing was consumed. */
 export const NEED_MORE = Symbol('need more');
 
 export class Window {
   /** Bytes from `pos` to `limit` are unread; the byte at `limit` is 0. */
-  buf: Buffer = Buffer.alloc(64 * 1024 + 1);
+  buf: Buffer = Buffer.alloc(64 * 1024 + SLACK);
   pos = 0;
   limit = 0;
   eof = false;
@@ -33,7 +36,7 @@ export class Window {
   /** Gives the window more bytes. */
   push(chunk: Uint8Array): void {
     const rest = this.limit - this.pos;
-    const need = rest + chunk.length + 1;
+    const need = rest + chunk.length + SLACK;
     if (need > this.buf.length) {
       const bigger = Buffer.alloc(Math.max(need, this.buf.length * 2));
       this.buf.copy(bigger, 0, this.pos, this.limit);

@@ -91,6 +91,7 @@ export const AS_LOCK_MODE = placeIn(LOCK_MODES);
 
 const SLOTS = 2048;
 const TABLE = new Int16Array(SLOTS).fill(-1);
+/** Every word; word `id` begins at FROM[id]. */
 const POOL = new TextEncoder().encode(ALL.join(''));
 const FROM = new Int32Array(ALL.length + 1);
 for (const [id, word] of ALL.entries()) {
@@ -127,3 +128,29 @@ export function wordId(buf: Uint8Array, start: number, end: number, hash: number
     slot = (slot + 1) & (SLOTS - 1);
   }
 }
+
+/** Fixed texts for comparing four bytes at a time: text `i` is `length[i]` bytes, `stride` numbers from `i * stride`. */
+export interface Spellings {
+  readonly stride: number;
+  readonly quads: Int32Array;
+  readonly length: Int32Array;
+  /** what counts of a text's last number */
+  readonly mask: Int32Array;
+}
+
+/** Spellings of ASCII texts. */
+export function spellings(texts: readonly string[]): Spellings {
+  const length = Int32Array.from(texts, text => text.length);
+  const stride = (Math.max(...length) >> 2) + 1;
+  const bytes = new Uint8Array(texts.length * stride * 4);
+  for (const [i, text] of texts.entries()) new TextEncoder().encodeInto(text, bytes.subarray(i * stride * 4));
+  const view = new DataView(bytes.buffer);
+  const quads = Int32Array.from({ length: texts.length * stride }, (_, i) => view.getInt32(i * 4, true));
+  return { stride, quads, length, mask: length.map(n => (1 << ((n & 3) * 8)) - 1) };
+}
+
+/** Every word in its quotes. */
+export const QUOTED = spellings(ALL.map(word => `"${word}"`));
+/** Every key behind an opening brace and behind a comma, with its colon. */
+export const OPENED = spellings(KEYS.map(key => `{"${key}":`));
+export const CONTINUED = spellings(KEYS.map(key => `,"${key}":`));

@@ -1,0 +1,166 @@
+/**
+ * A trace as objects, one event at a time with every key it has: for those who rewrite, explain or check a trace.
+ */
+import { Bug, Complaint } from '../errors.js';
+import { eventComplaints, headerComplaints, unknownKeyComplaint } from './complain.js';
+import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
+import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
+import { END, Frames, HEADER, MORE } from './frame.js';
+import { readHeader } from './header.js';
+import { readBytes } from './input.js';
+import { emptyInfo, Interner } from './intern.js';
+import type { JsonObject, JsonValue } from './json.js';
+import { MAX_LINE } from './limits.js';
+import type { TraceEvent, TraceHeader } from './schema.js';
+
+export interface EventOptions {
+  strict?: boolean | undefined;
+  maxLine?: number | undefined;
+  /** told before the first event, when there is a header; of a document again at its end, with what follows the events */
+  onHeader?: ((header: TraceHeader) => void) | undefined;
+  onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
+}
+
+/**
+ * The events of a trace in order, unknown keys kept, those of the user's own (`x-`) included.
+ * @throws Complaint about the first thing that is wrong
+ */
+export async function* readEvents(path: string, options: EventOptions = {}): AsyncGenerator<TraceEvent> {
+  for await (const met of new Walk(path, options).all()) {
+    if (met instanceof Complaint) throw met;
+    yield met as TraceEvent;
+  }
+}
+
+export interface ValidateOptions {
+  strict?: boolean | undefined;
+  maxLine?: number | undefined;
+  /** stop after so many problems */
+  max?: number | undefined;
+}
+
+/** Every problem of a trace, in order; goes on behind a bad event wherever the next one can be found. */
+export async function* validateTrace(path: string, options: ValidateOptions = {}): AsyncGenerator<Complaint> {
+  let left = options.max ?? Number.POSITIVE_INFINITY;
+  if (left <= 0) return;
+  for await (const met of new Walk(path, options).all()) {
+    if (!(met instanceof Complaint)) continue;
+    yield met;
+    if (--left <= 0) return;
+  }
+}
+
+/** Goes through a trace and meets events and complaints. */
+class Walk {
+  private readonly frames: Frames;
+  private readonly info;
+  private readonly names: Interner;
+  private readonly draft = new Draft();
+  private index = 0;
+
+  constructor(
+    private readonly path: string,
+    private readonly options: EventOptions,
+  ) {
+    this.info = emptyInfo(path);
+    this.names = new Interner(this.info);
+    this.frames = new Frames(path, options.maxLine ?? MAX_LINE, null);
+  }
+
+  /** Complaints about what precedes the first good event are held back: the whole may turn out to be no JSON at all. */
+  async *all(): AsyncGenerator<JsonObject | Complaint> {
+    const { frames } = this;
+    let held: Complaint[] | null = [];
+    try {
+      for await (const met of this.met()) {
+        if (held !== null && met instanceof Complaint && !frames.linewise && held.length < HELD) {
+          held.push(met);
+          continue;
+        }
+        if (held !== null) yield* held;
+        held = null;
+        yield met;
+      }
+      if (held !== null) yield* held;
+    } catch (error) {
+      if (!(error instanceof Complaint)) throw error;
+      if (held !== null && error.class !== 'json-syntax' && error.class !== 'encoding') yield* held;
+      yield error;
+    }
+  }
+
+  private async *met(): AsyncGenerator<JsonObject | Complaint> {
+    for await (const chunk of readBytes(this.path, { onProgress: this.options.onProgress })) {
+      this.frames.push(chunk);
+      yield* this.steps();
+    }
+    this.frames.eof = true;
+    yield* this.steps();
+  }
+
+  private async *steps(): AsyncGenerator<JsonObject | Complaint> {
+    const { frames } = this;
+    for (;;) {
+      const step = frames.step();
+      if (step === MORE) return;
+      if (step === END || step === HEADER) {
+        if (step === END || frames.spelling !== 'document' || 'format' in frames.head) yield* this.header(step === END);
+        if (step === END) return;
+        continue;
+      }
+      let value: JsonValue;
+      try {
+        value = frames.value();
+      } catch (error) {
+        if (!(error instanceof Complaint)) throw error;
+        // behind a repeated key or a lost number the next element is still where it was
+        if (!frames.linewise && (error.class === 'json-syntax' || error.class === 'encoding')) throw error;
+        yield error;
+        this.index++;
+        continue;
+      }
+      yield* this.event(value);
+      this.index++;
+    }
+  }
+
+  private async *header(final: boolean): AsyncGenerator<Complaint> {
+    const { frames, info, options } = this;
+    if (frames.spelling !== 'document' && (final || frames.spelling !== 'stream')) return;
+    const unknown: string[] = [];
+    if (!readHeader(frames.head, info, key => unknown.push(key))) {
+      // a document's header is judged whole, at its end
+      if (final || frames.spelling === 'stream') yield* await headerComplaints(frames);
+      return;
+    }
+    if (options.strict === true && (final || frames.spelling === 'stream'))
+      for (const key of unknown) yield unknownKeyComplaint(frames, key);
+    options.onHeader?.(frames.head as unknown as TraceHeader);
+  }
+
+  private async *event(value: JsonValue): AsyncGenerator<JsonObject | Complaint> {
+    const { frames, draft, names } = this;
+    const unknown: string[] = [];
+    let problem = NOT_THIS_SHAPE;
+    if (isObject(value)) {
+      const foreign = typeof value.op === 'string' && isForeign(value.op);
+      if (foreign) encodeForeign(value, draft, names);
+      if (foreign || encodeEvent(value, draft, names, key => unknown.push(key))) problem = draft.check();
+    }
+    if (problem !== FINE) {
+      const complaints = await eventComplaints(frames, value, problem, this.index, draft);
+      if (complaints.length === 0) throw new Bug(`line ${frames.line}: refused by hand and accepted by the schema`);
+      yield* complaints;
+      return;
+    }
+    draft.remember();
+    if (this.options.strict === true && unknown.length > 0) {
+      for (const key of unknown) yield unknownKeyComplaint(frames, key);
+      return;
+    }
+    yield value as JsonObject;
+  }
+}
+
+/** After so many complaints and no good event it is taken for JSON. */
+const HELD = 1000;
