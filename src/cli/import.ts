@@ -55,11 +55,9 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     else for (const piece of pieces) await writePiece(piece, sink);
     await sink.commit();
     remark(input, summary, skipped);
-  } catch (error) {
-    sink.discard();
-    throw error;
   } finally {
     progress.clear();
+    sink.discard();
     spool.remove();
   }
 }

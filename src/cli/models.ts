@@ -32,9 +32,8 @@ async function models(id: string | undefined, options: ModelsOptions): Promise<v
     const listing = await listingOf(id, options.diff, loadModels);
     sink.write(renderListing(listing, options.format, outputStyle(options)));
     await sink.commit();
-  } catch (error) {
+  } finally {
     sink.discard();
-    throw error;
   }
 }
 

@@ -61,7 +61,7 @@ export function withReport<F extends string>(command: Command, formats: readonly
   return command
     .addOption(choice('--format <format>', 'output format', formats, formats[0]))
     .option('--json', 'same as --format json')
-    .on('option:json', () => command.setOptionValue('format', 'json'));
+    .on('option:json', () => command.setOptionValueWithSource('format', 'json', 'cli'));
 }
 
 export function withFields(command: Command): Command {

@@ -33,7 +33,7 @@ export interface Sink {
   drain(): Promise<void>;
   /** Drains, closes and puts the file in its place. */
   commit(): Promise<void>;
-  /** Forgets what was written, as far as it can be. */
+  /** Forgets what was written, as far as it can be; nothing after a commit. */
   discard(): void;
 }
 
@@ -172,7 +172,7 @@ class FileSink implements Sink {
 
   discard(): void {
     this.close();
-    if (this.temporary !== null) remove(this.temporary);
+    if (this.temporary !== null && unfinished.has(this.temporary)) remove(this.temporary);
   }
 
   private close(): void {

@@ -19,7 +19,7 @@ export interface FileOptions extends InputOptions {
   models: Stage[];
   timing: 'closed' | 'recorded';
   costs: Costs | undefined;
-  onFault: ((row: FaultRow) => void) | undefined;
+  onFault: ((row: FaultRow) => void) | null;
   /** where `onFault` writes to: waited for between batches */
   events: Sink | null;
   progress: Progress;

@@ -1,7 +1,7 @@
 /** `vmalock replay`: each trace against each model, and what came of it. */
 import type { Command } from 'commander';
 import { Complaint, EXIT_ANSWER, EXIT_TROUBLE } from '../errors.js';
-import type { ReplayResult } from '../replay/result.js';
+import type { FaultRow, ReplayResult } from '../replay/result.js';
 import { selectFields } from '../report/fields.js';
 import { loadReporter } from '../report/index.js';
 import { formatFaultRow } from '../report/json.js';
@@ -37,37 +37,25 @@ export function registerReplay(program: Command): void {
 
 async function replay(traces: string[], options: ReplayOptions, command: Command): Promise<void> {
   const inputs = inputsOf(traces, command);
-  const toEvents = options.events;
-  const fields = selectFields(options.fields ?? null, options.format, toEvents !== undefined);
-  if (toEvents !== undefined && options.out !== undefined && isSameTarget(toEvents, options.out)) {
-    throw new Complaint('usage', '--events and --out name the same file', {}, 'name two files');
-  }
+  const fields = selectFields(options.fields ?? null, options.format, options.events !== undefined);
   const { loadCosts, loadModels } = await import('./models-option.js');
   const models = await loadModels(options.model);
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
-  // With the rows on stdout the report needs a place of its own.
-  const reported = toEvents === undefined || !isStdout(toEvents) || options.out !== undefined;
-  if (!reported && command.getOptionValueSource('format') === 'cli') {
-    warn('--events - has stdout: the report is left out, give it a place with --out FILE');
-  }
-  const sinks: Sink[] = [];
+  const several = inputs.length > 1;
+  const asked = command.getOptionValueSource('format') === 'cli';
+  const { report, events } = openSinks(options, inputs, asked);
   try {
-    const report = reported ? openSink(options.out, inputs) : null;
-    if (report !== null) sinks.push(report);
-    const events = toEvents === undefined ? null : openSink(toEvents, inputs);
-    if (events !== null) sinks.push(events);
     const { replayFile } = await import('./replay-file.js');
     const progress = new Progress(options.progress && !options.quiet && process.stderr.isTTY === true);
     const results: ReplayResult[] = [];
     for (const input of inputs) {
-      const onFault =
-        events === null
-          ? undefined
-          : (row: Parameters<typeof formatFaultRow>[0]) => events.write(formatFaultRow(row, fields.events));
+      const file = several ? input : null;
+      const onFault = events && ((row: FaultRow) => events.write(formatFaultRow(row, fields.events, file)));
       try {
         results.push(await replayFile(input, { ...options, models, costs, onFault, events, progress }));
       } catch (error) {
         if (!options.keepGoing || !(error instanceof Complaint)) throw error;
+        progress.clear();
         complain(error);
         process.exitCode = EXIT_TROUBLE;
       } finally {
@@ -75,15 +63,35 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
       }
     }
     for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
-    if (results.length > 0)
-      report?.write(await render(results, options, { fields: fields.report, several: inputs.length > 1 }));
-    for (const sink of sinks) {
-      if (results.length > 0) await sink.commit();
-      else sink.discard();
+    if (results.length > 0) {
+      report?.write(await render(results, options, { fields: fields.report, several }));
+      await report?.commit();
+      await events?.commit();
     }
     answer(results, options.failIf ?? []);
+  } finally {
+    report?.discard();
+    events?.discard();
+  }
+}
+
+/** Opens the places of the report and the rows of events; rows on stdout leave no room for a report there. */
+function openSinks(
+  { out, events }: ReplayOptions,
+  inputs: readonly string[],
+  asked: boolean,
+): { report: Sink | null; events: Sink | null } {
+  if (events === undefined) return { report: openSink(out, inputs), events: null };
+  if (out !== undefined && isSameTarget(events, out)) {
+    throw new Complaint('usage', '--events and --out name the same file', {}, 'name two files');
+  }
+  const room = out !== undefined || !isStdout(events);
+  if (!room && asked) warn('--events - has stdout: the report is left out, give it a place with --out FILE');
+  const report = room ? openSink(out, inputs) : null;
+  try {
+    return { report, events: openSink(events, inputs) };
   } catch (error) {
-    for (const sink of sinks) sink.discard();
+    report?.discard();
     throw error;
   }
 }
@@ -103,7 +111,10 @@ function answer(results: readonly ReplayResult[], conditions: readonly Condition
   };
   for (const { trace, models, expect } of results) {
     for (const { text, met } of conditions) {
-      const hits = models.flatMap(model => met(model)?.replace(/^/, `${model.model}: `) ?? []);
+      const hits = models.flatMap(model => {
+        const what = met(model);
+        return what === null ? [] : `${model.model}: ${what}`;
+      });
       if (hits.length > 0) say(`--fail-if ${text} is met by ${hits.join('; ')}`, trace.file);
     }
     const first = expect?.failed[0];

@@ -35,9 +35,8 @@ async function validate(traces: string[], options: ValidateOptions, command: Com
     for (const file of inputs) verdicts.push(await check(file, options));
     sink.write(render(verdicts, options.format));
     await sink.commit();
-  } catch (error) {
+  } finally {
     sink.discard();
-    throw error;
   }
 }
 

@@ -2,8 +2,9 @@
 import { Complaint, nearest, quote } from '../errors.js';
 import { COLUMN_GROUPS, COLUMNS, LISTS } from './rows.js';
 
-/** Columns of a row of `--events`, in the order they are printed. */
+/** Columns of a row of `--events`, in the order they are printed; `file` only where several traces are replayed. */
 export const EVENT_FIELDS = [
+  'file',
   'i',
   'model',
   't',
@@ -37,7 +38,7 @@ export interface Selection {
 
 /**
  * Sorts the names of `--fields` out between the report and, when there are any, the rows of `--events`. Each takes the
- * names it knows, in the order given; `model`, which both know, alone selects nothing from one when the other was meant.
+ * names it knows, in the order given; names both know select nothing from one by themselves when the other was meant.
  *
  * @throws Complaint (usage) on a name neither knows, listing those there are
  */
@@ -54,7 +55,7 @@ export function selectFields(names: readonly string[] | null, format: string, wi
   }
   const report = names.filter(name => known.includes(name));
   const events = names.filter(name => eventFields.includes(name));
-  const own = (picked: string[]): boolean => picked.some(name => name !== 'model');
+  const own = (picked: string[]): boolean => picked.some(name => name !== 'model' && name !== 'file');
   return {
     report: own(report) || !own(events) ? report : null,
     events: events.length > 0 && (own(events) || !own(report)) ? events : null,

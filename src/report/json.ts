@@ -35,8 +35,13 @@ function pick(model: ModelResult, result: ReplayResult, fields: readonly string[
   return row;
 }
 
-/** One line of `--events`, with its line feed. */
-export function formatFaultRow(row: FaultRow, fields: readonly string[] | null): string {
-  if (fields === null) return jsonText(row) + '\n';
-  return jsonText(Object.fromEntries(fields.map(field => [field, row[field as keyof FaultRow]]))) + '\n';
+/**
+ * One line of `--events`, with its line feed.
+ *
+ * @param file named in the row when rows of several traces go to one place; null for one trace
+ */
+export function formatFaultRow(row: FaultRow, fields: readonly string[] | null, file: string | null): string {
+  const whole = file === null ? row : { file, ...row };
+  if (fields === null) return jsonText(whole) + '\n';
+  return jsonText(Object.fromEntries(fields.map(field => [field, whole[field as keyof FaultRow]]))) + '\n';
 }

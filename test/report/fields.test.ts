@@ -27,6 +27,7 @@ describe('--fields', () => {
 
   test('names of event rows are known only with --events', () => {
     expect(() => selectFields(['verdict'], 'table', false)).toThrow('unknown field "verdict"');
+    expect(selectFields(['file', 'i'], 'csv', true)).toEqual({ report: null, events: ['file', 'i'] });
     expect(selectFields(['i', 'model', 'verdict'], 'table', true)).toEqual({
       report: null,
       events: ['i', 'model', 'verdict'],
