@@ -182,8 +182,14 @@ export class FaultWindow {
     if (wait >= 0 && !this.#asyncMark) page.wait = wait;
   }
 
-  /** What the kernel did with a fault that completed. */
-  completedTruth(): TruthObject {
+  /**
+   * What the kernel did with a fault that completed. Null when the order of events does not decide: a lock that was
+   * released before the completion was the slow path's in a shared VMA, the anon_vma's in a private one.
+   */
+  completedTruth(): TruthObject | null {
+    const released =
+      this.#acquired.some(a => a.released >= 0 && !a.write) && this.#acquired.every(a => a.released >= 0);
+    if (released && !this.#stacks && !this.kernelMode && this.shared === null) return null;
     const slow = this.#stacks
       ? this.#refusedSlow || this.#acquired.some(a => a.by === SLOW_PATH)
       : this.#acquired.some(a => this.#bySlowPath(a));
@@ -231,7 +237,13 @@ export class FaultWindow {
     else if (prepared) truth.anon_prepare = 'ok';
     if (this.#stacks && truth.fallback) truth.via = SLOW_PATH;
     else if (this.#stacks && prepared) truth.via = ANON_PREPARE;
-    if (truth.fallback && this.#waited > 0) truth.wait = this.#waited;
+    if (truth.fallback && this.#waited > 0 && this.#waitIsKnown) truth.wait = this.#waited;
+  }
+
+  /** Without call chains, of two acquisitions one may have been the anon_vma's, or of another function altogether. */
+  get #waitIsKnown(): boolean {
+    if (this.#stacks || this.#acquired.length === 1 || this.#acquired.some(a => a.write)) return true;
+    return this.done !== null && (this.kernelMode || this.shared === true);
   }
 
   #looksPrepared(acquisition: Acquisition, truth: TruthObject): boolean {

@@ -8,6 +8,8 @@ import { field, type PerfRecord } from './perf-script.js';
 import { pageOf } from './words.js';
 import { type Mm, mmKey, type Thread, type World } from './world.js';
 
+const HEX = /^0x[0-9a-f]{1,16}$/;
+
 export class Faults {
   readonly #outbox: Outbox;
   readonly #world: World;
@@ -31,7 +33,7 @@ export class Faults {
   begin(thread: Thread, record: PerfRecord): boolean {
     const address = field(record.text, 'address');
     const code = field(record.text, 'error_code');
-    if (address === null || code === null || !/^0x[0-9a-f]{1,16}$/.test(address)) return false;
+    if (!HEX.test(address ?? '') || !HEX.test(code ?? '') || address === null) return false;
     const { mm } = thread.process;
     const shared = mm.map.at(pageOf(address))?.shared ?? null;
     const window = new FaultWindow(record.t, address, Number(code), record.name === 'page_fault_kernel', shared);
@@ -80,7 +82,11 @@ export class Faults {
       this.#count('fault before the first mmap_lock event');
       return null;
     }
-    if (window.done !== null) return window.completedTruth();
+    if (window.done !== null) {
+      const truth = window.completedTruth();
+      if (truth === null) this.#count('fault in an unknown VMA: shared and private look alike');
+      return truth;
+    }
     if (!this.#completions) {
       this.#count('fault without its end: no minor-faults and major-faults events were recorded');
       return window.lockTruth();

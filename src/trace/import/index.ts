@@ -6,7 +6,7 @@ import { PAGE_SIZE } from '../../units.js';
 import type { EventObject, HeaderObject, ImportSummary } from './event.js';
 import { type Line, linesOf } from './lines.js';
 import { Pairing } from './pairing.js';
-import { isPerfLine, PerfScriptParser } from './perf-script.js';
+import { isPerfLine, type PerfRecord, PerfScriptParser } from './perf-script.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
 
@@ -119,18 +119,20 @@ async function* readPerf(lines: AsyncIterable<Line>, options: ImportOptions, sum
     }
     if (header !== null) header.meta.lost = summary.lost;
   };
-  for await (const line of lines) {
+  const tolerant = function* (read: () => PerfRecord | null): Generator<HeaderObject | EventObject> {
     try {
-      const record = parser.push(line);
+      const record = read();
       if (record !== null) yield* withHeader(pairing.push(record));
     } catch (error) {
       if (options.onBadLine === undefined || !(error instanceof Complaint)) throw error;
       options.onBadLine(error);
     }
+  };
+  for await (const line of lines) {
+    yield* tolerant(() => parser.push(line));
     summary.unknownLines = parser.unknownLines;
   }
-  const last = parser.end();
-  if (last !== null) yield* withHeader(pairing.push(last));
+  yield* tolerant(() => parser.end());
   yield* withHeader(pairing.end());
   if (header === null) yield headerOf(options, pairing.command);
 }

@@ -30,6 +30,7 @@ export class Locking {
   }
 
   #read(record: PerfRecord): LockEvent {
+    this.#world.locksSeen = true;
     const key = field(record.text, 'mm');
     const write = field(record.text, 'write');
     if (key === null || write === null) {
@@ -40,7 +41,6 @@ export class Locking {
   }
 
   start(thread: Thread, record: PerfRecord): void {
-    this.#world.locksSeen = true;
     const { key } = this.#read(record);
     this.#learn(thread, key);
     thread.asking = { key, t: record.t, owner: this.#owner(thread, key, record.t) };
@@ -127,17 +127,12 @@ export class Locking {
     const { mm } = thread.process;
     const own = this.#world.keyOf(mm);
     const { call } = thread;
-    if (
-      call !== null &&
-      (isFork(call.nr) || isExec(call.nr)) &&
-      call.entry?.done !== true &&
-      thread.execMaps === null
-    ) {
-      if (own === undefined && isFork(call.nr)) this.#world.bind(key, mm);
-      else if (own !== key) call.newKey = key;
-    } else if (own === undefined) {
-      this.#world.bind(key, mm);
-    }
+    const fork = call !== null && isFork(call.nr) && call.entry?.done === false;
+    const exec = call !== null && isExec(call.nr) && thread.execMaps === null;
+    // fork locks the parent's mm first, execve the one it is making
+    const making = (fork && own !== undefined) || (exec && (own !== undefined || call.newKey === null));
+    if (call !== null && making && own !== key) call.newKey = key;
+    else if (own === undefined && key !== call?.newKey) this.#world.bind(key, mm);
   }
 }
 

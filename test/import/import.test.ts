@@ -1,0 +1,120 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { TraceEventSchema, TraceHeaderSchema } from '../../src/trace/schema.js';
+import { call, imported, line, sample, section } from './sample.js';
+
+const NAMES = readdirSync(new URL('../samples/import', import.meta.url)).map(name => name.replace('.perf.txt', ''));
+
+test.each(NAMES)('%s is the same fed in pieces of 100 bytes, with CRLF and a BOM, or named by hand', async name => {
+  const text = sample(name);
+  const whole = await imported(text);
+  const bytes = Buffer.from(text);
+  const pieces = Array.from({ length: Math.ceil(bytes.length / 100) }, (_, i) =>
+    bytes.subarray(100 * i, 100 * i + 100),
+  );
+  expect(await imported(pieces)).toEqual(whole);
+  expect(await imported('\ufeff' + text.replaceAll('\n', '\r\n'))).toEqual(whole);
+  expect(await imported(text, { from: 'perf' })).toEqual(whole);
+});
+
+test.each(NAMES)('%s comes out in time order and in the shapes of the trace format', async name => {
+  const { header, events } = await imported(sample(name));
+  expect(TraceHeaderSchema.safeParse(header).error).toBeUndefined();
+  for (const event of events) expect(TraceEventSchema.safeParse(event).error).toBeUndefined();
+  expect(events.map(event => event.t)).toEqual(events.map(event => event.t).sort((a, b) => a - b));
+});
+
+test('lost records are added up in the header and the summary', async () => {
+  const lost = [line(1, 10, 'PERF_RECORD_LOST lost 12'), line(2, 10, 'PERF_RECORD_LOST lost 30')];
+  const { header, summary } = await imported([sample('huge'), ...lost, ''].join('\n'));
+  expect(header.meta.lost).toBe(42);
+  expect(summary.lost).toBe(42);
+});
+
+test.each([
+  ['', 'the text is empty', undefined],
+  ['{"headers":1}\n', 'not a text any importer knows', 'known formats: perf; --from names one'],
+  ['PERFILE2\u0000\u0001\n', 'not a text any importer knows', 'it looks like perf.data: run perf script on it first'],
+])('%j is refused', async (text, message, hint) => {
+  const error = await imported(text).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ class: 'schema', message: expect.stringContaining(message) });
+  if (hint !== undefined) expect(error).toMatchObject({ hint });
+});
+
+test('an unknown importer names the nearest one', async () => {
+  await expect(imported('', { from: 'pref' })).rejects.toMatchObject({ class: 'usage', hint: 'did you mean perf?' });
+});
+
+test('bytes that are no UTF-8 are refused with their line', async () => {
+  const bytes = [Buffer.from(`${line(1, 10, 'minor-faults: 0')}\n`), Buffer.from([0x20, 0xff, 0x0a])];
+  await expect(imported(bytes)).rejects.toMatchObject({ class: 'encoding', where: { line: 2 } });
+});
+
+const ZERO_PAGE = '7f0000001000';
+
+/** A userfault: it waits while thread 12 answers with `request`, and finds the page in place. */
+function userfault(us: number, request: string): string[] {
+  return [
+    line(us, 11, `exceptions:page_fault_user: address=0x${ZERO_PAGE} ip=0x400000 error_code=0x6   0`),
+    ...call(us + 10, 12, `16 (4, ${request}, 7ffd0, 0, 0, 0)`, [], us + 20, '0'),
+    ...section(us + 30, 11, false).slice(0, 2),
+    line(us + 32, 11, `minor-faults:     ${ZERO_PAGE}`),
+    ...section(us + 31, 11, false).slice(2),
+  ];
+}
+
+const UFFD_MAP = line(1, 10, 'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x10000) @ 0 00:00 0 0]: rw-p //anon');
+const REGISTER = call(2, 10, '16 (4, c020aa00, 7ffd0, 0, 0, 0)', section(3, 10, true), 7, '0');
+
+test('userfaultfd: the range is inferred from the first fault that another thread resolved, and marked', async () => {
+  const { events } = await imported([UFFD_MAP, ...REGISTER, ...userfault(10, 'c028aa03')].join('\n'));
+  expect(events.map(event => event.op)).toEqual(['other', 'uffd_register', 'fault']);
+  expect(events[1]).toEqual({
+    t: 9000,
+    tid: 11,
+    op: 'uffd_register',
+    addr: '0x7f0000000000',
+    len: '0x10000',
+    modes: ['missing'],
+    'x-inferred': 'UFFDIO_COPY resolved the next fault',
+  });
+  expect(events[2].page).toEqual({ wait: 20000 });
+});
+
+test('userfaultfd: later calls of the same program mean the same range', async () => {
+  const unregister = call(60, 10, '16 (4, 8010aa01, 7ffd0, 0, 0, 0)', section(61, 10, true), 66, '0');
+  const again = call(70, 10, '16 (4, c020aa00, 7ffd0, 0, 0, 0)', section(71, 10, true), 76, '0');
+  const text = [UFFD_MAP, ...REGISTER, ...userfault(10, 'c020aa07'), ...unregister, ...again].join('\n');
+  const { events } = await imported(text);
+  expect(events.slice(-2)).toMatchObject([
+    { op: 'uffd_unregister', addr: '0x7f0000000000', len: '0x10000', locks: [{ mode: 'write' }] },
+    { op: 'uffd_register', modes: ['minor'], 'x-inferred': 'same range as the userfaults before' },
+  ]);
+});
+
+test('userfaultfd: a fault that put its page there itself is no userfault', async () => {
+  const lines = userfault(10, 'c028aa03');
+  lines.splice(-2, 0, line(42, 11, 'kmem:rss_stat: mm_id=7 curr=1 type=MM_ANONPAGES size=4096B   0'));
+  const { events } = await imported([UFFD_MAP, ...REGISTER, ...lines].join('\n'));
+  expect(events.map(event => event.op)).toEqual(['other', 'fault']);
+});
+
+const RECORDED = new URL('../../traces/recorded/', import.meta.url);
+
+test.each(readdirSync(RECORDED))('shipped recording %s: valid, in order, every fault with its truth', name => {
+  const text = gunzipSync(readFileSync(new URL(name, RECORDED))).toString();
+  const [header, ...events] = text
+    .trimEnd()
+    .split('\n')
+    .map(row => JSON.parse(row) as Record<string, unknown>);
+  expect(TraceHeaderSchema.safeParse(header).error).toBeUndefined();
+  expect(header).toMatchObject({ meta: { kernel: '6.18.44', lost: 0 } });
+  let last = 0;
+  for (const event of events) {
+    if (!TraceEventSchema.safeParse(event).success) expect(TraceEventSchema.parse(event)).toBeDefined();
+    if ((event.t as number) < last) expect(event.t).toBeGreaterThanOrEqual(last);
+    if (event.op === 'fault' && event.truth === undefined) expect(event).toHaveProperty('truth');
+    last = event.t as number;
+  }
+});

@@ -1,0 +1,64 @@
+/** Text -> what an import makes of it. */
+import { readFileSync } from 'node:fs';
+import {
+  type EventObject,
+  type HeaderObject,
+  type ImportOptions,
+  type ImportSummary,
+  importTrace,
+} from '../../src/trace/import/index.js';
+
+export interface Imported {
+  header: HeaderObject;
+  events: EventObject[];
+  faults: EventObject[];
+  summary: ImportSummary;
+}
+
+/** Text of test/samples/import/NAME.perf.txt, cut by hand from recordings of Linux 6.18.44. */
+export function sample(name: string): string {
+  return readFileSync(new URL(`../samples/import/${name}.perf.txt`, import.meta.url), 'utf8');
+}
+
+export async function imported(
+  text: string | Iterable<string | Uint8Array>,
+  options: Partial<ImportOptions> = {},
+): Promise<Imported> {
+  async function* chunks() {
+    yield* typeof text === 'string' ? [text] : text;
+  }
+  const items = importTrace(chunks(), { file: 'sample', ...options });
+  const header = (await items.next()).value as HeaderObject;
+  const events: EventObject[] = [];
+  for (;;) {
+    const { value, done } = await items.next();
+    if (done) return { header, events, faults: events.filter(event => event.op === 'fault'), summary: value };
+    events.push(value as EventObject);
+  }
+}
+
+/** A line of `perf script`: thread `tid` of process 10 at `us` microseconds. */
+export function line(us: number, tid: number, text: string): string {
+  return `   10/${tid}  [000]     1.${String(us).padStart(6, '0')}000: ${text}`;
+}
+
+const MM = 'mm=0xffff888105798c80';
+
+/** mmap_lock taken and released by `tid`: start at `us`, one microsecond to get it, one to hold it. */
+export function section(us: number, tid: number, write: boolean, mm = MM): string[] {
+  return [
+    line(us, tid, `mmap_lock:mmap_lock_start_locking: ${mm} memcg_id=1 write=${write}   0`),
+    line(us + 1, tid, `mmap_lock:mmap_lock_acquire_returned: ${mm} memcg_id=1 write=${write} success=true   0`),
+    line(us + 2, tid, `mmap_lock:mmap_lock_released: ${mm} memcg_id=1 write=${write}   0`),
+  ];
+}
+
+/** A system call from `us` on, `inside` its lines, until `end`. */
+export function call(us: number, tid: number, enter: string, inside: string[], end: number, result: string): string[] {
+  const nr = enter.split(' ')[0];
+  return [
+    line(us, tid, `raw_syscalls:sys_enter: NR ${enter}   0`),
+    ...inside,
+    line(end, tid, `raw_syscalls:sys_exit: NR ${nr} = ${result}   0`),
+  ];
+}

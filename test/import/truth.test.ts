@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import type { TruthObject } from '../../src/trace/import/event.js';
+import { imported, line, sample, section } from './sample.js';
+
+/** Each shape as the recording has it: sample, address of the fault, and what a kernel with call chains said of it. */
+const SHAPES: readonly [what: string, sample: string, addr: string, truth: TruthObject][] = [
+  ['an executable page of a fresh program', 'start', '0x7f6c3c55eb70', { path: 'vma_lock', fallback: false }],
+  [
+    'a kernel-mode fault of execve always takes mmap_lock',
+    'start',
+    '0x5649b006c240',
+    { path: 'mmap_lock', fallback: true, wait: 5640 },
+  ],
+  [
+    'a shared write dirties its page and drops mmap_lock before it completes (VM_FAULT_COMPLETED)',
+    'shared-write',
+    '0x7f4b65cf9000',
+    { path: 'mmap_lock', fallback: true, wait: 3356 },
+  ],
+  [
+    'so does the reuse of a shared page, without any rss_stat',
+    'shared-reuse',
+    '0x7f812ec0e000',
+    { path: 'mmap_lock', fallback: true, wait: 39433 },
+  ],
+  [
+    'a refused trylock of the slow path is no anon_vma trylock',
+    'contended-lookup',
+    '0x7f86aa0dd000',
+    { path: 'mmap_lock', fallback: true, wait: 4729702 },
+  ],
+  [
+    'two refusals in a row: the first was the trylock of __vmf_anon_prepare',
+    'prepare-busy',
+    '0x7eff845fd000',
+    { path: 'mmap_lock', fallback: true, anon_prepare: 'failed', wait: 5821 },
+  ],
+  [
+    'a userfault that has to retry under mmap_lock completes as major',
+    'uffd-twice',
+    '0x7fd9d6335000',
+    { path: 'mmap_lock', fallback: true },
+  ],
+  [
+    'an anon_vma is prepared and then the page is missing: a fallback all the same',
+    'prepare-then-miss',
+    '0x7f4e4ce9f100',
+    { path: 'mmap_lock', fallback: true },
+  ],
+  [
+    'a signal in an existing VMA: print_vma_addr took the lock, not the fault',
+    'print-vma-addr',
+    '0x7f344b0ce000',
+    { path: 'signal', fallback: false },
+  ],
+  [
+    'beyond the end of a private file: an anon_vma was prepared, nobody fell back',
+    'sigbus',
+    '0x7f344b0cd000',
+    { path: 'signal', fallback: false },
+  ],
+  ['no VMA there: the slow path looked again', 'no-vma', '0x0', { path: 'signal', fallback: true }],
+  [
+    'a bad pointer of read(2): the slow path, then -EFAULT',
+    'bad-user-pointer',
+    '0x1000',
+    { path: 'signal', fallback: true, wait: 7664 },
+  ],
+  ['page faults are disabled: neither lock is tried', 'page-faults-disabled', '0x7f94e3487e00', { fallback: false }],
+  [
+    'the stack grows: read, write, downgrade',
+    'stack-growth',
+    '0x7ffe863055b0',
+    { path: 'mmap_lock', fallback: true, wait: 41687 },
+  ],
+  [
+    'swap-in from a synchronous device stays under the VMA lock',
+    'swap-sync',
+    '0x7f6b84df7000',
+    { path: 'vma_lock', fallback: false },
+  ],
+  [
+    'with call chains: the anon_vma trylock',
+    'stacks',
+    '0x7f90b30dbd58',
+    { path: 'vma_lock', fallback: false, anon_prepare: 'ok', via: '__vmf_anon_prepare' },
+  ],
+  [
+    'with call chains: a refused anon_vma trylock, then the slow path',
+    'stacks',
+    '0x7eff845fd000',
+    { path: 'mmap_lock', fallback: true, anon_prepare: 'failed', via: 'lock_mm_and_find_vma', wait: 5821 },
+  ],
+];
+
+test.each(SHAPES)('%s', async (_what, name, addr, truth) => {
+  const { faults } = await imported(sample(name));
+  expect(faults.find(fault => fault.addr === addr)?.truth).toEqual(truth);
+});
+
+const MAP = 'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x10000) @ 0 00:00 0 0]: rw-p //anon';
+const PF = 'exceptions:page_fault_user: address=0x7f0000001000 ip=0x400000 error_code=0x6   0';
+const DONE = 'minor-faults:     7f0000001000';
+
+test('the same events are an anon_vma trylock in a private VMA and a fallback in a shared one', async () => {
+  const text = (map: string) =>
+    [line(1, 10, map), line(2, 10, PF), ...section(3, 10, false), line(7, 10, DONE)].join('\n');
+  const [mine] = (await imported(text(MAP))).faults;
+  expect(mine.truth).toEqual({ path: 'vma_lock', fallback: false, anon_prepare: 'ok' });
+  const [shared] = (await imported(text(MAP.replace('rw-p //anon', 'rw-s /SYSV00000000 (deleted)')))).faults;
+  expect(shared.truth).toEqual({ path: 'mmap_lock', fallback: true, wait: 1000 });
+});
+
+test('in a VMA nobody knows they are not told apart, and that is counted', async () => {
+  const { faults, summary } = await imported([line(2, 10, PF), ...section(3, 10, false), line(7, 10, DONE)].join('\n'));
+  expect(faults[0].truth).toBeUndefined();
+  expect(summary.unclassified).toEqual({ 'fault in an unknown VMA: shared and private look alike': 1 });
+});
+
+test('a thread killed by the exit_group of another while it waited took neither lock to the end', async () => {
+  const { faults } = await imported(
+    [
+      line(1, 10, MAP),
+      line(2, 10, 'minor-faults:     0'),
+      ...section(3, 10, false),
+      line(8, 11, PF),
+      line(20, 10, 'raw_syscalls:sys_enter: NR 231 (0, 0, 0, 0, 0, 0)   0'),
+      ...section(30, 11, false),
+      line(40, 11, 'sched:sched_process_exit: comm=x pid=11 prio=120 group_dead=true   0'),
+    ].join('\n'),
+  );
+  expect(faults[0].truth).toEqual({ path: 'killed', fallback: false });
+});
+
+test('a fault still waiting when the recording ends is kept without a truth', async () => {
+  const { faults, summary } = await imported([line(1, 10, MAP), line(2, 10, PF)].join('\n'));
+  expect(faults).toEqual([{ t: 1000, tid: 10, op: 'fault', addr: '0x7f0000001000', access: 'write' }]);
+  expect(summary.unclassified).toEqual({ 'fault under way when the recording ended': 1 });
+});
+
+test('without completion events there is no truth unless the locks alone decide', async () => {
+  const lines = [
+    line(1, 10, MAP),
+    ...section(2, 10, true),
+    line(5, 10, PF),
+    line(9, 10, PF),
+    ...section(10, 10, false),
+  ];
+  const { faults, summary } = await imported([...lines, line(15, 10, PF)].join('\n'));
+  expect(faults.map(fault => fault.truth)).toEqual([{ fallback: false }, undefined, undefined]);
+  expect(summary.unclassified['fault without its end: no minor-faults and major-faults events were recorded']).toBe(2);
+});
