@@ -59,8 +59,7 @@ export class Histogram {
 
 function bucketOf(ns: Ns): number {
   if (ns < LINEAR) return ns | 0;
-  const exponent = Math.floor(Math.log2(ns));
-  const top = Math.min(exponent, 52);
+  const top = ns < 2 ** 31 ? 31 - Math.clz32(ns) : Math.min(Math.floor(Math.log2(ns)), 52);
   return LINEAR + (top - 7) * SUB + Math.min(SUB - 1, Math.floor(ns / 2 ** (top - 6)) - SUB);
 }
 

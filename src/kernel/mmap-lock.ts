@@ -70,9 +70,14 @@ export class MmapLock {
     return NOBODY;
   }
 
+  /** Would down_read_trylock() succeed? */
+  get canTryRead(): boolean {
+    return this.writer === NOBODY && this.queued === 0 && !this.handoff;
+  }
+
   /** down_read_trylock(): fails on a writer, on anybody queued, on HANDOFF. */
   tryRead(thread: number): boolean {
-    if (this.writer !== NOBODY || this.queued > 0 || this.handoff) return false;
+    if (!this.canTryRead) return false;
     this.readers++;
     this.lastReader = thread;
     return true;

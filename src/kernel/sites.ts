@@ -61,6 +61,7 @@ export const SITES = {
   'do_vmi_align_munmap.downgrade': op('munmap removed its VMAs', 'unless_grows', 'always'),
   '__split_vma.start_write': op('which parts of a split are marked', 'target', 'both'),
   '__split_vma.first': op('which part of the first split of a munmap is the new VMA', 'above', 'below'),
+  'is_mergeable_anon_vma.unfaulted': op('a faulted range beside a VMA that never faulted', 'no', 'yes'),
   'mmap_region.fixed': op('MAP_FIXED over existing VMAs', 'munmap_then_insert', 'gather'),
   'dup_mmap.start_write': op('which parent VMAs fork marks', 'none', 'all'),
   'expand_stack.lock': op('stack growth', 'read', 'write', 'write_and_mark'),

@@ -39,6 +39,12 @@ export const VM_UFFD_ARMED = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR;
  */
 export const VM_SPECIAL = VM_PFNMAP | VM_HUGETLB;
 
+// `vm_file` of a mapping the trace names no file for.
+/** MAP_SHARED | MAP_ANONYMOUS: a shmem file of its own */
+export const FILE_SHMEM = 2 ** 30;
+/** MAP_HUGETLB: a hugetlbfs file of its own */
+export const FILE_HUGETLB = 2 ** 30 + 1;
+
 /** One anon_vma: only its identity counts. */
 export class AnonVma {}
 
@@ -57,8 +63,10 @@ export class Vma {
   anon_vma: AnonVma | null = null;
   /** length of anon_vma_chain: after a fork the child is linked to its ancestors' anon_vmas as well */
   anon_vma_chain = 0;
-  /** index into TraceInfo.strings: the name people know it by; -1 without one */
+  /** anon_vma_name(), an index into TraceInfo.strings; -1 without one. VMAs of different names never merge. */
   name: number;
+  /** what people call it when it has neither file nor name: `[heap]`, `[stack]`; an index into TraceInfo.strings, or -1 */
+  label = -1;
   /** identity of vma_policy(): mbind installs a new one; 0 is the default policy */
   vm_policy = 0;
   /** identity of vm_userfaultfd_ctx; 0 without one */

@@ -17,6 +17,7 @@ export default {
     },
     '__split_vma.start_write': { answer: 'target', by: 'no VMA lock to take' },
     '__split_vma.first': { answer: 'above', by: '2.6' },
+    'is_mergeable_anon_vma.unfaulted': { answer: 'no', by: '965f55dea0e3 mmap: avoid merging cloned VMAs' },
     'mmap_region.fixed': { answer: 'munmap_then_insert', by: '2.6' },
     'dup_mmap.start_write': { answer: 'none', by: 'no VMA lock to take' },
     'expand_stack.lock': {

@@ -14,6 +14,10 @@ export default {
   commits: ['366a4532d96f'],
   parent: 'v6.15',
   changes: {
+    'is_mergeable_anon_vma.unfaulted': {
+      answer: 'yes',
+      by: '879bca0a2c4f mm/vma: fix incorrectly disallowed anonymous VMA merges, in 6.16',
+    },
     'madvise_lock.dontneed': { answer: 'vma_read', by: 'mm: use per_vma lock for MADV_DONTNEED' },
     proc_maps: { answer: 'vma_read', by: 'fs/proc/task_mmu: read proc/pid/maps under per-vma lock' },
     'collapse_huge_page.start_write': {

@@ -1,0 +1,108 @@
+/**
+ * do_fault(): an empty entry in a mapping that has vm_ops.
+ *
+ * Models: mm/memory.c do_fault, do_read_fault, do_cow_fault, do_shared_fault, __do_fault, should_fault_around; mm/filemap.c
+ * filemap_map_pages, filemap_fault, lock_folio_maybe_drop_mmap, do_async_mmap_readahead; mm/shmem.c shmem_fault
+ * (v6.6 to v6.18).
+ * Leaves out: fault-around maps the neighbours too; the next fault there says so itself by not happening.
+ */
+import { FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import type { Kernel } from './kernel.js';
+import {
+  folioOf,
+  HANDLED,
+  handle_userfault,
+  install,
+  type Outcome,
+  RETRY,
+  releaseAndWait,
+  retryAt,
+  SIGNAL,
+  says,
+  vmf_anon_prepare,
+  vmf_can_call_fault,
+  waitHolding,
+} from './outcome.js';
+import { PTE_ANON, PTE_FILE_RO, PTE_FILE_RW } from './page-table.js';
+import type { Task } from './task.js';
+import { FILE_SHMEM, VM_RAND_READ, VM_SHARED, VM_UFFD_MINOR, VM_UFFD_MISSING, VM_UFFD_WP, type Vma } from './vma.js';
+
+export function do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
+  if (!(vma.vm_ops & VM_OPS.fault)) {
+    task.site = 'do_fault';
+    return SIGNAL;
+  }
+  if (!write) return do_read_fault(k, task, vma, vmaLocked);
+  return vma.vm_flags & VM_SHARED ? do_shared_fault(k, task, vma, vmaLocked) : do_cow_fault(k, task, vma, vmaLocked);
+}
+
+function do_read_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  if (should_fault_around(task, vma)) {
+    // do_fault_around(): ->map_pages never sleeps.
+    task.cost = k.costs.file_map;
+    install(task, PTE_FILE_RO);
+    return HANDLED;
+  }
+  if (vmaLocked && k.at.do_read_fault === 'retry') return retryAt(task, 'do_read_fault');
+  if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
+  return __do_fault(k, task, vma, PTE_FILE_RO);
+}
+
+function do_cow_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  if (vmaLocked && k.at.do_cow_fault === 'retry') return retryAt(task, 'do_cow_fault');
+  if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
+  if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
+  return __do_fault(k, task, vma, PTE_ANON);
+}
+
+function do_shared_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  if (vmaLocked && k.at.do_shared_fault === 'retry') return retryAt(task, 'do_shared_fault');
+  if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
+  return __do_fault(k, task, vma, PTE_FILE_RW);
+}
+
+/** Does ->map_pages settle it: is the folio up to date, unlocked and without the readahead mark? */
+function should_fault_around(task: Task, vma: Vma): boolean {
+  if (!(vma.vm_ops & VM_OPS.map_pages) || vma.vm_ops & VM_OPS.dax) return false;
+  if (vma.vm_flags & (VM_UFFD_WP | VM_UFFD_MINOR)) return false;
+  if (task.settled) return true;
+  const folio = folioOf(task.facts);
+  // A page a userfaultfd monitor must supply is in no cache, unless the trace says so.
+  if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return false;
+  return folio !== FOLIO_ABSENT && folio !== FOLIO_LOCKED && !says(task.facts, 'readahead');
+}
+
+/** __do_fault(): ->fault of the page cache, of shmem, of a DAX file or of a driver; maps the page with `state`. */
+function __do_fault(k: Kernel, task: Task, vma: Vma, state: number): Outcome {
+  task.cost += k.costs.file_fault;
+  if (!task.settled) {
+    const folio = folioOf(task.facts);
+    if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return handle_userfault(task);
+    if (vma.vm_flags & VM_UFFD_MINOR && folio !== FOLIO_ABSENT) return handle_userfault(task);
+    if (isShmem(k, vma)) {
+      // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
+      if (folio === FOLIO_LOCKED) waitHolding(task, k.costs.wait_folio);
+    } else if (hasPageCache(vma)) {
+      if (folio === FOLIO_ABSENT) return releaseAndWait(task, 'filemap_fault', k.costs.wait_io, true);
+      if (folio === FOLIO_LOCKED) {
+        return releaseAndWait(task, 'lock_folio_maybe_drop_mmap', k.costs.wait_folio, false);
+      }
+      if (says(task.facts, 'readahead') && !(vma.vm_flags & VM_RAND_READ)) {
+        return releaseAndWait(task, 'do_async_mmap_readahead', k.costs.wait_readahead, false);
+      }
+    }
+  }
+  install(task, state);
+  return HANDLED;
+}
+
+/** A driver's ->fault and DAX have no folios to wait for. */
+const hasPageCache = (vma: Vma) => (vma.vm_ops & VM_OPS.map_pages) !== 0 && (vma.vm_ops & VM_OPS.dax) === 0;
+
+const SHMEM: ReadonlySet<string> = new Set(['tmpfs', 'shmem', 'memfd']);
+
+function isShmem(k: Kernel, vma: Vma): boolean {
+  if (vma.vm_file === FILE_SHMEM) return true;
+  const fs = k.files[vma.vm_file]?.fs;
+  return typeof fs === 'string' && SHMEM.has(fs);
+}

@@ -1,0 +1,119 @@
+/**
+ * do_swap_page(): an entry that is not present: swapped out, migrating, on a device, poisoned, or a marker.
+ *
+ * Models: mm/memory.c do_swap_page, handle_pte_marker, remove_device_exclusive_entry; mm/filemap.c __folio_lock_or_retry;
+ * mm/migrate.c migration_entry_wait (v6.4 to v6.18).
+ */
+import { FOLIO_CACHED, FOLIO_LOCKED } from '../vocab.js';
+import { do_fault } from './do-fault.js';
+import type { Kernel } from './kernel.js';
+import {
+  folioOf,
+  HANDLED,
+  handle_userfault,
+  install,
+  type Outcome,
+  RETRY,
+  releaseAndWait,
+  retryAt,
+  SIGNAL,
+  says,
+  vmf_anon_prepare,
+  waitHolding,
+} from './outcome.js';
+import {
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_DEVICE_EXCLUSIVE,
+  PTE_DEVICE_PRIVATE,
+  PTE_FILE_RO,
+  PTE_FILE_RW,
+  PTE_HWPOISON,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_POISON,
+  PTE_MARKER_UFFD_WP,
+  PTE_MIGRATION,
+} from './page-table.js';
+import type { Task } from './task.js';
+import { VM_SHARED, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
+
+export function do_swap_page(
+  k: Kernel,
+  task: Task,
+  vma: Vma,
+  vmaLocked: boolean,
+  kind: number,
+  write: boolean,
+): Outcome {
+  if (vmaLocked && k.at.do_swap_page === 'retry') return retryAt(task, 'do_swap_page');
+  const mapped = write ? PTE_ANON : vma.vm_flags & VM_SHARED ? PTE_FILE_RO : PTE_ANON_WP;
+  switch (kind) {
+    case PTE_MIGRATION:
+      install(task, vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON);
+      return migration_entry_wait(k, task, vmaLocked);
+    case PTE_DEVICE_EXCLUSIVE:
+      if (folioOf(task.facts) === FOLIO_LOCKED && !task.settled) return __folio_lock_or_retry(k, task, vmaLocked);
+      install(task, mapped);
+      return HANDLED;
+    case PTE_DEVICE_PRIVATE:
+      // ->migrate_to_ram() is not ready for the VMA lock.
+      if (vmaLocked && k.at['do_swap_page.device_private'] === 'retry') {
+        return retryAt(task, 'do_swap_page.device_private');
+      }
+      install(task, mapped);
+      return HANDLED;
+    case PTE_HWPOISON:
+      task.site = 'do_swap_page.hwpoison';
+      return SIGNAL;
+    case PTE_MARKER_POISON:
+      task.site = 'handle_pte_marker.poison';
+      return SIGNAL;
+    case PTE_MARKER_GUARD:
+      task.site = 'handle_pte_marker.guard';
+      return SIGNAL;
+    case PTE_MARKER_UFFD_WP:
+      return pte_marker_handle_uffd_wp(k, task, vma, vmaLocked, write);
+  }
+  return swapIn(k, task, vmaLocked, mapped);
+}
+
+/** A page in swap: in the swap cache, on a device read at once (zram, pmem), or on a disk. */
+function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outcome {
+  task.cost = k.costs.swap;
+  const folio = folioOf(task.facts);
+  if (!task.settled) {
+    if (folio === FOLIO_LOCKED) return __folio_lock_or_retry(k, task, vmaLocked);
+    if (folio !== FOLIO_CACHED && !says(task.facts, 'swap_sync')) {
+      // The read is submitted under the lock; the folio stays locked until it is done.
+      task.tried = true;
+      return __folio_lock_or_retry(k, task, vmaLocked);
+    }
+    if (folio !== FOLIO_CACHED) waitHolding(task, k.costs.wait_sync_swap);
+  }
+  install(task, mapped);
+  return HANDLED;
+}
+
+/** __folio_lock_or_retry(): the folio is locked. Under mmap_lock that is dropped too, and the next pass finds the page. */
+function __folio_lock_or_retry(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
+  if (vmaLocked && k.at.__folio_lock_or_retry === 'retry_at_once') return retryAt(task, '__folio_lock_or_retry');
+  const wait = task.tried ? k.costs.wait_io : k.costs.wait_folio;
+  return releaseAndWait(task, '__folio_lock_or_retry', wait, false);
+}
+
+/** migration_entry_wait(): sleeps until the page has moved. */
+function migration_entry_wait(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
+  if (vmaLocked && k.at.migration_entry_wait === 'release_and_wait') {
+    return releaseAndWait(task, 'migration_entry_wait', k.costs.wait_migration, false);
+  }
+  return waitHolding(task, k.costs.wait_migration);
+}
+
+/** A marker left by userfaultfd write protection: the page is missing; the write is caught once it is there. */
+function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
+  if (vma.vm_flags & VM_UFFD_WP && write && !task.settled) return handle_userfault(task);
+  if (!vma_is_anonymous(vma)) return do_fault(k, task, vma, vmaLocked, write);
+  if (write && !vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
+  install(task, write ? PTE_ANON : PTE_ANON_WP);
+  return HANDLED;
+}

@@ -1,0 +1,188 @@
+/**
+ * The pass under mmap_lock: where every fault went before there was a VMA lock, and where it goes when that fails.
+ *
+ * Models: arch/x86/mm/fault.c do_user_addr_fault (`retry:`); mm/memory.c (since 6.18 mm/mmap_lock.c) lock_mm_and_find_vma,
+ * get_mmap_lock_carefully, upgrade_mmap_lock_carefully; mm/mmap.c (mm/vma.c since 6.12) expand_downwards,
+ * acct_stack_growth (v6.1 to v6.18).
+ */
+import {
+  access_error,
+  after,
+  awaitMonitor,
+  BLOCKED,
+  EXPAND_STACK,
+  finish,
+  LOCK_MMAP_WOKEN,
+  MMAP_LOCKED,
+  MMAP_READ_UNLOCK,
+  MMAP_RETRY,
+  SIGNALLED_MMAP,
+  STACK_MARKED,
+  STACK_WRITE_LOCK,
+  STACK_WRITE_LOCK_WOKEN,
+} from './fault-steps.js';
+import { handle_mm_fault } from './handle-mm-fault.js';
+import type { Kernel } from './kernel.js';
+import { anon_vma_prepare, HANDLED, RETRY, SIGNAL } from './outcome.js';
+import { type Task, VERDICT_SIGNAL } from './task.js';
+import { VM_ACCESS_FLAGS, VM_GROWSDOWN, type Vma } from './vma.js';
+
+/** RLIMIT_STACK, in pages: 8 MiB, the default of every distribution. */
+export const RLIMIT_STACK = 2048;
+/** stack_guard_gap, in pages. */
+export const STACK_GUARD_GAP = 256;
+
+/** get_mmap_lock_carefully(): a trylock, then a sleep. */
+export function lock_mm_and_find_vma(k: Kernel, task: Task): number {
+  task.fallback = true;
+  task.tries++;
+  const { mm } = task;
+  task.since = k.engine.now;
+  if (mm.mmap_lock.tryRead(task.id)) {
+    k.ledger.mmapLocked(mm, false, 0, false);
+    return MMAP_LOCKED;
+  }
+  k.blame(task, k.mmapHolder(mm));
+  if (mm.mmap_lock.read(task.id)) {
+    k.ledger.mmapLocked(mm, false, 0, true);
+    return MMAP_LOCKED;
+  }
+  task.blockedOn = 'mmap_lock (read)';
+  task.step = LOCK_MMAP_WOKEN;
+  return BLOCKED;
+}
+
+/** Woken in the queue of mmap_lock: a writer may find it stolen and sleeps on. */
+export function mmapWoken(k: Kernel, task: Task, write: boolean, next: number): number {
+  const { mm } = task;
+  if (!mm.mmap_lock.woken(task.id)) return BLOCKED;
+  const waited = k.engine.now - task.since;
+  task.blockedOn = null;
+  task.waited += waited;
+  task.waitedForLocks += waited;
+  task.since = k.engine.now;
+  k.ledger.mmapLocked(mm, write, waited, true);
+  k.ledger.blocked(task, null, waited);
+  if (write) k.lock?.beginWriteSection(mm);
+  return next;
+}
+
+export function mmap_locked(k: Kernel, task: Task): number {
+  const { mm } = task;
+  const vma = mm.mm_mt.find(task.page);
+  if (vma === null || vma.vm_start > task.page) {
+    if (vma === null || !(vma.vm_flags & VM_GROWSDOWN)) return badArea(k, task);
+    const held = k.engine.now - task.since;
+    task.held += held;
+    k.mmap_read_unlock(mm, held);
+    return STACK_WRITE_LOCK;
+  }
+  if (access_error(task, vma)) return badArea(k, task);
+  task.vma = vma;
+  switch (handle_mm_fault(k, task, vma, false)) {
+    case HANDLED:
+      task.waited += task.sleep;
+      return after(k, task, task.cost + task.sleep, MMAP_READ_UNLOCK);
+    case SIGNAL:
+      return after(k, task, task.cost, SIGNALLED_MMAP);
+    case RETRY:
+      // Only the first attempt may drop the lock to sleep; what it slept for is settled then.
+      unlockToWait(k, task);
+      task.waited += task.sleep;
+      return after(k, task, task.sleep, MMAP_RETRY);
+    default:
+      unlockToWait(k, task);
+      return awaitMonitor(k, task, MMAP_RETRY);
+  }
+}
+
+function unlockToWait(k: Kernel, task: Task): void {
+  const held = k.engine.now - task.since;
+  task.held += held;
+  k.mmap_read_unlock(task.mm, held);
+}
+
+/** bad_area(): no VMA, or one that forbids the access. */
+function badArea(k: Kernel, task: Task): number {
+  if (k.lock === null) task.site = 'bad_area';
+  return after(k, task, k.costs.minor, SIGNALLED_MMAP);
+}
+
+export function mmap_read_unlock(k: Kernel, task: Task, verdict: number): number {
+  const held = k.engine.now - task.since;
+  task.held += held;
+  k.mmap_read_unlock(task.mm, held);
+  return finish(k, task, verdict);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stack growth
+
+/** upgrade_mmap_lock_carefully(): the read lock is gone already; take it for write. */
+export function upgrade_mmap_lock(k: Kernel, task: Task): number {
+  const { mm } = task;
+  task.since = k.engine.now;
+  const busy = k.mmapHolder(mm);
+  if (mm.mmap_lock.write(task.id)) {
+    k.ledger.mmapLocked(mm, true, 0, false);
+    k.lock?.beginWriteSection(mm);
+    return EXPAND_STACK;
+  }
+  k.blame(task, busy);
+  task.blockedOn = 'mmap_lock (write)';
+  task.step = STACK_WRITE_LOCK_WOKEN;
+  return BLOCKED;
+}
+
+/** expand_stack_locked(): everything is looked up again, the VMA is marked, its start moves, the lock is downgraded. */
+export function expand_stack(k: Kernel, task: Task): number {
+  const { mm } = task;
+  const vma = mm.mm_mt.find(task.page);
+  if (vma !== null && vma.vm_start <= task.page) return downgraded(k, task);
+  if (vma === null || !may_expand(task, vma)) {
+    k.mmap_write_unlock(task, mm, k.engine.now - task.since);
+    if (k.lock === null) task.site = 'bad_area';
+    return finish(k, task, VERDICT_SIGNAL);
+  }
+  task.vma = vma;
+  anon_vma_prepare(mm, vma);
+  if (k.lock !== null && k.at['expand_stack.lock'] === 'write_and_mark' && !k.lock.isMarked(mm, vma)) {
+    if (k.lock.excludeReaders(vma)) {
+      vma.writer = task.id;
+      k.blame(task, vma.reader);
+      task.blockedOn = 'the readers of the stack VMA';
+      task.step = STACK_MARKED;
+      return BLOCKED;
+    }
+    k.lock.mark(mm, vma);
+  }
+  mm.mm_mt.resize(vma, task.page, vma.vm_end);
+  return downgraded(k, task);
+}
+
+/** The last reader of the stack VMA has left. */
+export function stack_marked(k: Kernel, task: Task): number {
+  task.blockedOn = null;
+  k.lock!.mark(task.mm, task.vma!);
+  task.mm.mm_mt.resize(task.vma!, task.page, task.vma!.vm_end);
+  return downgraded(k, task);
+}
+
+function downgraded(k: Kernel, task: Task): number {
+  const held = k.engine.now - task.since;
+  task.held += held;
+  k.mmap_write_downgrade(task, task.mm, held);
+  task.since = k.engine.now;
+  return MMAP_LOCKED;
+}
+
+/** acct_stack_growth() and the guard gap of expand_downwards(). */
+function may_expand(task: Task, vma: Vma): boolean {
+  if (!(vma.vm_flags & VM_GROWSDOWN)) return false;
+  if (vma.vm_end - task.page > RLIMIT_STACK) return false;
+  const prev = task.mm.mm_mt.prev(vma);
+  if (prev === null || prev.vm_flags & VM_GROWSDOWN || !(prev.vm_flags & VM_ACCESS_FLAGS)) return true;
+  return task.page - prev.vm_end >= STACK_GUARD_GAP;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,87 @@
+/**
+ * The steps of a fault's walk and what both of its halves share: fault.ts is the VMA-lock pass, fault-slow.ts the pass
+ * under mmap_lock.
+ */
+import type { Ns } from '../units.js';
+import { ACCESS_EXEC, ACCESS_MASK, ACCESS_WRITE } from '../vocab.js';
+import type { Kernel } from './kernel.js';
+import { COUNTER_NONE, type Task } from './task.js';
+import { VM_EXEC, VM_READ, VM_WRITE, type Vma } from './vma.js';
+
+// Steps. Positive: the next one. DONE and BLOCKED end a walk.
+export const DONE = -1;
+export const BLOCKED = -2;
+export const ENTRY = 0;
+export const LOCK_VMA_UNDER_RCU = 1;
+export const VMA_START_READ = 2;
+export const VMA_START_READ_RECHECK = 3;
+export const VMA_LOCKED = 4;
+export const HANDLE = 5;
+export const VMA_END_READ = 6;
+export const RETRIED = 7;
+export const LOCK_MMAP = 8;
+export const LOCK_MMAP_WOKEN = 9;
+export const MMAP_LOCKED = 10;
+export const MMAP_READ_UNLOCK = 11;
+export const MMAP_RETRY = 12;
+export const STACK_WRITE_LOCK = 13;
+export const STACK_WRITE_LOCK_WOKEN = 14;
+export const EXPAND_STACK = 15;
+export const STACK_MARKED = 16;
+export const SIGNALLED_MMAP = 17;
+
+/** Goes on at `next`, after `ns` have passed. */
+export function after(k: Kernel, task: Task, ns: Ns, next: number): number {
+  if (k.engine.pass(task.id, ns)) return next;
+  task.step = next;
+  return BLOCKED;
+}
+
+/** access_error(): does the VMA forbid this access? */
+export function access_error(task: Task, vma: Vma): boolean {
+  const access = task.code & ACCESS_MASK;
+  if (access === ACCESS_WRITE) return !(vma.vm_flags & VM_WRITE);
+  if (access === ACCESS_EXEC) return !(vma.vm_flags & VM_EXEC);
+  return !(vma.vm_flags & (VM_READ | VM_WRITE | VM_EXEC));
+}
+
+/** Asleep until a monitor resolves the page: for as long as the trace says, or until an operation does it. */
+export function awaitMonitor(k: Kernel, task: Task, next: number): number {
+  if (task.wait >= 0) {
+    task.settled = true;
+    task.waited += task.wait;
+    return after(k, task, task.wait, next);
+  }
+  task.mm.userfaults.push(task);
+  task.since = k.engine.now;
+  task.blockedOn = 'a userfaultfd monitor';
+  task.step = next;
+  return BLOCKED;
+}
+
+/** Wakes the faults asleep on `[start, end)`; `settled` says that nobody will be asked again (the monitor is gone). */
+export function wake_userfault(k: Kernel, mm: Task['mm'], start: number, end: number, settled: boolean): void {
+  const { userfaults } = mm;
+  let kept = 0;
+  for (const task of userfaults) {
+    if (task.page < start || task.page >= end) {
+      userfaults[kept++] = task;
+      continue;
+    }
+    task.settled ||= settled;
+    task.blockedOn = null;
+    task.waited += k.engine.now - task.since;
+    k.engine.wake(task.id, k.costs.wake);
+  }
+  userfaults.length = kept;
+}
+
+export function finish(k: Kernel, task: Task, verdict: number): typeof DONE {
+  task.verdict = verdict;
+  if (task.fallback && task.counter !== COUNTER_NONE && task.byThread >= 0 && task.waitedForLocks === 0) {
+    // It fell back because of a writer, without waiting for it: still a victim.
+    k.ledger.blocked(task, task.vma, 0);
+  }
+  k.ledger.fault(task);
+  return DONE;
+}

@@ -1,0 +1,261 @@
+/**
+ * do_user_addr_fault(): one page fault from the exception to its end, under whatever lock the stage gives it.
+ *
+ * Models: arch/x86/mm/fault.c do_user_addr_fault, do_kern_addr_fault; mm/memory.c (since 6.18 mm/mmap_lock.c)
+ * lock_vma_under_rcu, vma_start_read (v6.4 to v6.18). The pass under mmap_lock is in fault-slow.ts.
+ * Leaves out: signals pending, exception tables, the vsyscall page: the trace does not know them.
+ *
+ * The walk is a list of steps as fine as the kernel's own stores. `walk` runs them until the fault is over or must sleep;
+ * a scheduler that wants to put other threads between any two steps calls `step` instead. Steps return the next one.
+ */
+import { FAULT_KERNEL_MODE } from '../vocab.js';
+import {
+  expand_stack,
+  lock_mm_and_find_vma,
+  mmap_locked,
+  mmap_read_unlock,
+  mmapWoken,
+  stack_marked,
+  upgrade_mmap_lock,
+} from './fault-slow.js';
+import {
+  access_error,
+  after,
+  awaitMonitor,
+  BLOCKED,
+  DONE,
+  ENTRY,
+  EXPAND_STACK,
+  finish,
+  HANDLE,
+  LOCK_MMAP,
+  LOCK_MMAP_WOKEN,
+  LOCK_VMA_UNDER_RCU,
+  MMAP_LOCKED,
+  MMAP_READ_UNLOCK,
+  MMAP_RETRY,
+  RETRIED,
+  STACK_MARKED,
+  STACK_WRITE_LOCK,
+  STACK_WRITE_LOCK_WOKEN,
+  VMA_END_READ,
+  VMA_LOCKED,
+  VMA_START_READ,
+  VMA_START_READ_RECHECK,
+} from './fault-steps.js';
+import { handle_mm_fault } from './handle-mm-fault.js';
+import type { Kernel } from './kernel.js';
+import { HANDLED, SIGNAL, USERFAULT } from './outcome.js';
+import {
+  COUNTER_ABORT,
+  COUNTER_RETRY,
+  COUNTER_SUCCESS,
+  type Task,
+  VERDICT_MMAP_LOCK,
+  VERDICT_SIGNAL,
+  VERDICT_VMA_LOCK,
+} from './task.js';
+import { type Vma, vma_is_anonymous } from './vma.js';
+import { READ_DETACHED, READ_FAILED } from './vma-lock/index.js';
+
+/** x86-64 TASK_SIZE_MAX, in pages: above it is the kernel's half. */
+export const TASK_SIZE_MAX = 2 ** 35 - 1;
+/** Runs `task`'s fault until it is over (DONE) or asleep (BLOCKED; call again when it is woken). */
+export function walk(k: Kernel, task: Task): typeof DONE | typeof BLOCKED {
+  for (;;) {
+    const next = step(k, task);
+    if (next === DONE || next === BLOCKED) return next;
+    task.step = next;
+  }
+}
+
+/** One step; a step that sleeps has set `task.step` to where the thread goes on. */
+export function step(k: Kernel, task: Task): number {
+  switch (task.step) {
+    case ENTRY:
+      return do_user_addr_fault(k, task);
+    case LOCK_VMA_UNDER_RCU:
+      return lock_vma_under_rcu(k, task);
+    case VMA_START_READ:
+      return vma_start_read(k, task);
+    case VMA_START_READ_RECHECK:
+      return vma_start_read_recheck(k, task);
+    case VMA_LOCKED:
+      return vma_locked(k, task);
+    case HANDLE:
+      return handle_under_vma_lock(k, task);
+    case VMA_END_READ:
+      return vma_end_read(k, task);
+    case RETRIED:
+      return retried(task);
+    case LOCK_MMAP:
+      return lock_mm_and_find_vma(k, task);
+    case LOCK_MMAP_WOKEN:
+      return mmapWoken(k, task, false, MMAP_LOCKED);
+    case MMAP_LOCKED:
+      return mmap_locked(k, task);
+    case MMAP_READ_UNLOCK:
+      return mmap_read_unlock(k, task, VERDICT_MMAP_LOCK);
+    case MMAP_RETRY:
+      return LOCK_MMAP;
+    case STACK_WRITE_LOCK:
+      return upgrade_mmap_lock(k, task);
+    case STACK_WRITE_LOCK_WOKEN:
+      return mmapWoken(k, task, true, EXPAND_STACK);
+    case EXPAND_STACK:
+      return expand_stack(k, task);
+    case STACK_MARKED:
+      return stack_marked(k, task);
+    default:
+      return mmap_read_unlock(k, task, VERDICT_SIGNAL);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Under the VMA lock
+
+function do_user_addr_fault(k: Kernel, task: Task): number {
+  task.start = k.engine.now;
+  if (task.page >= TASK_SIZE_MAX) {
+    task.tries = 1;
+    // do_kern_addr_fault(): no VMA of ours can be there, no lock is taken.
+    task.site = 'do_kern_addr_fault';
+    return finish(k, task, VERDICT_SIGNAL);
+  }
+  if (k.lock === null || task.code & FAULT_KERNEL_MODE) {
+    task.site = task.code & FAULT_KERNEL_MODE ? 'do_user_addr_fault.kernel_mode' : 'do_user_addr_fault';
+    return LOCK_MMAP;
+  }
+  task.tries = 1;
+  return LOCK_VMA_UNDER_RCU;
+}
+
+/** The lookup up to the lock: mas_walk() and what may be asked of a VMA nobody holds. */
+function lock_vma_under_rcu(k: Kernel, task: Task): number {
+  const vma = task.mm.mm_mt.walk(task.page);
+  if (vma === null) return abort(task, 'lock_vma_under_rcu.no_vma');
+  task.vma = vma;
+  const { at } = k;
+  if (at['lock_vma_under_rcu.vm_ops'] !== 'any' && !vma_is_anonymous(vma)) {
+    return abort(task, 'lock_vma_under_rcu.vm_ops');
+  }
+  if (at['lock_vma_under_rcu.anon_vma'] === 'abort_before_lock' && vma.anon_vma === null) {
+    return abort(task, 'lock_vma_under_rcu.anon_vma');
+  }
+  if (k.lock!.seqSaysLocked(task.mm, vma)) return refused(k, task, vma);
+  return VMA_START_READ;
+}
+
+function vma_start_read(k: Kernel, task: Task): number {
+  const vma = task.vma!;
+  const taken = k.lock!.take(vma);
+  if (taken === READ_FAILED) return refused(k, task, vma);
+  if (taken === READ_DETACHED) return missed(k, task);
+  vma.reader = task.id;
+  task.since = k.engine.now;
+  return VMA_START_READ_RECHECK;
+}
+
+/** The sequence may have moved between the first look and the reference. */
+function vma_start_read_recheck(k: Kernel, task: Task): number {
+  const vma = task.vma!;
+  if (k.lock!.seqSaysLocked(task.mm, vma)) {
+    k.vma_end_read(vma);
+    return refused(k, task, vma);
+  }
+  return VMA_LOCKED;
+}
+
+/** The VMA is read-locked: it cannot change any more, so what was seen before is looked at again. */
+function vma_locked(k: Kernel, task: Task): number {
+  const { at } = k;
+  const vma = task.vma!;
+  if (at['lock_vma_under_rcu.anon_vma'] === 'abort_after_lock' && vma.anon_vma === null && vma_is_anonymous(vma)) {
+    k.vma_end_read(vma);
+    return abort(task, 'lock_vma_under_rcu.anon_vma');
+  }
+  if (at['lock_vma_under_rcu.userfaultfd_armed'] === 'abort' && vma.vm_userfaultfd_ctx !== 0) {
+    k.vma_end_read(vma);
+    return abort(task, 'lock_vma_under_rcu.userfaultfd_armed');
+  }
+  const outside = task.page < vma.vm_start || task.page >= vma.vm_end;
+  const detached = k.lock!.isDetached(vma);
+  if (outside && (!detached || at['lock_vma_under_rcu.range'] === 'before_detached')) {
+    k.vma_end_read(vma);
+    return abort(task, 'lock_vma_under_rcu.range');
+  }
+  if (detached) {
+    k.vma_end_read(vma);
+    return missed(k, task);
+  }
+  if (access_error(task, vma)) {
+    task.site = 'do_user_addr_fault.access_error';
+    if (at['do_user_addr_fault.access_error'] === 'mmap_lock') {
+      k.vma_end_read(vma);
+      return LOCK_MMAP;
+    }
+    task.counter = COUNTER_SUCCESS;
+    task.cost = k.costs.minor;
+    return after(k, task, task.cost, VMA_END_READ);
+  }
+  return HANDLE;
+}
+
+function handle_under_vma_lock(k: Kernel, task: Task): number {
+  const vma = task.vma!;
+  switch (handle_mm_fault(k, task, vma, true)) {
+    case HANDLED:
+      task.counter = COUNTER_SUCCESS;
+      task.waited += task.sleep;
+      return after(k, task, task.cost + task.sleep, VMA_END_READ);
+    case SIGNAL:
+      task.counter = COUNTER_SUCCESS;
+      return after(k, task, task.cost, VMA_END_READ);
+    case USERFAULT:
+      release(k, task, vma);
+      return awaitMonitor(k, task, RETRIED);
+    default:
+      release(k, task, vma);
+      task.waited += task.sleep;
+      return after(k, task, task.sleep, RETRIED);
+  }
+}
+
+function release(k: Kernel, task: Task, vma: Vma): void {
+  const held = k.engine.now - task.since;
+  task.held += held;
+  k.ledger.vmaRead(task.mm, vma, held);
+  k.vma_end_read(vma);
+}
+
+function vma_end_read(k: Kernel, task: Task): number {
+  release(k, task, task.vma!);
+  return finish(k, task, task.site === null ? VERDICT_VMA_LOCK : VERDICT_SIGNAL);
+}
+
+/** VM_FAULT_RETRY: the VMA lock is gone, and the VMA perhaps too. */
+function retried(task: Task): number {
+  task.counter = COUNTER_RETRY;
+  task.vma = null;
+  return LOCK_MMAP;
+}
+
+/** lock_vma_under_rcu() returned NULL. */
+function abort(task: Task, site: string): number {
+  task.counter = COUNTER_ABORT;
+  task.site = site;
+  return LOCK_MMAP;
+}
+
+/** vma_start_read() failed: somebody has the VMA for writing, and that somebody holds mmap_lock. */
+function refused(k: Kernel, task: Task, vma: Vma): number {
+  k.blame(task, task.mm.mmap_lock.writer);
+  k.ledger.vmaReadRefused(task.mm, vma);
+  return abort(task, 'vma_start_read');
+}
+
+/** The VMA was detached under us: look it up again. */
+function missed(k: Kernel, task: Task): number {
+  k.ledger.miss(task);
+  return LOCK_VMA_UNDER_RCU;
+}

@@ -1,0 +1,194 @@
+/**
+ * handle_mm_fault(): what the page-table entry, the VMA and the access make of a fault, once a lock is held.
+ *
+ * Models: mm/memory.c handle_mm_fault, __handle_mm_fault, handle_pte_fault, do_anonymous_page; mm/huge_memory.c
+ * do_huge_pmd_anonymous_page, do_huge_pmd_wp_page; mm/hugetlb.c hugetlb_fault (v6.4 to v6.18; which version does what is
+ * in the stages' answers).
+ * Leaves out: page-table pages, memory cgroups, allocation failure, mTHP: none changes where a fault is finished.
+ */
+import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_LOCKED, HUGE_PUD } from '../vocab.js';
+import { do_fault } from './do-fault.js';
+import { do_swap_page } from './do-swap-page.js';
+import { do_wp_page } from './do-wp-page.js';
+import { hugetlb_fault } from './hugetlb.js';
+import type { Kernel } from './kernel.js';
+import {
+  folioOf,
+  HANDLED,
+  handle_userfault,
+  hugeOf,
+  install,
+  installHuge,
+  isSaid,
+  type Outcome,
+  PMD_PAGES,
+  RETRY,
+  retryAt,
+  says,
+  vmf_anon_prepare,
+  waitHolding,
+} from './outcome.js';
+import {
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_DEVICE_EXCLUSIVE,
+  PTE_DEVICE_PRIVATE,
+  PTE_FILE_RO,
+  PTE_FILE_RW,
+  PTE_HUGE,
+  PTE_HWPOISON,
+  PTE_KIND_MASK,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_POISON,
+  PTE_MARKER_UFFD_WP,
+  PTE_MIGRATION,
+  PTE_NONE,
+  PTE_PROTNONE,
+  PTE_SHARED_COW,
+  PTE_SWAP,
+  PTE_UFFD_WP,
+  PTE_ZERO,
+} from './page-table.js';
+import type { Task } from './task.js';
+import { VM_HUGEPAGE, VM_HUGETLB, VM_UFFD_MISSING, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
+
+/** The PTE kind an explicit `page.entry` stands for, by ENTRY code; `present` needs a look at the VMA. */
+const KIND_OF_ENTRY: readonly number[] = Object.freeze(
+  Object.entries({
+    none: PTE_NONE,
+    present: PTE_NONE,
+    swap: PTE_SWAP,
+    migration: PTE_MIGRATION,
+    device_private: PTE_DEVICE_PRIVATE,
+    device_exclusive: PTE_DEVICE_EXCLUSIVE,
+    hwpoison: PTE_HWPOISON,
+    marker_uffd_wp: PTE_MARKER_UFFD_WP,
+    marker_poison: PTE_MARKER_POISON,
+    marker_guard: PTE_MARKER_GUARD,
+  } satisfies Record<keyof typeof ENTRY, number>).reduce<number[]>((kinds, [entry, kind]) => {
+    kinds[ENTRY[entry as keyof typeof ENTRY]] = kind;
+    return kinds;
+  }, []),
+);
+
+/**
+ * handle_mm_fault() for `task` in `vma`; `vmaLocked` is FAULT_FLAG_VMA_LOCK. Sets `cost`, `sleep` and, when it leaves the
+ * fast path, `site`. May take and release mmap_lock by trylock (vmf_anon_prepare).
+ */
+export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  task.cost = k.costs.minor;
+  task.sleep = 0;
+  if (vma.vm_flags & VM_HUGETLB) return hugetlb_fault(k, task, vma, vmaLocked);
+  const state = entryOf(task, vma);
+  const write = (task.code & ACCESS_MASK) === ACCESS_WRITE;
+  const kind = state & PTE_KIND_MASK;
+  if (hugeOf(task.facts) !== 0 || state & PTE_HUGE) return handle_huge(k, task, vma, vmaLocked, state, write);
+  if (kind === PTE_NONE) {
+    if (!vma_is_anonymous(vma)) return do_fault(k, task, vma, vmaLocked, write);
+    if (isHugeCandidate(task, vma)) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
+    return do_anonymous_page(k, task, vma, vmaLocked, write);
+  }
+  if (kind >= PTE_SWAP) return do_swap_page(k, task, vma, vmaLocked, kind, write);
+  if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
+    // do_numa_page(): copies the page to another node with the lock held.
+    install(task, state & ~PTE_PROTNONE);
+    return waitHolding(task, 0);
+  }
+  const writable = (kind === PTE_ANON || kind === PTE_FILE_RW) && !(state & (PTE_UFFD_WP | PTE_SHARED_COW));
+  if (write && !writable) return do_wp_page(k, task, vma, vmaLocked, state);
+  // Somebody else was faster, or only the accessed bit was missing.
+  return HANDLED;
+}
+
+/** The entry the fault meets: what the trace says of it, else what the trace's own history left there. */
+function entryOf(task: Task, vma: Vma): number {
+  const derived = task.mm.page_table.get(task.page);
+  // A wait has settled it: whoever resolved the page left it in the history.
+  if (task.facts === 0 || task.settled) return derived;
+  const entry = task.facts & 15;
+  let state = derived;
+  if (entry === ENTRY.present) {
+    const kind = derived & PTE_KIND_MASK;
+    if (kind === PTE_NONE || kind >= PTE_SWAP) state = presentState(task, vma);
+  } else if (entry !== 0) state = KIND_OF_ENTRY[entry];
+  if (isSaid(task.facts, 'shared') && state !== PTE_NONE) {
+    if (says(task.facts, 'shared')) state |= PTE_SHARED_COW;
+    else state &= ~PTE_SHARED_COW;
+  }
+  return state;
+}
+
+/** A page said to be present that history knows nothing of: write-protected when the fault is a write. */
+function presentState(task: Task, vma: Vma): number {
+  if (!vma_is_anonymous(vma)) return PTE_FILE_RO;
+  if (!vma.anon_vma) return PTE_ZERO;
+  return (task.code & ACCESS_MASK) === ACCESS_WRITE ? PTE_ANON_WP : PTE_ANON;
+}
+
+/** do_anonymous_page(). */
+function do_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
+  const missing = (vma.vm_flags & VM_UFFD_MISSING) !== 0 && !task.settled;
+  if (!write) {
+    if (missing) return handle_userfault(task);
+    task.cost = k.costs.anon_read;
+    install(task, PTE_ZERO);
+    return HANDLED;
+  }
+  task.cost = k.costs.anon_write;
+  if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
+  if (missing) return handle_userfault(task);
+  install(task, PTE_ANON);
+  return HANDLED;
+}
+
+/** Would a first touch here take a whole PMD? Only where the program asked for huge pages and nothing is mapped yet. */
+function isHugeCandidate(task: Task, vma: Vma): boolean {
+  if (!(vma.vm_flags & VM_HUGEPAGE) || task.facts !== 0) return false;
+  const first = task.page - (task.page % PMD_PAGES);
+  if (first < vma.vm_start || first + PMD_PAGES > vma.vm_end) return false;
+  return task.mm.page_table.countRange(first, first + PMD_PAGES) === 0;
+}
+
+/** do_huge_pmd_anonymous_page(): the anon_vma is prepared for reads too. */
+function do_huge_pmd_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  task.cost = k.costs.huge;
+  if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
+  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(task);
+  installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
+  return HANDLED;
+}
+
+/** The PUD and PMD levels of __handle_mm_fault(). */
+function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: number, write: boolean): Outcome {
+  const kind = state & PTE_KIND_MASK;
+  const anonymous = vma_is_anonymous(vma);
+  const pud = hugeOf(task.facts) === HUGE_PUD;
+  if (kind === PTE_MIGRATION) {
+    // pmd_migration_entry_wait(): in every version with the lock held.
+    installHuge(task.mm, task.page, (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
+    return waitHolding(task, k.costs.wait_migration);
+  }
+  if (kind === PTE_DEVICE_PRIVATE) {
+    if (vmaLocked && k.at.do_huge_pmd_device_private === 'retry') return retryAt(task, 'do_huge_pmd_device_private');
+    installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
+    return HANDLED;
+  }
+  if (kind === PTE_NONE) {
+    if (anonymous) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
+    if (vmaLocked && k.at.create_huge_pmd === 'retry')
+      return retryAt(task, pud ? 'create_huge_pud' : 'create_huge_pmd');
+    task.cost = k.costs.huge;
+    if (!pud) installHuge(task.mm, task.page, (write ? PTE_FILE_RW : PTE_FILE_RO) | PTE_HUGE);
+    return HANDLED;
+  }
+  if (says(task.facts, 'numa_hint')) return waitHolding(task, 0);
+  const writable = (kind === PTE_ANON || kind === PTE_FILE_RW) && !(state & (PTE_UFFD_WP | PTE_SHARED_COW));
+  if (!write || (writable && folioOf(task.facts) !== FOLIO_LOCKED)) return HANDLED;
+  if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !task.settled) return handle_userfault(task);
+  if (!anonymous && vmaLocked && k.at.wp_huge_pmd === 'retry')
+    return retryAt(task, pud ? 'wp_huge_pud' : 'wp_huge_pmd');
+  // do_huge_pmd_wp_page() takes the folio lock with the lock held.
+  if (!pud) installHuge(task.mm, task.page, (anonymous ? PTE_ANON : PTE_FILE_RW) | PTE_HUGE);
+  task.cost = k.costs.wp;
+  return folioOf(task.facts) === FOLIO_LOCKED ? waitHolding(task, k.costs.wait_folio) : HANDLED;
+}

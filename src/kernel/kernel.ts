@@ -1,0 +1,122 @@
+/**
+ * One kernel under one stage: what the walks share. Holds state and the few moves every walk makes; semantics are in
+ * fault.ts, handle.ts and the operations.
+ */
+import type { Engine } from '../engine/engine.js';
+import type { FileFacts } from '../trace/columns.js';
+import type { Ns } from '../units.js';
+import type { Costs } from './costs.js';
+import type { Ledger } from './ledger.js';
+import { Mm } from './mm.js';
+import type { Answers } from './sites.js';
+import type { Stage } from './stage.js';
+import type { Task } from './task.js';
+import type { Vma } from './vma.js';
+import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
+
+export class Kernel {
+  readonly at: Answers;
+  /** null where the stage has no VMA lock */
+  readonly lock: VmaLock | null;
+  readonly mms: Mm[] = [];
+  readonly tasks: Task[] = [];
+  /** files and names of the trace, by index */
+  files: readonly FileFacts[] = [];
+  strings: readonly string[] = [];
+  /** index of `[heap]` among them */
+  heapLabel = -1;
+  /** counts up: identities of policies, userfaultfd contexts and unknown file offsets */
+  private identities = 0;
+
+  constructor(
+    stage: Stage,
+    readonly engine: Engine,
+    readonly costs: Costs,
+    readonly ledger: Ledger,
+    /** hold mmap_lock as recorded, at the recorded times */
+    readonly recorded: boolean,
+  ) {
+    // A stage without a VMA lock leaves fault sites unanswered and is never asked.
+    this.at = stage.answers as Answers;
+    this.lock = vmaLockNamed(stage.vmaLock);
+  }
+
+  /** The mm with dense index `id`, made on first use. */
+  mm(id: number): Mm {
+    let mm = this.mms[id];
+    if (mm === undefined) {
+      mm = new Mm(id, this.engine, this.costs.wake, this.at['is_mergeable_anon_vma.unfaulted'] === 'yes');
+      this.mms[id] = mm;
+    }
+    return mm;
+  }
+
+  /** A new, empty mm in place of whatever had this index. */
+  freshMm(id: number): Mm {
+    this.mms[id] = undefined as unknown as Mm;
+    return this.mm(id);
+  }
+
+  newIdentity(): number {
+    return ++this.identities;
+  }
+
+  /** Notes that `task` is held up by whatever `thread` has in hand. */
+  blame(task: Task, thread: number): void {
+    task.byThread = thread;
+    if (thread < 0) return;
+    const other = this.tasks[thread];
+    task.byIndex = other.i;
+    task.byOp = other.op;
+  }
+
+  /** Whom a thread waits for that could not take mmap_lock: the writer, else the writer ahead in the queue, else a reader. */
+  mmapHolder(mm: Mm): number {
+    const lock = mm.mmap_lock;
+    if (lock.writer >= 0) return lock.writer;
+    const queued = lock.firstWaitingWriter;
+    return queued >= 0 ? queued : lock.lastReader;
+  }
+
+  /** mmap_read_trylock() inside a fault. */
+  mmap_read_trylock(task: Task): boolean {
+    const { mm } = task;
+    if (mm.mmap_lock.tryRead(task.id)) {
+      this.ledger.mmapLocked(mm, false, 0, false);
+      return true;
+    }
+    this.blame(task, this.mmapHolder(mm));
+    this.ledger.mmapTrylockFailed(mm);
+    return false;
+  }
+
+  /** mmap_read_unlock(). */
+  mmap_read_unlock(mm: Mm, held: Ns): void {
+    this.ledger.mmapHeld(mm, false, held);
+    mm.mmap_lock.releaseRead();
+  }
+
+  /** mmap_write_unlock(): every mark ends, then the lock is free. */
+  mmap_write_unlock(task: Task, mm: Mm, held: Ns): void {
+    this.ledger.mmapHeld(mm, true, held);
+    this.lock?.endWriteAll(mm);
+    mm.mmap_lock.releaseWrite(task.id);
+  }
+
+  /** mmap_write_downgrade(): every mark ends, then queued readers at the head may enter. */
+  mmap_write_downgrade(task: Task, mm: Mm, held: Ns): void {
+    this.ledger.mmapHeld(mm, true, held);
+    this.lock?.endWriteAll(mm);
+    mm.mmap_lock.downgrade(task.id);
+    this.ledger.mmapLocked(mm, false, 0, false);
+  }
+
+  /** vma_end_read(): the last reader wakes a writer asleep in vma_start_write(). */
+  vma_end_read(vma: Vma): void {
+    if (this.lock?.endRead(vma) && vma.writer >= 0) {
+      const writer = vma.writer;
+      vma.writer = -1;
+      this.engine.wake(writer, this.costs.wake);
+    }
+  }
+}

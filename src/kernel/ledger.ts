@@ -1,0 +1,25 @@
+/** What the kernel floor reports while it runs: one call where something is decided, and whoever counts listens. */
+import type { Ns } from '../units.js';
+import type { Mm } from './mm.js';
+import type { Task } from './task.js';
+import type { Vma } from './vma.js';
+
+export interface Ledger {
+  /** A fault is over: its verdict, counter and site are set. */
+  fault(task: Task): void;
+  /** The VMA was detached between lookup and lock: vma_lock_miss, and the lookup is repeated. */
+  miss(task: Task): void;
+  /** mmap_lock was taken after `waited`; `contended` when it was not free at once. */
+  mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void;
+  /** An mmap_read_trylock() found it taken. */
+  mmapTrylockFailed(mm: Mm): void;
+  mmapHeld(mm: Mm, write: boolean, held: Ns): void;
+  /** A VMA was read-locked and released again. */
+  vmaRead(mm: Mm, vma: Vma, held: Ns): void;
+  /** A VMA could not be read-locked: it is write-locked. */
+  vmaReadRefused(mm: Mm, vma: Vma): void;
+  /** A VMA was marked for writing after `waited`; `contended` when readers were inside. */
+  vmaMarked(mm: Mm, vma: Vma, waited: Ns, contended: boolean): void;
+  /** `task` waited for `waited`, or fell back, because of the thread in its `by...` fields; `vma` where it is about one. */
+  blocked(task: Task, vma: Vma | null, waited: Ns): void;
+}

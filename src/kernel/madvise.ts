@@ -1,0 +1,189 @@
+/**
+ * madvise(2): which lock each advice takes and what it does to pages.
+ *
+ * Models: mm/madvise.c madvise_lock, get_lock_mode, try_vma_read_lock, madvise_vma_behavior (v6.4 to v6.18); mm/khugepaged.c
+ * madvise_collapse, collapse_huge_page (v6.18).
+ */
+import type { Page } from '../units.js';
+import { ADVICE } from '../vocab.js';
+import { collapseOne } from './collapse.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { PMD_PAGES } from './outcome.js';
+import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_MARKER_GUARD, PTE_NONE, PTE_SWAP, PTE_ZERO } from './page-table.js';
+import { faultIn } from './populate.js';
+import { enter, hold, leave, type Operation, READ, tryEnter, WRITE } from './section.js';
+import type { Task } from './task.js';
+import {
+  VM_DONTCOPY,
+  VM_DONTDUMP,
+  VM_HUGEPAGE,
+  VM_MERGEABLE,
+  VM_NOHUGEPAGE,
+  VM_RAND_READ,
+  VM_SEQ_READ,
+  VM_WIPEONFORK,
+  type Vma,
+} from './vma.js';
+import { vma_modify } from './vma-ops.js';
+import { tryReadVma, unlockVma } from './vma-section.js';
+
+/** Advice that changes vm_flags: what it sets and what it clears. */
+const FLAG_ADVICE: ReadonlyMap<number, { readonly set: number; readonly clear: number }> = new Map([
+  [ADVICE.hugepage, { set: VM_HUGEPAGE, clear: VM_NOHUGEPAGE }],
+  [ADVICE.nohugepage, { set: VM_NOHUGEPAGE, clear: VM_HUGEPAGE }],
+  [ADVICE.dontfork, { set: VM_DONTCOPY, clear: 0 }],
+  [ADVICE.dofork, { set: 0, clear: VM_DONTCOPY }],
+  [ADVICE.wipeonfork, { set: VM_WIPEONFORK, clear: 0 }],
+  [ADVICE.keeponfork, { set: 0, clear: VM_WIPEONFORK }],
+  [ADVICE.dontdump, { set: VM_DONTDUMP, clear: 0 }],
+  [ADVICE.dodump, { set: 0, clear: VM_DONTDUMP }],
+  [ADVICE.normal, { set: 0, clear: VM_RAND_READ | VM_SEQ_READ }],
+  [ADVICE.random, { set: VM_RAND_READ, clear: VM_SEQ_READ }],
+  [ADVICE.sequential, { set: VM_SEQ_READ, clear: VM_RAND_READ }],
+  [ADVICE.mergeable, { set: VM_MERGEABLE, clear: 0 }],
+  [ADVICE.unmergeable, { set: 0, clear: VM_MERGEABLE }],
+]);
+
+/** Null where that kernel takes no lock for the advice, or does not know it. */
+export function madvise(k: Kernel, task: Task): Operation | null {
+  const flags = FLAG_ADVICE.get(task.code);
+  if (flags) return changeFlags(k, task, flags.set, flags.clear);
+  switch (task.code) {
+    case ADVICE.dontneed:
+    case ADVICE.dontneed_locked:
+    case ADVICE.free:
+      return zap(k, task, k.at['madvise_lock.dontneed'] === 'vma_read');
+    case ADVICE.guard_install:
+    case ADVICE.guard_remove:
+      if (k.at['madvise_lock.guard'] === 'absent') return null;
+      return zap(k, task, k.at['madvise_lock.guard'] === 'vma_read');
+    case ADVICE.collapse:
+      return madvise_collapse(k, task);
+    case ADVICE.hwpoison:
+    case ADVICE.soft_offline:
+      return null;
+    case ADVICE.remove:
+      return remove(k, task);
+    default:
+      return underReadLock(k, task);
+  }
+}
+
+/** madvise_update_vma(): a VMA that has the flags already is left alone. */
+function* changeFlags(k: Kernel, task: Task, set: number, clear: number): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  const end = task.page + task.len;
+  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; ) {
+    const from = Math.max(task.page, vma.vm_start);
+    const upTo: Page = Math.min(end, vma.vm_end);
+    const flags: number = (vma.vm_flags | set) & ~clear;
+    if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, from, upTo, { flags });
+    vma = mm.mm_mt.find(upTo);
+  }
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
+}
+
+/** Advice that only touches pages: under the lock of the one VMA where the stage can, else under mmap_lock for read. */
+function* zap(k: Kernel, task: Task, underVmaLock: boolean): Operation {
+  const { mm } = task;
+  const end = task.page + task.len;
+  const cost = k.costs.op + mm.page_table.countRange(task.page, end) * k.costs.zap_page;
+  const vma = underVmaLock ? try_vma_read_lock(k, task, end) : null;
+  if (vma !== null) {
+    apply(task, mm, end);
+    if (!hold(k, task, cost)) yield;
+    unlockVma(k, task, mm, vma);
+    return;
+  }
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  apply(task, mm, end);
+  if (!hold(k, task, cost)) yield;
+  leave(k, task, mm, READ);
+}
+
+/** try_vma_read_lock(): the range must lie in one VMA that no userfaultfd watches. */
+function try_vma_read_lock(k: Kernel, task: Task, end: Page): Vma | null {
+  const vma = tryReadVma(k, task, task.mm, task.page);
+  if (vma === null) return null;
+  if (end <= vma.vm_end && vma.vm_userfaultfd_ctx === 0) return vma;
+  unlockVma(k, task, task.mm, vma);
+  return null;
+}
+
+/** What the advice makes of the pages of `[task.page, end)`. */
+function apply(task: Task, mm: Mm, end: Page): void {
+  const { page_table } = mm;
+  switch (task.code) {
+    case ADVICE.free:
+      return;
+    case ADVICE.guard_install:
+      page_table.clearRange(task.page, end);
+      for (let page = task.page; page < Math.min(end, task.page + PMD_PAGES * PMD_PAGES); page++) {
+        page_table.set(page, PTE_MARKER_GUARD);
+      }
+      return;
+    case ADVICE.guard_remove:
+      page_table.transformRange(task.page, end, pte => ((pte & PTE_KIND_MASK) === PTE_MARKER_GUARD ? PTE_NONE : pte));
+      return;
+    case ADVICE.pageout:
+      page_table.transformRange(task.page, end, pagedOut);
+      return;
+    case ADVICE.populate_read:
+      faultIn(mm, task.page, end, false);
+      return;
+    case ADVICE.populate_write:
+      faultIn(mm, task.page, end, true);
+      return;
+    case ADVICE.dontneed:
+    case ADVICE.dontneed_locked:
+    case ADVICE.remove:
+      page_table.clearRange(task.page, end);
+  }
+}
+
+/** What reclaim leaves of an entry: anonymous pages go to swap, file pages are dropped, the zero page is nobody's. */
+export function pagedOut(pte: number): number {
+  const kind = pte & PTE_KIND_MASK;
+  if (kind === PTE_ANON || kind === PTE_ANON_WP) return PTE_SWAP | (pte & ~PTE_KIND_MASK);
+  return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : PTE_NONE;
+}
+
+/** willneed, cold, pageout, populate, and every advice we know nothing of but its lock. */
+function* underReadLock(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  const end = task.page + task.len;
+  const before = mm.page_table.count;
+  apply(task, mm, end);
+  const pages = Math.abs(mm.page_table.count - before);
+  if (!hold(k, task, k.costs.op + pages * k.costs.populate_page)) yield;
+  leave(k, task, mm, READ);
+}
+
+/** MADV_REMOVE: mmap_lock is dropped around fallocate() and taken again. */
+function* remove(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  for (let section = 0; section < 2; section++) {
+    if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+    if (section === 0) apply(task, mm, task.page + task.len);
+    if (!hold(k, task, k.costs.op, section === 1)) yield;
+    leave(k, task, mm, READ);
+  }
+}
+
+/** MADV_COLLAPSE: a look under the read lock, then PMD by PMD; on return the read lock is held once more. */
+function* madvise_collapse(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  if (!hold(k, task, k.costs.op, false)) yield;
+  leave(k, task, mm, READ);
+  const first = Math.ceil(task.page / PMD_PAGES) * PMD_PAGES;
+  for (let pmd = first; pmd + PMD_PAGES <= task.page + task.len; pmd += PMD_PAGES) {
+    yield* collapseOne(k, task, mm, pmd);
+  }
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  leave(k, task, mm, READ);
+}

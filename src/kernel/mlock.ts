@@ -1,0 +1,110 @@
+/**
+ * mlock, munlock, mlockall, mbind, mseal, remap_file_pages: operations that give a range new properties.
+ *
+ * Models: mm/mlock.c do_mlock, apply_mlockall_flags; mm/mempolicy.c do_mbind, queue_pages_range; mm/mseal.c; mm/mmap.c
+ * remap_file_pages (v6.4 to v6.18).
+ */
+import { OP } from '../vocab.js';
+import type { Kernel } from './kernel.js';
+import { populate } from './populate.js';
+import { enter, hold, leave, type Operation, READ, readersLeave, tryEnter, vma_start_write, WRITE } from './section.js';
+import type { Task } from './task.js';
+import { VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, VM_WRITE, type Vma } from './vma.js';
+import { type Modification, vma_modify } from './vma-ops.js';
+
+/** Modifies every VMA of the event's range as `change` says; null leaves one alone. */
+export function* modifyRange(k: Kernel, task: Task, change: (vma: Vma) => Modification | null): Operation {
+  const { mm } = task;
+  const end = task.page + task.len;
+  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; ) {
+    const from = Math.max(task.page, vma.vm_start);
+    const upTo: number = Math.min(end, vma.vm_end);
+    const wanted: Modification | null = change(vma);
+    if (wanted !== null) yield* vma_modify(k, task, mm, vma, from, upTo, wanted);
+    vma = mm.mm_mt.find(upTo);
+  }
+}
+
+/** mlock(2) and munlock(2): the flag under the write lock; mlock then populates under the read lock. */
+export function* mlock(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  const locks = task.op === OP.mlock;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  yield* modifyRange(k, task, vma => {
+    const flags = locks ? vma.vm_flags | VM_LOCKED : vma.vm_flags & ~(VM_LOCKED | VM_LOCKONFAULT);
+    return flags === vma.vm_flags ? null : { flags };
+  });
+  if (!hold(k, task, k.costs.op, !locks)) yield;
+  leave(k, task, mm, WRITE);
+  if (locks) yield* populate(k, task, mm, task.page, task.page + task.len, true);
+}
+
+/** mlockall(2) and munlockall(2). `mode` says `current`, `future` or both, in any spelling; unsaid means both. */
+export function* mlockall(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  const locks = task.op === OP.mlockall;
+  const mode = task.name >= 0 ? k.strings[task.name].toLowerCase() : 'current|future';
+  const current = !locks || mode.includes('current');
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  mm.def_flags = locks && mode.includes('future') ? VM_LOCKED : 0;
+  if (current) {
+    for (let vma = mm.mm_mt.first(); vma !== null; ) {
+      const upTo: number = vma.vm_end;
+      const flags: number = locks ? vma.vm_flags | VM_LOCKED : vma.vm_flags & ~VM_LOCKED;
+      if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, vma.vm_start, upTo, { flags });
+      vma = mm.mm_mt.find(upTo);
+    }
+  }
+  if (!hold(k, task, k.costs.op, !(locks && current))) yield;
+  leave(k, task, mm, WRITE);
+  if (!locks || !current) return;
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, READ);
+}
+
+/** mbind(2): from 6.5 the walk that queues pages marks every VMA of the range, changed or not. */
+export function* mbind(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  const policy = k.newIdentity();
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (k.at['queue_pages_range.start_write'] === 'range') {
+    const end = task.page + task.len;
+    for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
+      if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+    }
+  }
+  yield* modifyRange(k, task, vma => ({ flags: vma.vm_flags, policy }));
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
+}
+
+/** mseal(2). */
+export function* mseal(k: Kernel, task: Task): Operation {
+  if (k.at.mseal === 'absent') return;
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  yield* modifyRange(k, task, vma => (vma.vm_flags & VM_SEALED ? null : { flags: vma.vm_flags | VM_SEALED }));
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
+}
+
+/** remap_file_pages(2): since 4.0 an mmap over the same range; its pages are dropped. */
+export function* remap_file_pages(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (k.at.remap_file_pages === 'read_then_write') {
+    if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+    if (!hold(k, task, k.costs.minor, false)) yield;
+    leave(k, task, mm, READ);
+  }
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  const vma = mm.mm_mt.walk(task.page);
+  const end = task.page + task.len;
+  if (vma !== null) {
+    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+    mm.page_table.clearRange(task.page, end);
+  }
+  if (!hold(k, task, k.costs.op, false)) yield;
+  leave(k, task, mm, WRITE);
+  yield* populate(k, task, mm, task.page, end, vma !== null && (vma.vm_flags & VM_WRITE) !== 0);
+}

@@ -1,0 +1,45 @@
+/**
+ * mm_struct: one address space with its lock, its VMAs and its page table.
+ *
+ * Models: include/linux/mm_types.h, struct mm_struct; kernel/fork.c, mm_init (v6.18).
+ */
+import type { Page } from '../units.js';
+import { MmapLock, type Waiters } from './mmap-lock.js';
+import { PageTable } from './page-table.js';
+import type { Task } from './task.js';
+import type { LockedMm } from './vma-lock/index.js';
+import { VmaMerge } from './vma-merge.js';
+import { VmaTree } from './vma-tree.js';
+
+export class Mm implements LockedMm {
+  readonly mmap_lock: MmapLock;
+  readonly mm_mt = new VmaTree();
+  readonly page_table = new PageTable();
+  /** the plan of the merge in hand: there is at most one, since who makes it holds mmap_lock for writing */
+  readonly vmg: VmaMerge;
+  mm_lock_seq = 0;
+  /** the heap: `[start_brk, brk)`; -1 until the trace says where it is */
+  start_brk: Page = -1;
+  brk: Page = -1;
+  /** VM_LOCKED when mlockall(MCL_FUTURE) is in force */
+  def_flags = 0;
+  /** ns on the engine's clock at which the migration in progress ends */
+  migrationEnds = 0;
+  /** made by a fork this trace shows, so that every thread of it is known */
+  forked = false;
+  /** threads that use it, as far as the trace has shown */
+  users = 0;
+  /** faults asleep in handle_userfault(), in order of arrival */
+  readonly userfaults: Task[] = [];
+
+  constructor(
+    /** dense index, as in TraceInfo.mms */
+    readonly id: number,
+    waiters: Waiters,
+    wakeLatency: number,
+    mergeUnfaulted: boolean,
+  ) {
+    this.vmg = new VmaMerge(mergeUnfaulted);
+    this.mmap_lock = new MmapLock(waiters, wakeLatency);
+  }
+}

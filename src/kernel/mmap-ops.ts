@@ -1,0 +1,292 @@
+/**
+ * mmap, munmap, mprotect, mremap, brk: the operations that make, move and remove VMAs.
+ *
+ * Models: mm/mmap.c (mm/vma.c since 6.12) mmap_region, do_vmi_align_munmap, do_brk_flags; mm/mprotect.c mprotect_fixup;
+ * mm/mremap.c mremap_to, shrink_vma, move_vma (v6.4 to v6.18).
+ * Leaves out: limits (RLIMIT, max_map_count), accounting, security hooks: a recorded call is one that succeeded.
+ */
+import type { Page } from '../units.js';
+import { MAP, MREMAP_DONTUNMAP, PROT_EXEC, PROT_READ, PROT_WRITE, VM_OPS } from '../vocab.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { populate } from './populate.js';
+import {
+  downgrade,
+  enter,
+  hold,
+  leave,
+  type Operation,
+  READ,
+  readersLeave,
+  tryEnter,
+  vma_start_write,
+  vma_store,
+  WRITE,
+} from './section.js';
+import type { Task } from './task.js';
+import {
+  AnonVma,
+  FILE_HUGETLB,
+  FILE_SHMEM,
+  VM_ACCESS_FLAGS,
+  VM_EXEC,
+  VM_GROWSDOWN,
+  VM_HUGETLB,
+  VM_LOCKED,
+  VM_PFNMAP,
+  VM_READ,
+  VM_SEALED,
+  VM_SHARED,
+  VM_WRITE,
+  Vma,
+} from './vma.js';
+import { vma_merge_new_range } from './vma-merge.js';
+import { mergeParticipants, unmap_range, vm_area_dup, vma_modify } from './vma-ops.js';
+
+/** Where the unknown offset of a file mapping is put: far from any other, so that it merges with nothing. */
+const UNKNOWN_OFFSET = 2 ** 31;
+const PROT_SHIFT = 3;
+
+/** calc_vm_prot_bits(). */
+function protFlags(prot: number): number {
+  return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+/** The VMA that an `mmap` or `vma` event describes, in no tree yet. */
+export function describe(k: Kernel, task: Task): Vma {
+  const map = task.code >> PROT_SHIFT;
+  const shared = (map & MAP.shared) !== 0;
+  const facts = task.file >= 0 ? k.files[task.file] : null;
+  let flags = protFlags(task.code & 7) | task.mm.def_flags;
+  if (shared) flags |= VM_SHARED;
+  if (map & MAP.growsdown) flags |= VM_GROWSDOWN;
+  if (map & MAP.locked) flags |= VM_LOCKED;
+  if (map & MAP.pfnmap) flags |= VM_PFNMAP;
+  if (map & MAP.hugetlb || facts?.fs === 'hugetlbfs') flags |= VM_HUGETLB;
+  let file = task.file;
+  let ops = facts?.ops ?? 0;
+  // A private mapping of /dev/zero is anonymous memory.
+  if (facts?.name === '/dev/zero' && !shared) file = -1;
+  if (file < 0 && flags & VM_HUGETLB) {
+    file = FILE_HUGETLB;
+    ops = VM_OPS.fault;
+  } else if (file < 0 && shared) {
+    file = FILE_SHMEM;
+    ops = VM_OPS.fault | VM_OPS.map_pages;
+  } else if (file < 0) ops = 0;
+  const offset = task.page2 >= 0 ? task.page2 : (k.newIdentity() % UNKNOWN_OFFSET) * UNKNOWN_OFFSET;
+  const vma = new Vma(task.page, task.page + task.len, flags, file < 0 ? task.page : offset, file, ops, -1);
+  if (task.name >= 0) {
+    if (k.strings[task.name].startsWith('[anon')) vma.name = task.name;
+    else vma.label = task.name;
+  }
+  return vma;
+}
+
+/** A VMA that existed when the trace began: no lock was taken for it that we know of. */
+export function existing(k: Kernel, task: Task): void {
+  const { mm } = task;
+  const vma = describe(k, task);
+  const inside: Vma[] = [];
+  mm.mm_mt.collect(vma.vm_start, vma.vm_end, inside);
+  for (const old of inside) {
+    const { vm_start, vm_end } = old;
+    mm.mm_mt.erase(old);
+    k.lock?.detach(old);
+    if (vm_start < vma.vm_start) storePart(k, mm, old, vm_start, vma.vm_start);
+    if (vm_end > vma.vm_end) storePart(k, mm, old, vma.vm_end, vm_end);
+  }
+  if (task.a === 1) {
+    vma.anon_vma = new AnonVma();
+    vma.anon_vma_chain = 1;
+  }
+  if (task.name >= 0 && k.strings[task.name] === '[heap]') {
+    mm.start_brk = vma.vm_start;
+    mm.brk = vma.vm_end;
+  }
+  vma_store(k, mm, vma);
+}
+
+function storePart(k: Kernel, mm: Mm, old: Vma, start: Page, end: Page): void {
+  const part = vm_area_dup(old);
+  part.vm_pgoff = old.vm_pgoff + (start - old.vm_start);
+  part.vm_start = start;
+  part.vm_end = end;
+  vma_store(k, mm, part);
+}
+
+/** mmap(2): whatever was there is replaced, then the new range merges with its neighbours or becomes a VMA. */
+export function* mmap(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  const vma = describe(k, task);
+  const { vm_start, vm_end } = vma;
+  const replaced = yield* unmap_range(k, task, mm, vm_start, vm_end);
+  if (replaced > 0) mm.page_table.clearRange(vm_start, vm_end);
+  if (replaced >= 0) yield* insert(k, task, mm, vma);
+  if (!hold(k, task, k.costs.op, !(vma.vm_flags & VM_LOCKED))) yield;
+  leave(k, task, mm, WRITE);
+  const wanted = (task.code >> PROT_SHIFT) & MAP.populate || vma.vm_flags & VM_LOCKED;
+  if (wanted) yield* populate(k, task, mm, vm_start, vm_end, (vma.vm_flags & VM_WRITE) !== 0);
+}
+
+/** vma_merge_new_range(), else a VMA of its own: marked before it is stored. */
+function* insert(k: Kernel, task: Task, mm: Mm, vma: Vma, justExpand = false): Generator<undefined, Vma, undefined> {
+  const { vmg } = mm;
+  vmg.forNew(mm.mm_mt, vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_file, vma.vm_pgoff);
+  vmg.name = vma.name;
+  vmg.just_expand = justExpand;
+  if (vma_merge_new_range(vmg)) return yield* mergeParticipants(k, task, mm);
+  vma_start_write(k, task, mm, vma);
+  vma_store(k, mm, vma);
+  return vma;
+}
+
+/** munmap(2): the VMAs leave the tree under the write lock, their pages are zapped under the read lock. */
+export function* munmap(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  yield* unmapAndLeave(k, task, mm, task.page, task.page + task.len);
+}
+
+/** Unmaps `[start, end)` and ends the section that was begun for it, by way of a downgrade where the stage has one. */
+function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): Operation {
+  const downgrades = mayDowngrade(k, mm, end);
+  const count = yield* unmap_range(k, task, mm, start, end);
+  if (count <= 0) {
+    if (!hold(k, task, k.costs.op)) yield;
+    leave(k, task, mm, WRITE);
+    return;
+  }
+  const zap = mm.page_table.countRange(start, end) * k.costs.zap_page;
+  if (downgrades) {
+    if (!hold(k, task, k.costs.op, false)) yield;
+    downgrade(k, task, mm);
+    mm.page_table.clearRange(start, end);
+    if (!hold(k, task, zap)) yield;
+    leave(k, task, mm, READ);
+  } else {
+    mm.page_table.clearRange(start, end);
+    if (!hold(k, task, k.costs.op + zap)) yield;
+    leave(k, task, mm, WRITE);
+  }
+}
+
+/** Before 6.5 a neighbour that may grow into the hole keeps munmap from downgrading. */
+function mayDowngrade(k: Kernel, mm: Mm, end: Page): boolean {
+  if (k.at['do_vmi_align_munmap.downgrade'] === 'always') return true;
+  const next = mm.mm_mt.find(end);
+  return next === null || !(next.vm_flags & VM_GROWSDOWN);
+}
+
+/** mprotect(2), pkey_mprotect(2): every VMA of the range up to the first hole; a VMA that has the flags is left alone. */
+export function* mprotect(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  const end = task.page + task.len;
+  const wanted = protFlags(task.code);
+  let at = task.page;
+  for (let vma = mm.mm_mt.walk(at); vma !== null && at < end; vma = mm.mm_mt.walk(at)) {
+    if (vma.vm_flags & VM_SEALED) break;
+    const upTo = Math.min(end, vma.vm_end);
+    const flags = (vma.vm_flags & ~VM_ACCESS_FLAGS) | wanted;
+    if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, at, upTo, { flags });
+    at = upTo;
+  }
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
+}
+
+/** brk(2): the heap grows by a merge or a new VMA, shrinks by a munmap, or is only asked for. */
+export function* brk(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  const { brk: old } = mm;
+  const wanted = task.page;
+  if (old < 0) mm.start_brk = wanted;
+  mm.brk = wanted;
+  if (old >= 0 && wanted < old) {
+    yield* unmapAndLeave(k, task, mm, wanted, old);
+    return;
+  }
+  let locked = false;
+  if (old >= 0 && wanted > old) {
+    const vma = new Vma(old, wanted, VM_READ | VM_WRITE | mm.def_flags, old, -1, 0, -1);
+    vma.label = k.heapLabel;
+    const heap = yield* insert(k, task, mm, vma, true);
+    locked = (heap.vm_flags & VM_LOCKED) !== 0;
+  }
+  if (!hold(k, task, k.costs.op, !locked)) yield;
+  leave(k, task, mm, WRITE);
+  if (locked) yield* populate(k, task, mm, old, wanted, true);
+}
+
+/** mremap(2): the same size, smaller, larger in place, or somewhere else. */
+export function* mremap(k: Kernel, task: Task): Operation {
+  const { mm, page: from, len: oldLen, page2: to, len2: newLen } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  const vma = mm.mm_mt.walk(from);
+  const dontUnmap = task.code > 0 && (task.code & MREMAP_DONTUNMAP) !== 0;
+  if (vma !== null && !(vma.vm_flags & VM_SEALED)) {
+    if (to === from && newLen < oldLen) {
+      yield* unmapAndLeave(k, task, mm, from + newLen, from + oldLen);
+      return;
+    }
+    if (to === from && newLen > oldLen) yield* grow(k, task, mm, vma, from + oldLen, newLen - oldLen);
+    if (to !== from) yield* move(k, task, mm, vma, dontUnmap);
+  }
+  const locked = vma !== null && (vma.vm_flags & VM_LOCKED) !== 0 && newLen > oldLen;
+  if (!hold(k, task, k.costs.op, !locked)) yield;
+  leave(k, task, mm, WRITE);
+  if (locked) yield* populate(k, task, mm, to + oldLen, to + newLen, true);
+}
+
+/** vma_merge_extend(): `vma` ends at `end` and takes the empty `delta` pages behind it; perhaps it reaches the next. */
+function* grow(k: Kernel, task: Task, mm: Mm, vma: Vma, end: Page, delta: number): Operation {
+  if (vma.vm_end !== end) return;
+  const next = mm.mm_mt.next(vma);
+  if (next !== null && next.vm_start < end + delta) return;
+  mm.vmg.forExtend(mm.mm_mt, vma, delta);
+  if (vma_merge_new_range(mm.vmg)) yield* mergeParticipants(k, task, mm);
+  else {
+    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+    mm.mm_mt.resize(vma, vma.vm_start, end + delta);
+  }
+}
+
+/** move_vma(): marks the source, copies it to its new place, moves the pages, unmaps the old place (never downgrading). */
+function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Operation {
+  const { page: from, len: oldLen, page2: to, len2: newLen } = task;
+  const moved = Math.min(oldLen, newLen, vma.vm_end - from);
+  yield* unmap_range(k, task, mm, to, to + newLen);
+  mm.page_table.clearRange(to, to + newLen);
+  // Whoever asks for less than there was loses the tail first.
+  if (newLen < oldLen) {
+    yield* unmap_range(k, task, mm, from + newLen, from + oldLen);
+    mm.page_table.clearRange(from + newLen, from + oldLen);
+  }
+  const source = mm.mm_mt.walk(from);
+  if (source === null) return;
+  if (!vma_start_write(k, task, mm, source)) yield* readersLeave(k, task, mm, source);
+  const anonymous = source.vm_file < 0;
+  // copy_vma(): memory nobody has faulted yet is renumbered as if it had always been there.
+  const pgoff = anonymous && source.anon_vma === null ? to : source.vm_pgoff + (from - source.vm_start);
+  mm.vmg.forCopy(mm.mm_mt, source, to, to + newLen, pgoff);
+  if (vma_merge_new_range(mm.vmg)) yield* mergeParticipants(k, task, mm);
+  else {
+    const copy = vm_area_dup(source);
+    copy.vm_start = to;
+    copy.vm_end = to + newLen;
+    copy.vm_pgoff = pgoff;
+    vma_start_write(k, task, mm, copy);
+    vma_store(k, mm, copy);
+  }
+  mm.page_table.moveRange(from, from + moved, to);
+  if (dontUnmap) {
+    // The source stays, empty; whole, it is unlinked from its anon_vma.
+    if (source.vm_start === from && source.vm_end === from + oldLen) {
+      source.anon_vma = null;
+      source.anon_vma_chain = 0;
+    }
+  } else yield* unmap_range(k, task, mm, from, from + Math.min(oldLen, newLen));
+}

@@ -1,0 +1,102 @@
+/**
+ * What the parts of handle_mm_fault() share: its results, the facts of a fault, and the few ways to leave with one.
+ *
+ * Models: include/linux/mm_types.h enum vm_fault_reason; mm/memory.c __vmf_anon_prepare, vmf_can_call_fault; mm/filemap.c
+ * maybe_unlock_mmap_for_io, __folio_lock_or_retry (v6.18).
+ *
+ * Decides, never waits: a result says what to wait for and whether the lock is held meanwhile.
+ */
+import type { Ns, Page } from '../units.js';
+import { FACT_SHIFT, type FactBit, FOLIO_SHIFT, HUGE_SHIFT, VM_OPS } from '../vocab.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import type { Task } from './task.js';
+import { AnonVma, type Vma } from './vma.js';
+import { find_mergeable_anon_vma } from './vma-merge.js';
+
+/** Done: `task.sleep` ns of waiting and `task.cost` of work with the lock held, then it is released. */
+export const HANDLED = 0;
+/** VM_FAULT_RETRY: the lock is dropped, then `task.sleep` ns of waiting, then another pass under mmap_lock. */
+export const RETRY = 1;
+/** VM_FAULT_SIGBUS, _SIGSEGV or _HWPOISON: a signal, decided with the lock held. */
+export const SIGNAL = 2;
+/** VM_FAULT_RETRY from handle_userfault(): the lock is dropped, then a monitor must resolve the page. */
+export const USERFAULT = 3;
+export type Outcome = typeof HANDLED | typeof RETRY | typeof SIGNAL | typeof USERFAULT;
+
+/** Pages of a PMD: 2 MiB. */
+export const PMD_PAGES = 512;
+
+export const folioOf = (facts: number) => (facts >> FOLIO_SHIFT) & 3;
+export const hugeOf = (facts: number) => (facts >> HUGE_SHIFT) & 3;
+/** Does the trace say that the fact holds? */
+export const says = (facts: number, fact: FactBit) => ((facts >> FACT_SHIFT[fact]) & 3) === 3;
+/** Does the trace say whether it holds? */
+export const isSaid = (facts: number, fact: FactBit) => ((facts >> FACT_SHIFT[fact]) & 1) === 1;
+
+/** The fault ends here and goes to mmap_lock because of `site`. */
+export function retryAt(task: Task, site: string): typeof RETRY {
+  task.site = site;
+  return RETRY;
+}
+
+/** Drops the lock, sleeps for what the trace says or `ns`, and lets the next pass find the page. */
+export function releaseAndWait(task: Task, site: string, ns: Ns, major: boolean): typeof RETRY {
+  task.sleep = task.wait >= 0 ? task.wait : ns;
+  task.settled = true;
+  if (major) task.tried = true;
+  return retryAt(task, site);
+}
+
+/** Sleeps with the lock held, for what the trace says or `ns`; then the fault is done. */
+export function waitHolding(task: Task, ns: Ns): typeof HANDLED {
+  if (!task.settled) task.sleep = task.wait >= 0 ? task.wait : ns;
+  return HANDLED;
+}
+
+/** handle_userfault(): always drops the lock before it sleeps. */
+export function handle_userfault(task: Task): typeof USERFAULT {
+  task.site = 'handle_userfault';
+  return USERFAULT;
+}
+
+/** vmf_can_call_fault(): ->fault may run under the VMA lock only when the file has ->map_pages. */
+export function vmf_can_call_fault(task: Task, vma: Vma, vmaLocked: boolean): boolean {
+  if (!vmaLocked || vma.vm_ops & VM_OPS.map_pages) return true;
+  task.site = 'vmf_can_call_fault';
+  return false;
+}
+
+/** __vmf_anon_prepare(): true when the VMA has an anon_vma now; false is VM_FAULT_RETRY. */
+export function vmf_anon_prepare(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): boolean {
+  if (vma.anon_vma) return true;
+  if (vmaLocked) {
+    // The order is mmap_lock, then VMA lock; the other way round only a trylock cannot deadlock.
+    if (k.at.vmf_anon_prepare === 'retry' || !k.mmap_read_trylock(task)) {
+      task.site = 'vmf_anon_prepare';
+      return false;
+    }
+    anon_vma_prepare(task.mm, vma);
+    k.mmap_read_unlock(task.mm, 0);
+  } else anon_vma_prepare(task.mm, vma);
+  task.cost += k.costs.anon_vma_prepare;
+  return true;
+}
+
+/** __anon_vma_prepare(): a neighbour's anon_vma when the two could merge, else a new one. */
+export function anon_vma_prepare(mm: Mm, vma: Vma): void {
+  if (vma.anon_vma) return;
+  vma.anon_vma = find_mergeable_anon_vma(mm.mm_mt, vma) ?? new AnonVma();
+  vma.anon_vma_chain = 1;
+}
+
+/** Maps `page` with `state`. */
+export function install(task: Task, state: number): void {
+  task.mm.page_table.set(task.page, state);
+}
+
+/** Maps the whole PMD around `page` with `state`. */
+export function installHuge(mm: Mm, page: Page, state: number): void {
+  const first = page - (page % PMD_PAGES);
+  for (let p = first; p < first + PMD_PAGES; p++) mm.page_table.set(p, state);
+}

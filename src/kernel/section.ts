@@ -1,0 +1,175 @@
+/**
+ * An mmap_lock section of an operation: ask, sleep, hold, release; and vma_start_write() inside it.
+ *
+ * Models: include/linux/mmap_lock.h; mm/mmap_lock.c __vma_start_write (v6.18).
+ *
+ * Operations are generators that yield only where their thread sleeps. Each move is a plain call that says whether it is
+ * done at once, and a generator for when it is not:
+ *
+ *     if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+ *     if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+ *     if (!hold(k, task, cost)) yield;
+ *     leave(k, task, mm, WRITE);
+ */
+import type { Ns } from '../units.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import type { Task } from './task.js';
+import type { Vma } from './vma.js';
+
+export const READ = false;
+export const WRITE = true;
+export type Operation = Generator<undefined, void, undefined>;
+
+// Layout of one recorded section in `locks`.
+const MODE = 0;
+const ASK = 1;
+const GOT = 2;
+const END = 3;
+const SECTION = 4;
+
+/** Takes the next recorded section of this mode in hand, if there is one. */
+function nextRecorded(task: Task, write: boolean): void {
+  const { locks } = task;
+  task.sectionAsk = -1;
+  task.sectionEnd = -1;
+  if (locks === null) return;
+  while (task.lockAt < locks.length && locks[task.lockAt + MODE] !== (write ? 1 : 0)) task.lockAt += SECTION;
+  if (task.lockAt >= locks.length) return;
+  const at = task.lockAt;
+  task.lockAt += SECTION;
+  task.sectionAsk = locks[at + ASK];
+  task.sectionGot = locks[at + GOT];
+  task.sectionEnd = locks[at + END];
+}
+
+/** Begins a section of `mm` when that needs no sleep: the lock is free and, at recorded times, this is the time. */
+export function tryEnter(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
+  nextRecorded(task, write);
+  if (k.recorded && task.sectionEnd >= 0) return false;
+  return lock(k, task, mm, write);
+}
+
+/** Begins the section after tryEnter() said no: sleeps until the recorded time, then in the queue of the lock. */
+export function* enter(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefined, void, undefined> {
+  if (k.recorded && task.sectionEnd >= 0) {
+    const early = task.sectionAsk - k.engine.now;
+    if (early > 0 && !k.engine.pass(task.id, early)) yield;
+    if (!lock(k, task, mm, write)) yield* queue(k, task, mm, write);
+    const before = task.sectionGot - k.engine.now;
+    if (before > 0 && !k.engine.pass(task.id, before)) yield;
+  } else yield* queue(k, task, mm, write);
+}
+
+function* queue(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefined, void, undefined> {
+  do yield;
+  while (!woken(k, task, mm, write));
+}
+
+/** Takes mmap_lock of `mm`. False when the thread sleeps in its queue now. */
+function lock(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
+  const rwsem = mm.mmap_lock;
+  task.since = k.engine.now;
+  const holder = k.mmapHolder(mm);
+  const busy = write ? rwsem.writer >= 0 || rwsem.readers > 0 : !rwsem.canTryRead;
+  if (write ? rwsem.write(task.id) : rwsem.read(task.id)) {
+    k.ledger.mmapLocked(mm, write, 0, busy);
+    if (write) k.lock?.beginWriteSection(mm);
+    return true;
+  }
+  k.blame(task, holder);
+  task.blockedOn = write ? 'mmap_lock (write)' : 'mmap_lock (read)';
+  return false;
+}
+
+/** mmap_read_trylock() of an operation that gives up when it fails. */
+export function tryLock(k: Kernel, task: Task, mm: Mm): boolean {
+  task.since = k.engine.now;
+  if (mm.mmap_lock.tryRead(task.id)) {
+    k.ledger.mmapLocked(mm, false, 0, false);
+    return true;
+  }
+  k.ledger.mmapTrylockFailed(mm);
+  return false;
+}
+
+/** Woken in the queue: does the thread hold the lock now? */
+function woken(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
+  if (!mm.mmap_lock.woken(task.id)) return false;
+  const waited = k.engine.now - task.since;
+  task.blockedOn = null;
+  task.waited += waited;
+  task.waitedForLocks += waited;
+  task.since = k.engine.now;
+  k.ledger.mmapLocked(mm, write, waited, true);
+  k.ledger.blocked(task, null, waited);
+  if (write) k.lock?.beginWriteSection(mm);
+  return true;
+}
+
+/**
+ * Holds the lock for the section's recorded length, else for `cost`; when only `dur` was recorded, the last section of the
+ * operation takes what is left of it. False when the thread sleeps meanwhile.
+ */
+export function hold(k: Kernel, task: Task, cost: Ns, last = true): boolean {
+  let ns = cost;
+  if (task.sectionEnd >= 0) ns = task.sectionEnd - (k.recorded ? k.engine.now : task.sectionGot);
+  else if (task.dur >= 0 && task.locks === null) {
+    const left = Math.max(0, task.dur - task.spent);
+    ns = last ? left : Math.min(cost, left);
+  }
+  if (ns <= 0) return true;
+  task.spent += ns;
+  return k.engine.pass(task.id, ns);
+}
+
+/** Releases mmap_lock of `mm`; a write section ends every mark with it. */
+export function leave(k: Kernel, task: Task, mm: Mm, write: boolean): void {
+  const held = k.engine.now - task.since;
+  task.held += held;
+  if (write) k.mmap_write_unlock(task, mm, held);
+  else k.mmap_read_unlock(mm, held);
+}
+
+/** mmap_write_downgrade(): marks end, the thread goes on as a reader; the recorded read section is taken in hand. */
+export function downgrade(k: Kernel, task: Task, mm: Mm): void {
+  const held = k.engine.now - task.since;
+  task.held += held;
+  k.mmap_write_downgrade(task, mm, held);
+  task.since = k.engine.now;
+  nextRecorded(task, READ);
+}
+
+/** vma_start_write(): true when `vma` is marked; false when readers are inside: go on with readersLeave(). */
+export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma): boolean {
+  const { lock } = k;
+  if (lock === null || lock.isMarked(mm, vma)) return true;
+  if (lock.excludeReaders(vma)) {
+    vma.writer = task.id;
+    k.blame(task, vma.reader);
+    task.blockedOn = 'the readers of a VMA';
+    task.markSince = k.engine.now;
+    return false;
+  }
+  lock.mark(mm, vma);
+  k.ledger.vmaMarked(mm, vma, 0, false);
+  return true;
+}
+
+/** Sleeps until the last reader has left; then `vma` is marked. */
+export function* readersLeave(k: Kernel, task: Task, mm: Mm, vma: Vma): Generator<undefined, void, undefined> {
+  yield;
+  const waited = k.engine.now - task.markSince;
+  task.blockedOn = null;
+  task.waited += waited;
+  task.waitedForLocks += waited;
+  k.lock?.mark(mm, vma);
+  k.ledger.vmaMarked(mm, vma, waited, true);
+  k.ledger.blocked(task, vma, waited);
+}
+
+/** vma_mark_attached() and the store: `vma` becomes reachable. */
+export function vma_store(k: Kernel, mm: Mm, vma: Vma): void {
+  k.lock?.attach(vma);
+  mm.mm_mt.store(vma);
+}

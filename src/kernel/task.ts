@@ -1,0 +1,140 @@
+/**
+ * task_struct, as far as we need one: the event a thread has in hand and, when it is a fault, where its walk stands.
+ *
+ * One object per thread for its whole life; every event overwrites it, so the hot path allocates nothing. Field meanings
+ * and units of the event are those of the trace's columns.
+ */
+import type { Columns } from '../trace/columns.js';
+import type { Ns, Page } from '../units.js';
+import type { Mm } from './mm.js';
+import type { Vma } from './vma.js';
+
+/** The kernel's counters, and what it does not count. */
+export const COUNTER_NONE = 0;
+export const COUNTER_SUCCESS = 1;
+export const COUNTER_ABORT = 2;
+export const COUNTER_RETRY = 3;
+export const COUNTER_MISS = 4;
+
+/** Where a fault was finished. */
+export const VERDICT_VMA_LOCK = 1;
+export const VERDICT_MMAP_LOCK = 2;
+export const VERDICT_SIGNAL = 3;
+
+const NOBODY = -1;
+
+export class Task {
+  // The event in hand.
+  /** index in the trace; -1 between events */
+  i = -1;
+  t: Ns = 0;
+  dur: Ns = -1;
+  op = 0;
+  page: Page = 0;
+  off = 0;
+  len = 0;
+  page2: Page = 0;
+  len2 = 0;
+  code = 0;
+  a = -1;
+  b = -1;
+  facts = 0;
+  wait: Ns = -1;
+  file = -1;
+  name = -1;
+  locks: Float64Array | null = null;
+  /** next recorded mmap_lock section to use */
+  lockAt = 0;
+  mm!: Mm;
+
+  /** the recorded section in hand; end is -1 when it was not recorded */
+  sectionAsk: Ns = -1;
+  sectionGot: Ns = -1;
+  sectionEnd: Ns = -1;
+  /** since when it waits for the readers of a VMA */
+  markSince: Ns = 0;
+  /** ns of `dur` already spent in sections */
+  spent: Ns = 0;
+
+  // What became of it.
+  /** when it started, ns on the engine's clock */
+  start: Ns = 0;
+  /** ns asleep: for locks, folios, I/O, a monitor */
+  waited: Ns = 0;
+  /** ns asleep for locks alone */
+  waitedForLocks: Ns = 0;
+  /** ns it held a lock */
+  held: Ns = 0;
+
+  // The fault's walk.
+  step = 0;
+  vma: Vma | null = null;
+  verdict = 0;
+  counter = COUNTER_NONE;
+  /** kernel function that decided where the fault goes; null while nothing departed from the fast path */
+  site: string | null = null;
+  /** took the mmap_lock path */
+  fallback = false;
+  /** attempts: 1, plus one for each pass under mmap_lock */
+  tries = 0;
+  /** the wait the trace speaks of is over: the next pass finds the page */
+  settled = false;
+  /** a VMA-lock attempt returned RETRY and MAJOR */
+  tried = false;
+  /** ns of handling, holding the lock */
+  cost: Ns = 0;
+  /** ns to sleep, with or without the lock as the result says */
+  sleep: Ns = 0;
+  /** since when the lock is held, or the wait lasts */
+  since: Ns = 0;
+
+  // Who made it wait or fall back, as of that moment.
+  byThread = NOBODY;
+  byIndex = -1;
+  byOp = 0;
+
+  /** What it sleeps for, when only another thread can end that: for the deadlock report. */
+  blockedOn: string | null = null;
+
+  constructor(
+    /** dense index, as in TraceInfo.tids */
+    readonly id: number,
+  ) {}
+
+  /** Takes row `row` of `columns` in hand as event `i`. */
+  take(columns: Columns, row: number, i: number, mm: Mm): void {
+    this.i = i;
+    this.t = columns.t[row];
+    this.dur = columns.dur[row];
+    this.op = columns.op[row];
+    this.page = columns.page[row];
+    this.off = columns.off[row];
+    this.len = columns.len[row];
+    this.page2 = columns.page2[row];
+    this.len2 = columns.len2[row];
+    this.code = columns.code[row];
+    this.a = columns.a[row];
+    this.b = columns.b[row];
+    this.facts = columns.facts[row];
+    this.wait = columns.wait[row];
+    this.file = columns.file[row];
+    this.name = columns.name[row];
+    this.locks = columns.locks[row];
+    this.lockAt = 0;
+    this.spent = 0;
+    this.mm = mm;
+    this.waited = 0;
+    this.waitedForLocks = 0;
+    this.held = 0;
+    this.step = 0;
+    this.vma = null;
+    this.verdict = 0;
+    this.counter = COUNTER_NONE;
+    this.site = null;
+    this.fallback = false;
+    this.tries = 0;
+    this.settled = false;
+    this.tried = false;
+    this.byThread = NOBODY;
+  }
+}

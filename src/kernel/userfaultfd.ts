@@ -1,0 +1,147 @@
+/**
+ * userfaultfd: registering ranges, and the ioctls by which a monitor resolves what faulted there.
+ *
+ * Models: fs/userfaultfd.c userfaultfd_register, userfaultfd_unregister, userfaultfd_wake_function; mm/userfaultfd.c
+ * uffd_mfill_lock, uffd_move_lock, mwriteprotect_range (v6.4 to v6.18).
+ * Leaves out: more than one userfaultfd per mm (their ranges never overlap), and its features.
+ */
+import type { Page } from '../units.js';
+import { OP, UFFD_MINOR, UFFD_MISSING, UFFD_WP } from '../vocab.js';
+import { wake_userfault } from './fault-steps.js';
+import type { Kernel } from './kernel.js';
+import { modifyRange } from './mlock.js';
+import type { Mm } from './mm.js';
+import { anon_vma_prepare } from './outcome.js';
+import {
+  PTE_ANON,
+  PTE_FILE_RO,
+  PTE_FILE_RW,
+  PTE_KIND_MASK,
+  PTE_NONE,
+  PTE_SWAP,
+  PTE_UFFD_WP,
+  PTE_ZERO,
+} from './page-table.js';
+import { POPULATE_LIMIT } from './populate.js';
+import { enter, hold, leave, type Operation, READ, tryEnter, WRITE } from './section.js';
+import type { Task } from './task.js';
+import {
+  VM_SHARED,
+  VM_UFFD_ARMED,
+  VM_UFFD_MINOR,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
+  type Vma,
+  vma_is_anonymous,
+} from './vma.js';
+import { tryReadVma, unlockVma } from './vma-section.js';
+
+/** The context of the one userfaultfd of an mm. */
+const CTX = 1;
+
+/** UFFDIO_REGISTER and UFFDIO_UNREGISTER: flags and context of every VMA in the range; who slept there is woken. */
+export function* uffd_register(k: Kernel, task: Task): Operation {
+  const { mm, code: modes } = task;
+  const registers = task.op === OP.uffd_register;
+  let armed = 0;
+  if (modes & UFFD_MISSING) armed |= VM_UFFD_MISSING;
+  if (modes & UFFD_WP) armed |= VM_UFFD_WP;
+  if (modes & UFFD_MINOR) armed |= VM_UFFD_MINOR;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  yield* modifyRange(k, task, vma => {
+    const flags = (vma.vm_flags & ~VM_UFFD_ARMED) | (registers ? armed : 0);
+    return flags === vma.vm_flags ? null : { flags, uffd_ctx: registers ? CTX : 0 };
+  });
+  if (!registers) wake_userfault(k, mm, task.page, task.page + task.len, true);
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
+}
+
+/** UFFDIO_COPY, ZEROPAGE, CONTINUE: fills the range and wakes who slept there. */
+export function* uffd_fill(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  const end = task.page + task.len;
+  const cost = Math.max(1, task.len) * k.costs.uffd_page;
+  const vma = k.at.uffd_mfill_lock === 'vma_read' ? uffd_lock_vma(k, task, mm, task.page) : null;
+  if (vma !== null) {
+    fill(task, mm, end);
+    if (!hold(k, task, cost)) yield;
+    unlockVma(k, task, mm, vma);
+  } else {
+    if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+    const dst = mm.mm_mt.walk(task.page);
+    if (dst !== null && !(dst.vm_flags & VM_SHARED)) anon_vma_prepare(mm, dst);
+    fill(task, mm, end);
+    if (!hold(k, task, cost)) yield;
+    leave(k, task, mm, READ);
+  }
+  wake_userfault(k, mm, task.page, end, false);
+}
+
+/** uffd_lock_vma(): a private VMA without anon_vma needs mmap_lock to get one. */
+function uffd_lock_vma(k: Kernel, task: Task, mm: Mm, page: Page): Vma | null {
+  const vma = tryReadVma(k, task, mm, page);
+  if (vma === null) return null;
+  if (vma.vm_flags & VM_SHARED || vma.anon_vma !== null) return vma;
+  unlockVma(k, task, mm, vma);
+  return null;
+}
+
+/** Installs what the ioctl puts into the absent pages of `[task.page, end)`. */
+function fill(task: Task, mm: Mm, end: Page): void {
+  const last = Math.min(end, task.page + POPULATE_LIMIT);
+  for (let page = task.page; page < last; page++) {
+    const vma = mm.mm_mt.walk(page);
+    if (vma === null) continue;
+    const pte = mm.page_table.get(page);
+    if ((pte & PTE_KIND_MASK) !== PTE_NONE && (pte & PTE_KIND_MASK) < PTE_SWAP) continue;
+    mm.page_table.set(page, filled(task, vma));
+  }
+}
+
+function filled(task: Task, vma: Vma): number {
+  if (vma_is_anonymous(vma)) return task.op === OP.uffd_zeropage ? PTE_ZERO : PTE_ANON;
+  return vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_FILE_RO;
+}
+
+/** UFFDIO_MOVE: pages move from `src` without a copy; both VMAs are locked, or mmap_lock. */
+export function* uffd_move(k: Kernel, task: Task): Operation {
+  if (k.at.uffd_move_lock === 'absent') return;
+  const { mm } = task;
+  const end = task.page + task.len;
+  const cost = Math.max(1, task.len) * k.costs.uffd_page;
+  const dst = k.at.uffd_move_lock === 'vma_read' ? uffd_lock_vma(k, task, mm, task.page) : null;
+  // The source is only ever tried: a second VMA lock must not be slept for.
+  const inside = dst !== null && task.page2 >= dst.vm_start && task.page2 < dst.vm_end;
+  const src = dst !== null && !inside ? tryReadVma(k, task, mm, task.page2) : dst;
+  if (dst !== null && src !== null) {
+    mm.page_table.moveRange(task.page2, task.page2 + task.len, task.page);
+    if (!hold(k, task, cost)) yield;
+    unlockVma(k, task, mm, dst);
+    if (src !== dst) unlockVma(k, task, mm, src);
+  } else {
+    if (dst !== null) unlockVma(k, task, mm, dst);
+    if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+    const vma = mm.mm_mt.walk(task.page);
+    if (vma !== null) anon_vma_prepare(mm, vma);
+    mm.page_table.moveRange(task.page2, task.page2 + task.len, task.page);
+    if (!hold(k, task, cost)) yield;
+    leave(k, task, mm, READ);
+  }
+  wake_userfault(k, mm, task.page, end, false);
+}
+
+/** UFFDIO_WRITEPROTECT: protects the range; where faults sleep on it, it resolves them instead. mmap_lock in any version. */
+export function* uffd_wp(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  const end = task.page + task.len;
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  const resolves = mm.userfaults.some(fault => fault.page >= task.page && fault.page < end);
+  mm.page_table.transformRange(task.page, end, pte => {
+    if ((pte & PTE_KIND_MASK) >= PTE_SWAP) return pte;
+    return resolves ? pte & ~PTE_UFFD_WP : pte | PTE_UFFD_WP;
+  });
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, READ);
+  if (resolves) wake_userfault(k, mm, task.page, end, false);
+}

@@ -1,0 +1,152 @@
+/**
+ * What operations do to VMAs inside a write section: split, unmap, modify a range, in the kernel's order of marks and
+ * stores.
+ *
+ * Models: mm/vma.c __split_vma, vms_gather_munmap_vmas, vma_modify (v6.18); mm/mmap.c do_vmi_align_munmap (v6.4, v6.6).
+ *
+ * Context: mmap_lock held for writing by `task`.
+ */
+import type { Page } from '../units.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { readersLeave, vma_start_write, vma_store } from './section.js';
+import type { Task } from './task.js';
+import { VM_SEALED, Vma } from './vma.js';
+import { commit_merge, vma_merge_existing_range } from './vma-merge.js';
+
+/** vm_area_dup(): a copy that is in no tree. */
+export function vm_area_dup(vma: Vma): Vma {
+  const copy = new Vma(vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_pgoff, vma.vm_file, vma.vm_ops, vma.name);
+  copy.anon_vma = vma.anon_vma;
+  copy.anon_vma_chain = vma.anon_vma_chain;
+  copy.label = vma.label;
+  copy.vm_policy = vma.vm_policy;
+  copy.vm_userfaultfd_ctx = vma.vm_userfaultfd_ctx;
+  return copy;
+}
+
+/**
+ * __split_vma(): cuts `vma` at `at`; the new VMA is the lower part when `newBelow`.
+ *
+ *     0123456789      before  AAAAAAAAAA
+ *                     newBelow NNNNAAAAAA     else  AAAANNNNNN
+ */
+export function* __split_vma(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  vma: Vma,
+  at: Page,
+  newBelow: boolean,
+): Generator<undefined, Vma, undefined> {
+  const part = vm_area_dup(vma);
+  if (newBelow) part.vm_end = at;
+  else {
+    part.vm_start = at;
+    part.vm_pgoff = vma.vm_pgoff + (at - vma.vm_start);
+  }
+  if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+  if (k.at['__split_vma.start_write'] === 'both') vma_start_write(k, task, mm, part);
+  if (newBelow) {
+    const pgoff = vma.vm_pgoff + (at - vma.vm_start);
+    mm.mm_mt.resize(vma, at, vma.vm_end);
+    vma.vm_pgoff = pgoff;
+  } else mm.mm_mt.resize(vma, vma.vm_start, at);
+  vma_store(k, mm, part);
+  return part;
+}
+
+/**
+ * vms_gather_munmap_vmas(): splits at the ends of `[start, end)`, then marks and detaches every VMA in it.
+ *
+ * @returns how many VMAs left the tree; -1 when one is sealed (EPERM) and nothing was unmapped
+ */
+export function* unmap_range(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  start: Page,
+  end: Page,
+): Generator<undefined, number, undefined> {
+  const tree = mm.mm_mt;
+  let vma = tree.find(start);
+  if (vma === null || vma.vm_start >= end) return 0;
+  for (let v: Vma | null = vma; v !== null && v.vm_start < end; v = tree.next(v)) {
+    if (v.vm_flags & VM_SEALED) return -1;
+  }
+  if (start > vma.vm_start) {
+    const newBelow = k.at['__split_vma.first'] === 'below';
+    const part: Vma = yield* __split_vma(k, task, mm, vma, start, newBelow);
+    if (!newBelow) vma = part;
+  }
+  let count = 0;
+  while (vma !== null && vma.vm_start < end) {
+    if (vma.vm_end > end) yield* __split_vma(k, task, mm, vma, end, false);
+    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+    const next: Vma | null = tree.next(vma);
+    tree.erase(vma);
+    k.lock?.detach(vma);
+    count++;
+    vma = next;
+  }
+  return count;
+}
+
+/** What vma_modify() gives a range: fields left out stay as they are. */
+export interface Modification {
+  flags: number;
+  policy?: number;
+  uffd_ctx?: number;
+  name?: number;
+}
+
+/**
+ * vma_modify(): gives `[start, end)` inside `vma` new properties: merges it with what then is alike, else splits, marks
+ * and changes it.
+ *
+ * @returns the VMA that now covers `start`
+ */
+export function* vma_modify(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  vma: Vma,
+  start: Page,
+  end: Page,
+  change: Modification,
+): Generator<undefined, Vma, undefined> {
+  const { vmg } = mm;
+  vmg.forModify(mm.mm_mt, vma, start, end);
+  vmg.flags = change.flags;
+  if (change.policy !== undefined) vmg.policy = change.policy;
+  if (change.uffd_ctx !== undefined) vmg.uffd_ctx = change.uffd_ctx;
+  if (change.name !== undefined) vmg.name = change.name;
+  if (vma_merge_existing_range(vmg)) return yield* mergeParticipants(k, task, mm);
+  let part = vma;
+  // split_vma(): first the lower edge, then the upper; the part in the middle keeps its identity.
+  if (start > part.vm_start) yield* __split_vma(k, task, mm, part, start, true);
+  if (end < part.vm_end) yield* __split_vma(k, task, mm, part, end, false);
+  if (!vma_start_write(k, task, mm, part)) yield* readersLeave(k, task, mm, part);
+  part = applyTo(part, change);
+  return part;
+}
+
+function applyTo(vma: Vma, change: Modification): Vma {
+  vma.vm_flags = change.flags;
+  if (change.policy !== undefined) vma.vm_policy = change.policy;
+  if (change.uffd_ctx !== undefined) vma.vm_userfaultfd_ctx = change.uffd_ctx;
+  if (change.name !== undefined) vma.name = change.name;
+  return vma;
+}
+
+/** Marks everybody who takes part in the planned merge, carries it out and detaches those it swallows. */
+export function* mergeParticipants(k: Kernel, task: Task, mm: Mm): Generator<undefined, Vma, undefined> {
+  const { vmg } = mm;
+  const { target, shrunk, removed } = vmg;
+  if (target !== null && !vma_start_write(k, task, mm, target)) yield* readersLeave(k, task, mm, target);
+  if (shrunk !== null && !vma_start_write(k, task, mm, shrunk)) yield* readersLeave(k, task, mm, shrunk);
+  for (const vma of removed) if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+  const merged = commit_merge(mm.mm_mt, vmg);
+  for (const vma of removed) k.lock?.detach(vma);
+  return merged;
+}

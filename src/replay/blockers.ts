@@ -1,0 +1,57 @@
+/** Which operation of which thread on which mapping made how many others wait or fall back. */
+import type { TraceInfo } from '../trace/columns.js';
+import { formatAddr, type Ns, type Page } from '../units.js';
+import { OPS } from '../vocab.js';
+import type { Blocker } from './result.js';
+
+/** Rows kept; what comes later is added to the last. */
+export const BLOCKER_ROWS = 10_000;
+
+interface Entry {
+  op: number;
+  thread: number;
+  name: string | null;
+  /** the range when it was always the same; -1 when it varied */
+  start: Page;
+  end: Page;
+  victims: number;
+  wait: Ns;
+  max: Ns;
+}
+
+export class Blockers {
+  private readonly entries = new Map<string, Entry>();
+  private last: Entry | null = null;
+
+  /** One more victim of `op` by `thread` on `[start, end)` (`start` -1: not known), which waited for `wait`. */
+  add(op: number, thread: number, name: string | null, start: Page, end: Page, wait: Ns): void {
+    const key = `${op} ${thread} ${name ?? ''}`;
+    let entry = this.entries.get(key);
+    if (entry === undefined) {
+      if (this.entries.size >= BLOCKER_ROWS && this.last !== null) entry = this.last;
+      else {
+        entry = { op, thread, name, start, end, victims: 0, wait: 0, max: 0 };
+        this.entries.set(key, entry);
+        this.last = entry;
+      }
+    } else if (start >= 0 && (entry.start !== start || entry.end !== end)) entry.start = -1;
+    entry.victims++;
+    entry.wait += wait;
+    if (wait > entry.max) entry.max = wait;
+  }
+
+  /** Most waited for first. */
+  rows(info: TraceInfo): Blocker[] {
+    return [...this.entries.values()]
+      .sort((a, b) => b.wait - a.wait || b.victims - a.victims || a.thread - b.thread || a.op - b.op)
+      .map(({ op, thread, name, start, end, victims, wait, max }) => ({
+        op: OPS[op],
+        tid: info.tids[thread],
+        ...(start >= 0 && end > start ? { start: formatAddr(start), end: formatAddr(end) } : {}),
+        ...(name === null ? {} : { name }),
+        victims,
+        wait_ns: wait,
+        max_wait_ns: max,
+      }));
+  }
+}

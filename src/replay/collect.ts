@@ -1,0 +1,260 @@
+/**
+ * Counts what the kernel floor reports and turns it into a result. Memory is bounded: rows for VMAs and blockers are
+ * capped, what comes later is added to a common row.
+ */
+import { invariant } from '../errors.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { Ledger } from '../kernel/ledger.js';
+import type { Mm } from '../kernel/mm.js';
+import {
+  COUNTER_ABORT,
+  COUNTER_MISS,
+  COUNTER_NONE,
+  COUNTER_RETRY,
+  COUNTER_SUCCESS,
+  type Task,
+  VERDICT_MMAP_LOCK,
+  VERDICT_SIGNAL,
+  VERDICT_VMA_LOCK,
+} from '../kernel/task.js';
+import type { Vma } from '../kernel/vma.js';
+import type { TraceInfo } from '../trace/columns.js';
+import { formatAddr, type Ns } from '../units.js';
+import { FAULT_KERNEL_MODE, OPS } from '../vocab.js';
+import { Blockers } from './blockers.js';
+import { LockTable, nameOf } from './lock-table.js';
+import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
+
+const COUNTERS: readonly (Counter | null)[] = (() => {
+  const names: (Counter | null)[] = [];
+  names[COUNTER_NONE] = null;
+  names[COUNTER_SUCCESS] = 'vma_lock_success';
+  names[COUNTER_ABORT] = 'vma_lock_abort';
+  names[COUNTER_RETRY] = 'vma_lock_retry';
+  names[COUNTER_MISS] = 'vma_lock_miss';
+  return names;
+})();
+
+const VERDICTS: readonly Verdict[] = (() => {
+  const names: Verdict[] = [];
+  names[VERDICT_VMA_LOCK] = 'vma_lock';
+  names[VERDICT_MMAP_LOCK] = 'mmap_lock';
+  names[VERDICT_SIGNAL] = 'signal';
+  return names;
+})();
+
+/** Faults whose outcome is kept for `expect`: litmus traces are small. */
+export const EXPECT_LIMIT = 10_000;
+
+/** The outcome of one fault, for `expect`. */
+export interface Outcome {
+  verdict: Verdict;
+  site: string | null;
+  counter: Counter | null;
+}
+
+export class Collector implements Ledger {
+  kernel!: Kernel;
+  info!: TraceInfo;
+  /** outcomes of the first EXPECT_LIMIT faults, by event index */
+  readonly outcomes = new Map<number, Outcome>();
+  /** user faults that found no VMA at their address */
+  unmapped = 0;
+  private readonly counters = new Float64Array(5);
+  private readonly verdicts = new Float64Array(4);
+  private readonly reasons: { counter: number; site: string; count: number; wait: Ns }[] = [];
+  private readonly locks = new LockTable();
+  private readonly blockers = new Blockers();
+  private total = 0;
+  private kernelMode = 0;
+  private userFallbacks = 0;
+  private uncounted = 0;
+  private faultWait: Ns = 0;
+  private opWait: Ns = 0;
+  private firstStart: Ns = -1;
+  private lastEnd: Ns = 0;
+
+  constructor(
+    private readonly model: string,
+    private readonly hasVmaLock: boolean,
+    private readonly onFault: ((row: FaultRow) => void) | null,
+  ) {}
+
+  fault(task: Task): void {
+    this.total++;
+    if (this.firstStart < 0) this.firstStart = task.start;
+    const inKernel = (task.code & FAULT_KERNEL_MODE) !== 0;
+    if (inKernel) this.kernelMode++;
+    else if (task.fallback) this.userFallbacks++;
+    this.verdicts[task.verdict]++;
+    this.counters[task.counter]++;
+    if (task.counter === COUNTER_NONE) this.uncounted++;
+    this.faultWait += task.waited;
+    if (task.verdict !== VERDICT_VMA_LOCK) this.reason(task);
+    if (this.outcomes.size < EXPECT_LIMIT) {
+      this.outcomes.set(task.i, {
+        verdict: VERDICTS[task.verdict],
+        site: task.site,
+        counter: COUNTERS[task.counter],
+      });
+    }
+    if (this.onFault !== null) this.onFault(this.row(task));
+  }
+
+  private reason(task: Task): void {
+    const site = task.site ?? 'do_user_addr_fault';
+    if (site === 'lock_vma_under_rcu.no_vma' || site === 'bad_area') this.unmapped++;
+    for (const reason of this.reasons) {
+      if (reason.site === site && reason.counter === task.counter) {
+        reason.count++;
+        reason.wait += task.waited;
+        return;
+      }
+    }
+    this.reasons.push({ counter: task.counter, site, count: 1, wait: task.waited });
+  }
+
+  private row(task: Task): FaultRow {
+    const { info } = this;
+    return {
+      i: task.i,
+      model: this.model,
+      t: task.start,
+      tid: info.tids[task.id],
+      mm: info.mms[task.mm.id],
+      addr: formatAddr(task.page, task.off),
+      verdict: VERDICTS[task.verdict],
+      fallback: task.fallback,
+      counter: COUNTERS[task.counter],
+      site: task.site,
+      wait_ns: task.waited,
+      hold_ns: task.held,
+      tries: task.tries,
+      blocked_by: task.byThread < 0 ? null : { i: task.byIndex, op: OPS[task.byOp], tid: info.tids[task.byThread] },
+    };
+  }
+
+  miss(_task: Task): void {
+    this.counters[COUNTER_MISS]++;
+  }
+
+  mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
+    this.locks.mmap(mm.id, write).acquire(waited, contended);
+  }
+
+  mmapTrylockFailed(mm: Mm): void {
+    this.locks.mmap(mm.id, false).contended++;
+  }
+
+  mmapHeld(mm: Mm, write: boolean, held: Ns): void {
+    this.locks.mmap(mm.id, write).hold.add(held);
+  }
+
+  vmaRead(mm: Mm, vma: Vma, held: Ns): void {
+    const stat = this.locks.vma(mm.id, vma, false);
+    stat.acquired++;
+    stat.wait.add(0);
+    stat.hold.add(held);
+  }
+
+  vmaReadRefused(mm: Mm, vma: Vma): void {
+    this.locks.contendedVma(mm.id, vma, false, this.kernel).contended++;
+  }
+
+  vmaMarked(mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
+    const stat = contended ? this.locks.contendedVma(mm.id, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
+    stat.acquire(waited, contended);
+  }
+
+  blocked(task: Task, vma: Vma | null, waited: Ns): void {
+    if (task.byThread < 0) return;
+    const other = this.kernel.tasks[task.byThread];
+    // The one to blame may have gone on to its next event meanwhile; then its range is not known any more.
+    const same = other.i === task.byIndex;
+    const target = same ? task.mm.mm_mt.walk(other.page) : null;
+    const name = nameOf(vma ?? target, this.kernel);
+    this.blockers.add(task.byOp, task.byThread, name, same ? other.page : -1, other.page + other.len, waited);
+  }
+
+  /** An operation is over. */
+  operation(task: Task): void {
+    if (this.firstStart < 0) this.firstStart = task.start;
+    this.opWait += task.waited;
+  }
+
+  /** Something ended at `now`. */
+  end(now: Ns): void {
+    if (now > this.lastEnd) this.lastEnd = now;
+  }
+
+  /** The run is over: every sum must add up and every lock be free, or it is a bug of ours. */
+  close(backlog: number): void {
+    const { total, verdicts, counters } = this;
+    const user = total - this.kernelMode;
+    const reasons = this.reasons.reduce((sum, reason) => sum + reason.count, 0);
+    const where = `in ${this.model}`;
+    invariant(backlog === 0, `${backlog} events were never started ${where}`);
+    invariant(
+      verdicts[VERDICT_VMA_LOCK] + verdicts[VERDICT_MMAP_LOCK] + verdicts[VERDICT_SIGNAL] === total,
+      `verdicts do not add up to the ${total} faults ${where}`,
+    );
+    invariant(reasons === total - verdicts[VERDICT_VMA_LOCK], `reasons do not add up ${where}`);
+    invariant(
+      counters[COUNTER_SUCCESS] + counters[COUNTER_ABORT] + counters[COUNTER_RETRY] + this.uncounted === total,
+      `counters do not add up ${where}`,
+    );
+    invariant(
+      this.hasVmaLock || counters[COUNTER_SUCCESS] === 0,
+      `a VMA lock was counted where there is none ${where}`,
+    );
+    invariant(this.userFallbacks <= user, `more fallbacks than user faults ${where}`);
+    for (const mm of this.kernel.mms) {
+      if (!mm) continue;
+      const { mmap_lock: lock } = mm;
+      invariant(lock.writer < 0 && lock.readers === 0 && !lock.hasWaiters, `mmap_lock is not free at the end ${where}`);
+      for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) {
+        invariant((this.kernel.lock?.readers(vma) ?? 0) === 0, `a VMA lock is not free at the end ${where}`);
+      }
+    }
+    this.locks.check(where);
+  }
+
+  result(): ModelResult {
+    const { total, verdicts, counters, info } = this;
+    const user = total - this.kernelMode;
+    const known = user - Math.min(user, this.unmapped);
+    const reasons: Reason[] = this.reasons
+      .map(({ counter, site, count, wait }) => ({ counter: COUNTERS[counter], site, count, wait_ns: wait }))
+      .sort((a, b) => b.count - a.count || compareText(a.site, b.site) || compareText(a.counter, b.counter));
+    return {
+      model: this.model,
+      faults: {
+        total,
+        user,
+        kernel: this.kernelMode,
+        vma_lock: verdicts[VERDICT_VMA_LOCK],
+        mmap_lock: verdicts[VERDICT_MMAP_LOCK],
+        signal: verdicts[VERDICT_SIGNAL],
+      },
+      counters: {
+        vma_lock_success: counters[COUNTER_SUCCESS],
+        vma_lock_abort: counters[COUNTER_ABORT],
+        vma_lock_retry: counters[COUNTER_RETRY],
+        vma_lock_miss: counters[COUNTER_MISS],
+      },
+      fallback_ratio: known > 0 ? this.userFallbacks / user : null,
+      reasons,
+      locks: this.locks.rows(info),
+      blockers: this.blockers.rows(info),
+      time: {
+        makespan_ns: this.firstStart < 0 ? 0 : this.lastEnd - this.firstStart,
+        fault_wait_ns: this.faultWait,
+        op_wait_ns: this.opWait,
+      },
+    };
+  }
+}
+
+function compareText(a: string | null, b: string | null): number {
+  return (a ?? '') < (b ?? '') ? -1 : (a ?? '') > (b ?? '') ? 1 : 0;
+}

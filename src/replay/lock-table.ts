@@ -1,0 +1,151 @@
+/** Statistics of locks in the columns of lock_stat: per mm for mmap_lock, per VMA once that was contended. */
+import { invariant } from '../errors.js';
+import { Histogram } from '../histogram.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { Vma } from '../kernel/vma.js';
+import type { TraceInfo } from '../trace/columns.js';
+import { formatAddr, type Ns, type Page } from '../units.js';
+import type { LockRow, Times } from './result.js';
+
+/** VMAs with a row of their own; those contended later share the row of their mm. */
+export const VMA_ROWS = 4_096;
+
+/** One lock in one mode. */
+export class LockStat {
+  acquired = 0;
+  contended = 0;
+  readonly wait = new Histogram();
+  readonly hold = new Histogram();
+
+  acquire(waited: Ns, contended: boolean): void {
+    this.acquired++;
+    if (contended) this.contended++;
+    this.wait.add(waited);
+  }
+}
+
+class VmaRow {
+  readonly read = new LockStat();
+  readonly write = new LockStat();
+
+  constructor(
+    readonly mm: number,
+    readonly start: Page,
+    readonly end: Page,
+    readonly name: string | null,
+  ) {}
+}
+
+class MmStats {
+  readonly mmapRead = new LockStat();
+  readonly mmapWrite = new LockStat();
+  /** all VMAs without a row of their own */
+  readonly vmaRead = new LockStat();
+  readonly vmaWrite = new LockStat();
+}
+
+export class LockTable {
+  private readonly mms: MmStats[] = [];
+  private readonly vmas: VmaRow[] = [];
+
+  mmap(mm: number, write: boolean): LockStat {
+    const stats = this.of(mm);
+    return write ? stats.mmapWrite : stats.mmapRead;
+  }
+
+  vma(mm: number, vma: Vma, write: boolean): LockStat {
+    if (vma.stats < 0) {
+      const stats = this.of(mm);
+      return write ? stats.vmaWrite : stats.vmaRead;
+    }
+    const row = this.vmas[vma.stats];
+    return write ? row.write : row.read;
+  }
+
+  /** As vma(), for one that somebody had to wait for: from now on it has a row of its own. */
+  contendedVma(mm: number, vma: Vma, write: boolean, kernel: Kernel): LockStat {
+    if (vma.stats < 0 && this.vmas.length < VMA_ROWS) {
+      vma.stats = this.vmas.length;
+      this.vmas.push(new VmaRow(mm, vma.vm_start, vma.vm_end, nameOf(vma, kernel)));
+    }
+    return this.vma(mm, vma, write);
+  }
+
+  /** What was acquired was released: a broken sum is a bug of ours. */
+  check(where: string): void {
+    this.mms.forEach(stats => {
+      for (const stat of [stats.mmapRead, stats.mmapWrite]) {
+        invariant(
+          stat.hold.count === stat.acquired,
+          `mmap_lock: ${stat.acquired} taken, ${stat.hold.count} released ${where}`,
+        );
+        invariant(stat.wait.count === stat.acquired, `mmap_lock: waits do not add up ${where}`);
+      }
+    });
+  }
+
+  rows(info: TraceInfo): LockRow[] {
+    const rows: LockRow[] = [];
+    this.mms.forEach((stats, mm) => {
+      const id = info.mms[mm];
+      push(rows, { lock: 'mmap_lock', mm: id, mode: 'read' }, stats.mmapRead);
+      push(rows, { lock: 'mmap_lock', mm: id, mode: 'write' }, stats.mmapWrite);
+      push(rows, { lock: 'vma_lock', mm: id, mode: 'read' }, stats.vmaRead);
+      push(rows, { lock: 'vma_lock', mm: id, mode: 'write' }, stats.vmaWrite);
+    });
+    for (const row of this.vmas) {
+      const what = {
+        lock: 'vma_lock' as const,
+        mm: info.mms[row.mm],
+        start: formatAddr(row.start),
+        end: formatAddr(row.end),
+        ...(row.name === null ? {} : { name: row.name }),
+      };
+      push(rows, { ...what, mode: 'read' }, row.read);
+      push(rows, { ...what, mode: 'write' }, row.write);
+    }
+    // Most contended first; what was never contended keeps the order of the trace.
+    return rows
+      .map((row, at) => ({ row, at }))
+      .sort((a, b) => b.row.wait_ns.total - a.row.wait_ns.total || b.row.contended - a.row.contended || a.at - b.at)
+      .map(({ row }) => row);
+  }
+
+  private of(mm: number): MmStats {
+    let stats = this.mms[mm];
+    if (stats === undefined) {
+      stats = new MmStats();
+      this.mms[mm] = stats;
+    }
+    return stats;
+  }
+}
+
+function push(rows: LockRow[], what: Omit<LockRow, 'acquired' | 'contended' | 'wait_ns' | 'hold_ns'>, stat: LockStat) {
+  if (stat.acquired === 0 && stat.contended === 0) return;
+  rows.push({
+    ...what,
+    acquired: stat.acquired,
+    contended: stat.contended,
+    wait_ns: timesOf(stat.wait),
+    hold_ns: timesOf(stat.hold),
+  });
+}
+
+function timesOf(histogram: Histogram): Times {
+  return {
+    total: histogram.total,
+    mean: histogram.mean,
+    p50: histogram.percentile(0.5),
+    p99: histogram.percentile(0.99),
+    max: histogram.max,
+  };
+}
+
+/** What people call a VMA: its name, its label, its file; null for plain anonymous memory. */
+export function nameOf(vma: Vma | null, kernel: Kernel): string | null {
+  if (vma === null) return null;
+  if (vma.name >= 0) return kernel.strings[vma.name];
+  if (vma.label >= 0) return kernel.strings[vma.label];
+  return kernel.files[vma.vm_file]?.name ?? null;
+}

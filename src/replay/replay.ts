@@ -1,0 +1,105 @@
+/** A trace against any number of stages in one pass: feed it batches, then ask for the result. */
+import { COSTS, type Costs } from '../kernel/costs.js';
+import type { Stage } from '../kernel/stage.js';
+import type { Columns, TraceInfo } from '../trace/columns.js';
+import { formatCount, type Ns } from '../units.js';
+import { OP } from '../vocab.js';
+import type { ExpectFailure, FaultRow, ReplayResult } from './result.js';
+import { Run } from './run.js';
+
+export interface ReplayOptions {
+  /** `closed` (default): threads keep their think time and waiting shifts what follows; `recorded`: recorded times */
+  timing?: 'closed' | 'recorded';
+  costs?: Costs;
+  /** Called once for each fault and stage, in the order in which they finish, stage by stage within a batch. */
+  onFault?: (row: FaultRow) => void;
+}
+
+export class Replay {
+  private readonly runs: readonly Run[];
+  private readonly stages: readonly Stage[];
+  private readonly timing: 'closed' | 'recorded';
+  private events = 0;
+  private faults = 0;
+  private firstT: Ns = -1;
+  private lastT: Ns = -1;
+
+  constructor(stages: readonly Stage[], options: ReplayOptions = {}) {
+    this.timing = options.timing ?? 'closed';
+    this.stages = stages;
+    const costs = options.costs ?? COSTS;
+    const onFault = options.onFault ?? null;
+    this.runs = stages.map(stage => new Run(stage, { timing: this.timing, costs, onFault }));
+  }
+
+  /** Takes the next batch of a trace's events. */
+  feed(columns: Columns, info: TraceInfo): void {
+    const { n, op, t } = columns;
+    for (let row = 0; row < n; row++) if (op[row] === OP.fault) this.faults++;
+    if (n > 0) {
+      if (this.firstT < 0) this.firstT = t[0];
+      if (t[n - 1] > this.lastT) this.lastT = t[n - 1];
+    }
+    for (const run of this.runs) run.feed(columns, this.events, info);
+    this.events += n;
+  }
+
+  /** Runs every stage to its end and gives the result. Throws a Bug when a sum does not add up. */
+  finish(info: TraceInfo): ReplayResult {
+    for (const run of this.runs) {
+      run.collector.info = info;
+      run.finish();
+    }
+    const result: ReplayResult = {
+      schema: 'vmalock.replay/1',
+      trace: {
+        file: info.file,
+        events: info.events,
+        faults: this.faults,
+        threads: info.tids.length,
+        mms: info.mms.length,
+        span_ns: this.lastT < 0 ? 0 : this.lastT - Math.max(0, this.firstT),
+        lost: info.meta.lost ?? 0,
+      },
+      timing: this.timing,
+      models: this.runs.map(run => run.collector.result()),
+      warnings: this.warnings(info),
+    };
+    if (info.expect) result.expect = this.expectations(info.expect);
+    return result;
+  }
+
+  private warnings(info: TraceInfo): string[] {
+    const warnings: string[] = [];
+    if (info.meta.lost) {
+      warnings.push(`${formatCount(info.meta.lost)} records were lost when this was recorded: counts are too low`);
+    }
+    const unmapped = this.runs.length > 0 ? this.runs[0].collector.unmapped : 0;
+    if (unmapped > 0 && unmapped * 2 >= this.faults) {
+      warnings.push(
+        `${formatCount(unmapped)} of ${formatCount(this.faults)} faults hit no known mapping: ` +
+          'the trace starts late (give the maps as vma events)',
+      );
+    }
+    return warnings;
+  }
+
+  private expectations(expect: NonNullable<TraceInfo['expect']>): NonNullable<ReplayResult['expect']> {
+    const failed: ExpectFailure[] = [];
+    let checked = 0;
+    this.runs.forEach((run, at) => {
+      const model = this.stages[at].id;
+      for (const [key, expected] of Object.entries(expect[model] ?? {})) {
+        checked++;
+        const got = run.collector.outcomes.get(Number(key)) ?? null;
+        const holds =
+          got !== null &&
+          got.verdict === expected.verdict &&
+          (expected.site === undefined || got.site === expected.site) &&
+          (expected.counter === undefined || got.counter === expected.counter);
+        if (!holds) failed.push({ model, i: Number(key), expected, got });
+      }
+    });
+    return { checked, failed };
+  }
+}
