@@ -45,7 +45,9 @@ const ns = (what: string) => integer(`${what}, ns`);
 const ADDRESS = 'must be lower-case hex such as "0x7f12a000" (at most 16 digits) or an integer from 0 to 2^53-1';
 const address = (what: string) =>
   z
-    .union([z.string().regex(/^0x[0-9a-f]{1,16}$/), z.int().min(0).refine(NOT_NEGATIVE_ZERO)], { error: ADDRESS })
+    .union([z.string().regex(/^0x[0-9a-f]{1,16}$/, { error: ADDRESS }), z.int().min(0).refine(NOT_NEGATIVE_ZERO)], {
+      error: ADDRESS,
+    })
     .describe(what);
 
 const object = <T extends z.core.$ZodLooseShape>(what: string, shape: T) =>

@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Columns } from '../../src/trace/columns.js';
+import { Draft } from '../../src/trace/draft.js';
+import { encodeEvent, encodeForeign, isForeign, isObject } from '../../src/trace/encode.js';
+import { emptyInfo, Interner } from '../../src/trace/intern.js';
+import { JsonError, parseJson } from '../../src/trace/json.js';
+import { Scanner } from '../../src/trace/scan.js';
+import { OP } from '../../src/vocab.js';
+import { anyEvent } from './arbitrary.js';
+import { FAULT, MMAP, rowsOf } from './helpers.js';
+
+/** Both paths over the same line, each with names of its own. */
+class Paths {
+  readonly fast = { draft: new Draft(), names: new Interner(emptyInfo('-')), columns: new Columns(1) };
+  readonly slow = { draft: new Draft(), names: new Interner(emptyInfo('-')), columns: new Columns(1) };
+  readonly scanner = new Scanner(this.fast.draft, this.fast.names);
+
+  /** Row and names, `not sure`, or the number of the check that failed. */
+  byScanner(line: string): unknown {
+    const bytes = Buffer.from(line);
+    const buf = Buffer.concat([bytes, Buffer.alloc(64)]);
+    const end = this.scanner.scan(buf, 0, true);
+    if (end < 0) return 'not sure';
+    expect(end).toBeLessThanOrEqual(bytes.length);
+    if (line.slice(end).trim() !== '') return 'not sure';
+    // what fails its check takes the slow path, which words the complaint
+    const result = finish(this.fast);
+    return typeof result === 'number' ? 'not sure' : result;
+  }
+
+  byParser(line: string): unknown {
+    const bytes = Buffer.from(line);
+    try {
+      const value = parseJson(bytes, 0, bytes.length);
+      if (!isObject(value)) return 'refused';
+      if (typeof value.op === 'string' && isForeign(value.op)) encodeForeign(value, this.slow.draft, this.slow.names);
+      else {
+        let unknown = 0;
+        if (!encodeEvent(value, this.slow.draft, this.slow.names, () => unknown++)) return 'refused';
+        if (unknown > 0) return 'unknown keys';
+      }
+    } catch (error) {
+      if (error instanceof JsonError) return error.class;
+      throw error;
+    }
+    return finish(this.slow);
+  }
+}
+
+function finish({ draft, names, columns }: Paths['fast']): unknown {
+  draft.lastT = -1;
+  const problem = draft.check();
+  if (problem !== 0) return problem;
+  columns.n = 0;
+  draft.commit(columns, names, 1);
+  const row = rowsOf(columns)[0];
+  const { info } = names;
+  return {
+    ...row,
+    a: row.op === OP.fork ? info.tids[row.a] : row.a,
+    b: row.b < 0 ? -1 : info.mms[row.b],
+    thread: info.tids[row.thread],
+    mm: info.mms[row.mm],
+    file: info.files[row.file] ?? null,
+    name: info.strings[row.name] ?? null,
+  };
+}
+
+/** What the scanner says must be what the parser says, unless it is not sure. */
+function same(paths: Paths, line: string): boolean {
+  const fast = paths.byScanner(line);
+  const slow = paths.byParser(line);
+  if (fast !== 'not sure') expect(fast, line).toEqual(slow);
+  return fast !== 'not sure';
+}
+
+const PIECES = [
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  ' ',
+  '\t',
+  '\r',
+  '0',
+  '9',
+  '-',
+  '.',
+  'e',
+  'x',
+  'f',
+  'F',
+  'é',
+  '\0',
+  '\u007f',
+  'null',
+  'true',
+  '"t":1,',
+  '0x',
+  '1e3',
+  '99999999999999999',
+  '\\u0041',
+  '"page":{}',
+  '""',
+];
+
+describe('the scanner', () => {
+  test('reads the plain spelling of a fault and of an mmap by itself', () => {
+    const paths = new Paths();
+    expect(same(paths, FAULT)).toBe(true);
+    expect(same(paths, MMAP)).toBe(true);
+    expect(same(paths, FAULT.replaceAll(',', ' , ').replaceAll(':', ' : '))).toBe(true);
+  });
+
+  test('is not sure of escapes, unknown keys, long numbers, repeated keys', () => {
+    const paths = new Paths();
+    for (const line of [
+      FAULT.replace('"op"', '"\\u006fp"'),
+      FAULT.replace('"t"', '"u"'),
+      FAULT.replace('123456789', '1234567890123456'),
+      FAULT.replace('123456789', '0123'),
+      FAULT.replace('"tid"', '"t"'),
+      FAULT.replace('0x7f12a4b3c123', '0X7f'),
+      FAULT.replace('0x7f12a4b3c123', '0x'),
+      FAULT.replace('0x7f12a4b3c123', '0x12345678123456781'),
+    ])
+      expect(paths.byScanner(line), line).toBe('not sure');
+  });
+
+  test('says the same as the strict parser of any event', () => {
+    const paths = new Paths();
+    let sure = 0;
+    fc.assert(
+      fc.property(anyEvent, event => {
+        if (same(paths, JSON.stringify(event))) sure++;
+      }),
+      { numRuns: 3000 },
+    );
+    expect(sure).toBeGreaterThan(300);
+  });
+
+  test('says the same as the strict parser of any damaged line', () => {
+    const paths = new Paths();
+    const edit = fc.record({ at: fc.nat(400), cut: fc.nat(3), piece: fc.constantFrom('', ...PIECES) });
+    fc.assert(
+      fc.property(anyEvent, fc.array(edit, { minLength: 1, maxLength: 3 }), (event, edits) => {
+        let line = JSON.stringify(event);
+        for (const { at, cut, piece } of edits) {
+          const i = at % (line.length + 1);
+          line = line.slice(0, i) + piece + line.slice(i + cut);
+        }
+        same(paths, line.replaceAll('\n', ' '));
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  test('a scanner that read a key otherwise would be noticed', () => {
+    const paths = new Paths();
+    expect(() => expect(paths.byScanner(FAULT)).toEqual(paths.byParser(MMAP))).toThrow();
+  });
+});

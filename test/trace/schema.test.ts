@@ -1,0 +1,76 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Draft, NOT_THIS_SHAPE } from '../../src/trace/draft.js';
+import { encodeEvent } from '../../src/trace/encode.js';
+import { readHeader } from '../../src/trace/header.js';
+import { emptyInfo, Interner } from '../../src/trace/intern.js';
+import type { JsonObject } from '../../src/trace/json.js';
+import { TraceEventSchema, TraceHeaderSchema, traceJsonSchema } from '../../src/trace/schema.js';
+import { anyEvent, rightEvent } from './arbitrary.js';
+
+function shapeByHand(event: Record<string, unknown>): boolean {
+  const draft = new Draft();
+  if (!encodeEvent(event as JsonObject, draft, new Interner(emptyInfo('-')), () => {})) return false;
+  return draft.check() !== NOT_THIS_SHAPE;
+}
+
+describe('the schema', () => {
+  test('and the hand-written check accept the same events', () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(anyEvent, event => {
+        const bySchema = TraceEventSchema.safeParse(event).success;
+        if (!bySchema) refused++;
+        expect(shapeByHand(event), JSON.stringify(event)).toBe(bySchema);
+      }),
+      { numRuns: 3000 },
+    );
+    expect(refused).toBeGreaterThan(300);
+  });
+
+  test('and the hand-written header check accept the same headers', () => {
+    const good = { format: 'vmalock-trace', version: 1 };
+    const headers: unknown[] = [
+      good,
+      { ...good, meta: {} },
+      { ...good, meta: { name: 'x', lost: 3, clock: { id: 'perf' }, command: ['a', 'b'], 'x-mine': 1 } },
+      { ...good, expect: { 'v6.4': { 0: { verdict: 'vma_lock', counter: null } } } },
+      {},
+      { ...good, version: 2 },
+      { ...good, version: '1' },
+      { ...good, format: 'vmalock' },
+      { ...good, meta: [] },
+      { ...good, meta: { cpus: 1.5 } },
+      { ...good, meta: { lost: -1 } },
+      { ...good, meta: { clock: 1 } },
+      { ...good, meta: { command: [1] } },
+      { ...good, meta: { kernel: null } },
+      { ...good, expect: [] },
+      { ...good, expect: { m: [] } },
+      { ...good, expect: { m: { 0: { verdict: 1 } } } },
+      { ...good, expect: { m: { 0: { verdict: 'x', counter: 1 } } } },
+      { ...good, $schema: 1 },
+      { ...good, events: 1 },
+    ];
+    for (const header of headers) {
+      const byHand = readHeader(header as JsonObject, emptyInfo('-'), () => {});
+      expect(byHand, JSON.stringify(header)).toBe(TraceHeaderSchema.safeParse(header).success);
+    }
+  });
+
+  test('is published as a JSON Schema that strict validators compile, and it says the same', () => {
+    const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(traceJsonSchema());
+    const document = (event: unknown): unknown => ({ format: 'vmalock-trace', version: 1, events: [event] });
+    fc.assert(
+      fc.property(rightEvent, event => {
+        expect(validate(document(event)), JSON.stringify(validate.errors)).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
+    expect(validate(document({ op: 'x-mark', anything: 1 }))).toBe(true);
+    expect(validate(document({ op: 'fault', tid: 1, addr: '0X1', access: 'read' }))).toBe(false);
+    expect(validate(document({ op: 'fault', tid: 1, addr: '0x1' }))).toBe(false);
+    expect(validate({ version: 1, events: [] })).toBe(false);
+  });
+});
