@@ -172,7 +172,7 @@ describe('the page table', () => {
     const table = new PageTable();
     const model: Model = new Map();
     for (let i = 0; i < 4000; i++) {
-      const page = ((i * 7919) % 1500) * 4099;
+      const page = ((i * 7919) % 1499) * 4099;
       const state = i % 3 === 0 ? PTE_NONE : (i % 13) + 1;
       table.set(page, state);
       put(model, page, state);

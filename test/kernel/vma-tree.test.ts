@@ -152,9 +152,9 @@ describe('the VMA set', () => {
     const model = new Model();
     const out: Vma[] = [];
     const random = seeded(7);
-    for (let i = 0; i < 6000; i++) {
+    for (let i = 0; i < 3000; i++) {
       // Fill, empty and fill again, so that blocks split and join.
-      const growing = Math.floor(i / 1500) % 2 === 0;
+      const growing = Math.floor(i / 750) % 2 === 0;
       const page = random(4000);
       const here = model.find(page);
       if (here !== null && random(3) === 0) {
@@ -214,7 +214,7 @@ describe('the VMA set', () => {
       for (const vma of all.slice(from, to)) {
         tree.erase(vma);
         model.vmas.splice(model.vmas.indexOf(vma), 1);
-        for (let page = 120; page < 400; page += 7) agree(tree, model, page, 3, []);
+        for (let page = 120; page < 400; page += 31) agree(tree, model, page, 3, []);
       }
     }
     expect(inOrder(tree)).toEqual(model.vmas);
