@@ -90,11 +90,14 @@ function columnWidths(section: Section, rows: readonly (readonly string[])[], wi
   return widths;
 }
 
+// Not between a number and its unit.
+const BREAK = / (?!(?:%|[num]?s)(?![A-Za-z0-9]))/;
+
 /** Lines of at most `width` columns, broken at spaces; a longer word stays whole. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  for (const word of text.split(BREAK)) {
     if (line !== '' && displayWidth(line) + 1 + displayWidth(word) > width) {
       lines.push(line);
       line = word;

@@ -3,6 +3,7 @@ import { escapeText } from '../../src/errors.js';
 import type { ReplayResult } from '../../src/replay/result.js';
 import { FORMATS, loadReporter } from '../../src/report/index.js';
 import { createStyle, displayWidth } from '../../src/report/style.js';
+import { wrap } from '../../src/report/table.js';
 import { CONTENDED, HOSTILE, hostileResult, model, result } from './fixtures.js';
 
 type Options = { fields?: string[]; level?: 0 | 1; width?: number };
@@ -52,6 +53,16 @@ describe('table', () => {
     const text = await report('table', [result([model('v6.18', { ...CONTENDED, locks })])]);
     expect(text).toMatch(/^vma_lock:W {3}\.\.\.\S*so\.6 /m);
     expect(text.split('\n').filter(line => line.startsWith('vma_lock:W') && displayWidth(line) > 80)).toEqual([]);
+  });
+
+  test('a line never ends between a number and its unit', () => {
+    expect(wrap('waited for 12.4 us, that is 5 % of 3 s or so', 10)).toEqual([
+      'waited for',
+      '12.4 us,',
+      'that is',
+      '5 % of',
+      '3 s or so',
+    ]);
   });
 
   test('colour only where a level allows it', async () => {
