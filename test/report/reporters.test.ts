@@ -60,8 +60,8 @@ describe('table', () => {
       'waited for',
       '12.4 us,',
       'that is',
-      '5 % of',
-      '3 s or so',
+      '5 % of 3 s',
+      'or so',
     ]);
   });
 
