@@ -27,6 +27,10 @@
  *     reclaim migrate numa_scan gup  addr len
  *     read_maps                                                     index in MAPS_KINDS       reader pid or -1
  *     thread other                                                                                                 name
+ *
+ * Elsewhere `page` is 0, `len` and `len2` 0, `page2` -1 (0 for a fault), `a` `b` `file` `name` -1. An event whose `op`
+ * begins with `x-` is a row too, so that rows count like events: `other`, named by its op, on a thread that exists anyway.
+ * `vma collapse reclaim migrate numa_scan` without a tid belong to tid 0, the kernel's own.
  */
 export class Columns {
   n = 0;

@@ -90,7 +90,7 @@ class Walk {
   }
 
   private async *met(): AsyncGenerator<JsonObject | Complaint> {
-    for await (const chunk of readBytes(this.path, { onProgress: this.options.onProgress })) {
+    for await (const chunk of readBytes(this.path, { onProgress: this.options.onProgress, transient: true })) {
       this.frames.push(chunk);
       yield* this.steps();
     }

@@ -2,18 +2,19 @@
  * A path or `-` to bytes: plain, gzip or zstd by their magic bytes, with anything that is plainly not a trace named for
  * what it is. Every way the bytes can be incomplete is a complaint; a short trace is never silent.
  */
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { Complaint, quote } from '../errors.js';
 
-const CHUNK = 256 * 1024;
+const CHUNK = 128 * 1024;
 
 export interface InputOptions {
   /** told of the bytes read so far (compressed ones, where compressed) and of the size of the file, null when unknown */
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
+  /** true: a chunk is the caller's only until the next one is asked for */
+  transient?: boolean | undefined;
 }
 
 /**
@@ -21,7 +22,8 @@ export interface InputOptions {
  * @throws Complaint of class `io` or `encoding`
  */
 export async function* readBytes(path: string, options: InputOptions = {}): AsyncGenerator<Uint8Array> {
-  const raw = rawBytes(path, options)[Symbol.asyncIterator]();
+  const memory: Memory = { reuse: false };
+  const raw = rawBytes(path, options, memory);
   try {
     const head = await firstBytes(raw);
     refuseBinary(head, path);
@@ -29,7 +31,10 @@ export async function* readBytes(path: string, options: InputOptions = {}): Asyn
     if (head[0] === 0x1f && head[1] === 0x8b) yield* withoutBom(gunzip(all, path), path);
     else if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd)
       yield* withoutBom(unzstd(all, path), path);
-    else yield* withoutBom(all, path);
+    else {
+      memory.reuse = options.transient === true;
+      yield* withoutBom(all, path);
+    }
   } catch (error) {
     throw asComplaint(error, path);
   } finally {
@@ -37,21 +42,38 @@ export async function* readBytes(path: string, options: InputOptions = {}): Asyn
   }
 }
 
-async function* rawBytes(path: string, options: InputOptions): AsyncGenerator<Uint8Array> {
+/** May the next chunk overwrite the last one? Only once it is known that nothing keeps them: not while decompressing. */
+interface Memory {
+  reuse: boolean;
+}
+
+async function* rawBytes(path: string, options: InputOptions, memory: Memory): AsyncGenerator<Uint8Array> {
   const { onProgress } = options;
-  let total: number | null = null;
-  if (path !== '-') {
-    const facts = await stat(path);
-    if (facts.isDirectory()) throw new Complaint('io', 'is a directory', { file: path }, 'name a trace file');
-    if (facts.isFile()) total = facts.size;
-  }
-  const stream: AsyncIterable<Uint8Array> =
-    path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK });
   let read = 0;
-  for await (const chunk of stream) {
-    read += chunk.length;
-    onProgress?.(read, total);
-    yield chunk;
+  if (path === '-') {
+    for await (const chunk of process.stdin) {
+      read += chunk.length;
+      onProgress?.(read, null);
+      yield chunk;
+    }
+    return;
+  }
+  const handle = await open(path);
+  try {
+    const facts = await handle.stat();
+    if (facts.isDirectory()) throw new Complaint('io', 'is a directory', { file: path }, 'name a trace file');
+    const total = facts.isFile() ? facts.size : null;
+    let buffer = Buffer.allocUnsafe(CHUNK);
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, CHUNK, null);
+      if (bytesRead === 0) return;
+      read += bytesRead;
+      onProgress?.(read, total);
+      yield buffer.subarray(0, bytesRead);
+      if (!memory.reuse) buffer = Buffer.allocUnsafe(CHUNK);
+    }
+  } finally {
+    await handle.close();
   }
 }
 

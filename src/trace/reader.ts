@@ -47,7 +47,7 @@ export interface ReadOptions {
  */
 export async function readTrace(path: string, options: ReadOptions = {}): Promise<TraceInfo> {
   const reader = new Reader(path, options);
-  for await (const chunk of readBytes(path, { onProgress: options.onProgress })) {
+  for await (const chunk of readBytes(path, { onProgress: options.onProgress, transient: true })) {
     reader.frames.push(chunk);
     await reader.drain();
   }

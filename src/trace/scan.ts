@@ -61,12 +61,12 @@ export class Scanner extends FactScanner {
   private readonly opened = words.OPENED;
   private readonly continued = words.CONTINUED;
   private readonly quoted = words.QUOTED;
-  private readonly keyWords = WORDS;
   private view = new DataView(this.buf.buffer);
   /** By key: the key that followed it the last time; at KEYS.length the first one. It is tried first. */
   private readonly nextKey = new Int32Array(KEYS.length + 1);
-  /** By key: the word that was its value the last time. */
-  private readonly lastWord = new Int32Array(KEYS.length);
+  /** By key: the word that was its value the last time, and what it means there. */
+  private readonly lastWord = new Int32Array(KEYS.length).fill(words.NO_WORD);
+  private readonly lastCode = new Int32Array(KEYS.length);
 
   /**
    * Scans the event that begins at `pos` into the draft.
@@ -74,7 +74,7 @@ export class Scanner extends FactScanner {
    * @returns the offset behind its closing brace, or -1: not sure
    */
   scan(buf: Uint8Array, pos: number, linewise: boolean): number {
-    const { draft, nextKey, val, low, kinds, limits, hexDigit, lastWord, quoted } = this;
+    const { draft, nextKey, val, low, kinds, limits, hexDigit, lastWord, lastCode, quoted } = this;
     if (buf !== this.buf) {
       this.buf = buf;
       this.view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
@@ -138,10 +138,10 @@ export class Scanner extends FactScanner {
       } else if (kind === WORD) {
         const word = lastWord[key];
         if (plainly(view, p, quoted, word)) {
-          val[key] = this.keyWords[key]![word];
+          val[key] = lastCode[key];
           p += quoted.length[word];
         } else p = this.newWord(p, key);
-        if (p < 0 || val[key] < 0) return NOT_SURE;
+        if (p < 0) return NOT_SURE;
         c = buf[p];
       } else {
         p = this.value(p, key);
@@ -172,9 +172,11 @@ export class Scanner extends FactScanner {
 
   private newWord(p: number, key: number): number {
     const word = this.word(p);
-    if (word < 0) return NOT_SURE;
+    const code = word < 0 ? -1 : WORDS[key]![word];
+    if (code < 0) return NOT_SURE;
     this.lastWord[key] = word;
-    this.val[key] = WORDS[key]![word];
+    this.lastCode[key] = code;
+    this.val[key] = code;
     return this.at;
   }
 

@@ -149,8 +149,9 @@ export function spellings(texts: readonly string[]): Spellings {
   return { stride, quads, length, mask: length.map(n => (1 << ((n & 3) * 8)) - 1) };
 }
 
-/** Every word in its quotes. */
-export const QUOTED = spellings(ALL.map(word => `"${word}"`));
+/** Every word in its quotes, and behind them a spelling that nothing has. */
+export const QUOTED = spellings([...ALL.map(word => `"${word}"`), '\u0001\u0001\u0001\u0001']);
+export const NO_WORD = ALL.length;
 /** Every key behind an opening brace and behind a comma, with its colon. */
 export const OPENED = spellings(KEYS.map(key => `{"${key}":`));
 export const CONTINUED = spellings(KEYS.map(key => `,"${key}":`));
