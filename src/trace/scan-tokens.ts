@@ -47,6 +47,7 @@ export class TokenScanner {
 
   protected space(p: number): number {
     const buf = this.buf;
+    if (buf[p] === 32 && buf[p + 1] > 32) return p + 1;
     for (;;) {
       const c = buf[p];
       if (c === 10) this.multiline = true;

@@ -58,8 +58,7 @@ export class Scanner extends FactScanner {
   private readonly kinds = KIND;
   private readonly limits = LIMIT;
   private readonly hexDigit = HEX_DIGIT;
-  private readonly opened = words.OPENED;
-  private readonly continued = words.CONTINUED;
+  private readonly quotedKeys = words.QUOTED_KEYS;
   private readonly quoted = words.QUOTED;
   private view = new DataView(this.buf.buffer);
   /** By key: the key that followed it the last time; at KEYS.length the first one. It is tried first. */
@@ -74,7 +73,7 @@ export class Scanner extends FactScanner {
    * @returns the offset behind its closing brace, or -1: not sure
    */
   scan(buf: Uint8Array, pos: number, linewise: boolean): number {
-    const { draft, nextKey, val, low, kinds, limits, hexDigit, lastWord, lastCode, quoted } = this;
+    const { draft, nextKey, val, low, kinds, limits, hexDigit, lastWord, lastCode, quoted, quotedKeys } = this;
     if (buf !== this.buf) {
       this.buf = buf;
       this.view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
@@ -86,17 +85,16 @@ export class Scanner extends FactScanner {
     let p = pos;
     let seen = 0;
     let last: number = KEYS.length;
-    let spelling = this.opened;
     for (;;) {
       let key = nextKey[last];
-      if (plainly(view, p, spelling, key)) p += spelling.length[key];
+      if (buf[++p] <= 32) p = this.space(p);
+      if (plainly(view, p, quotedKeys, key)) p += quotedKeys.length[key];
       else {
-        key = this.key(this.space(p + 1));
+        key = this.key(p);
         if (key < 0) return NOT_SURE;
         nextKey[last] = key;
         p = this.at;
       }
-      spelling = this.continued;
       const bit = 1 << key;
       if ((seen & bit) !== 0) return NOT_SURE;
       seen |= bit;

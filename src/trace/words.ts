@@ -152,6 +152,5 @@ export function spellings(texts: readonly string[]): Spellings {
 /** Every word in its quotes, and behind them a spelling that nothing has. */
 export const QUOTED = spellings([...ALL.map(word => `"${word}"`), '\u0001\u0001\u0001\u0001']);
 export const NO_WORD = ALL.length;
-/** Every key behind an opening brace and behind a comma, with its colon. */
-export const OPENED = spellings(KEYS.map(key => `{"${key}":`));
-export const CONTINUED = spellings(KEYS.map(key => `,"${key}":`));
+/** Every key in its quotes with its colon. */
+export const QUOTED_KEYS = spellings(KEYS.map(key => `"${key}":`));
