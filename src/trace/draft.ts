@@ -191,7 +191,9 @@ export class Draft {
     if (MUST_ALIGN[op] !== 0 && low[K_ADDR] !== 0) return UNALIGNED;
     if ((seen & (1 << K_LEN)) !== 0) {
       if (MUST_HAVE_LENGTH[op] !== 0 && val[K_LEN] === 0 && low[K_LEN] === 0) return EMPTY;
-      if (wraps(val[K_ADDR], low[K_ADDR], val[K_LEN], low[K_LEN])) return WRAPS;
+      // without `addr` its slot is another event's
+      const addr = (seen & (1 << K_ADDR)) !== 0;
+      if (wraps(addr ? val[K_ADDR] : 0, addr ? low[K_ADDR] : 0, val[K_LEN], low[K_LEN])) return WRAPS;
     }
     if (op === OP.mremap) return this.checkMremap();
     if ((seen & (1 << KEY.offset)) !== 0 && low[KEY.offset] !== 0) return UNALIGNED;

@@ -132,6 +132,12 @@ describe('the scanner', () => {
       expect(paths.byScanner(line), line).toBe('not sure');
   });
 
+  test('a length without an address does not meet the address of the event before', () => {
+    const paths = new Paths();
+    expect(same(paths, FAULT)).toBe(true);
+    expect(same(paths, '{"op":"mlock","tid":1,"len":"0xfffffffffffff000"}')).toBe(true);
+  });
+
   test('says the same as the strict parser of any event', () => {
     const paths = new Paths();
     let sure = 0;
