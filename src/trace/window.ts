@@ -134,7 +134,8 @@ export class Window {
     try {
       return parseJson(this.buf, start, end, options);
     } catch (error) {
-      if (error instanceof JsonError) throw this.complaint(error.class, error.message, error.offset, error.hint);
+      if (error instanceof JsonError)
+        throw this.complaint(error.class, error.message, error.offset, error.hint ?? 'check the JSON here');
       throw error;
     }
   }
