@@ -79,7 +79,7 @@ test('userfaultfd: the range is inferred from the first fault that another threa
     modes: ['missing'],
     'x-inferred': 'UFFDIO_COPY resolved the next fault',
   });
-  expect(events[2].page).toEqual({ wait: 20000 });
+  expect(events[2].page).toEqual({ entry: 'none', wait: 20000 });
 });
 
 test('userfaultfd: later calls of the same program mean the same range', async () => {
@@ -90,6 +90,20 @@ test('userfaultfd: later calls of the same program mean the same range', async (
   expect(events.slice(-2)).toMatchObject([
     { op: 'uffd_unregister', addr: '0x7f0000000000', len: '0x10000', locks: [{ mode: 'write' }] },
     { op: 'uffd_register', modes: ['minor'], 'x-inferred': 'same range as the userfaults before' },
+  ]);
+});
+
+test('userfaultfd: the registration goes before a fault that waits longer for the same monitor', async () => {
+  const [begin, ...rest] = userfault(14, 'c028aa03');
+  const other = line(11, 13, 'exceptions:page_fault_user: address=0x7f0000002000 ip=0x400000 error_code=0x6   0');
+  const { events } = await imported(
+    [UFFD_MAP, ...REGISTER, other, begin, ...rest, line(60, 13, 'minor-faults:     7f0000002000')].join('\n'),
+  );
+  expect(events.map(({ t, tid, op }) => [t, tid, op])).toEqual([
+    [1000, 10, 'other'],
+    [10000, 13, 'uffd_register'],
+    [10000, 13, 'fault'],
+    [13000, 11, 'fault'],
   ]);
 });
 

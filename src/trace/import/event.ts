@@ -33,7 +33,7 @@ export type FileObject = {
 };
 
 export type PageObject = {
-  entry?: 'present' | 'swap';
+  entry?: 'none' | 'present' | 'swap';
   folio?: 'cached' | 'absent' | 'locked';
   readahead?: true;
   swap_sync?: boolean;

@@ -167,6 +167,8 @@ export class FaultWindow {
     if (this.#hugePage) page.huge = 'pmd';
     const by = this.resolvedBy;
     if (by !== null) page.wait = by.at - this.t;
+    // UFFDIO_COPY and its kind refuse a page that is there
+    if (by?.mode === 'missing' && page.entry === undefined) page.entry = 'none';
     return page;
   }
 

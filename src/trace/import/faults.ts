@@ -6,7 +6,7 @@ import { type Ending, FaultWindow } from './fault-window.js';
 import type { Outbox } from './outbox.js';
 import { field, type PerfRecord } from './perf-script.js';
 import { pageOf } from './words.js';
-import { type Mm, mmKey, type Thread, type World } from './world.js';
+import { type Mm, mmKey, type OpenFault, type Thread, type World } from './world.js';
 
 const HEX = /^0x[0-9a-f]{1,16}$/;
 
@@ -37,7 +37,7 @@ export class Faults {
     const { mm } = thread.process;
     const shared = mm.map.at(pageOf(address))?.shared ?? null;
     const window = new FaultWindow(record.t, address, Number(code), record.name === 'page_fault_kernel', shared);
-    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu };
+    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu, before: [] };
     this.#summary.faults++;
     return true;
   }
@@ -74,7 +74,7 @@ export class Faults {
     if (window.done !== null && window.pageCacheUnknown) {
       this.#count('page cache: the handler ran twice, without readahead or a wait');
     }
-    this.#outbox.close(entry, ...this.#uffdEvidence(event, window, mm), event);
+    this.#outbox.close(entry, ...fault.before, ...this.#uffdEvidence(event, window, mm), event);
   }
 
   #truth(thread: Thread, window: FaultWindow, mm: Mm, groupDead: boolean | null): TruthObject | null {
@@ -101,11 +101,21 @@ export class Faults {
     return { ...page, swap_sync: this.#swapSync };
   }
 
+  /** The registration that this fault proves; it goes before the first fault that still waits for the same monitor. */
   #uffdEvidence(event: EventObject, window: FaultWindow, mm: Mm): EventObject[] {
     const by = window.done === null ? null : window.resolvedBy;
     const extent = by === null ? null : mm.map.at(pageOf(window.address));
     if (by === null || extent === null || mm.uffd === null) return [];
-    return mm.uffd.evidence(event, extent, by);
+    let first: { t: number; tid: number; fault: OpenFault | null } = { t: event.t, tid: event.tid, fault: null };
+    for (const { fault, tid } of this.#world.threads()) {
+      if (fault === null || fault.mm !== mm || fault.window.t >= first.t || fault.window.resolvedBy === null) continue;
+      const page = pageOf(fault.window.address);
+      if (extent.start <= page && page < extent.end) first = { t: fault.window.t, tid, fault };
+    }
+    const before = mm.uffd.evidence({ t: first.t, tid: first.tid, ...mmKey(mm) }, extent, by);
+    if (first.fault === null) return before;
+    first.fault.before.push(...before);
+    return [];
   }
 
   #ending(thread: Thread, window: FaultWindow, mm: Mm, groupDead: boolean | null): Ending {
@@ -129,7 +139,7 @@ export class Faults {
     const { window, entry, mm } = fault;
     const mode = window.kernelMode ? { mode: 'kernel' } : {};
     const keys = { op: 'fault', addr: window.address, access: window.access, ...mode };
-    this.#outbox.close(entry, { t: window.t, tid: thread.tid, ...mmKey(mm), ...keys });
+    this.#outbox.close(entry, ...fault.before, { t: window.t, tid: thread.tid, ...mmKey(mm), ...keys });
     this.#count('fault under way when the recording ended');
   }
 

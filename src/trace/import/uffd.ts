@@ -63,20 +63,23 @@ export class Userfault {
   }
 
   /**
-   * A fault was resolved from outside: what must stand before it in the trace. Calls after the fault that still wait in
+   * A fault was resolved from outside: what must stand before `fault` in the trace, itself or one that waits longer. Calls after the fault that still wait in
    * the queue are understood now, and rewritten.
    */
-  evidence(fault: EventObject, extent: Extent, by: { name: string; mode: Mode }): EventObject[] {
+  evidence(
+    fault: { t: number; tid: number; mm?: number },
+    extent: Extent,
+    by: { name: string; mode: Mode },
+  ): EventObject[] {
     const range = { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start) };
     const same = this.#range !== null && this.#range.addr === range.addr && this.#range.len === range.len;
     if (same && this.#registered) return [];
     this.#range = { ...range, modes: [by.mode] };
     this.#registered = true;
-    const { t, tid, mm } = fault;
-    const base = { t, tid, ...(mm === undefined ? {} : { mm }) };
+    const { t } = fault;
     const mark = { 'x-inferred': `${by.name} resolved the next fault` };
-    const before: EventObject[] = [{ ...base, op: 'uffd_register', ...range, modes: [by.mode], ...mark }];
-    if (by.mode === 'wp') before.push({ ...base, op: 'uffd_wp', ...range, ...mark });
+    const before: EventObject[] = [{ ...fault, op: 'uffd_register', ...range, modes: [by.mode], ...mark }];
+    if (by.mode === 'wp') before.push({ ...fault, op: 'uffd_wp', ...range, ...mark });
     for (const { t: at, request, entry } of this.#log) {
       if (at > t && entry.queued) entry.events = entry.events.map(event => this.#apply(request, event));
     }

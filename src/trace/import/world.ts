@@ -6,7 +6,7 @@
  */
 import type { Ns } from '../../units.js';
 import { AddressMap, type Extent } from './address-map.js';
-import type { LockSection } from './event.js';
+import type { EventObject, LockSection } from './event.js';
 import type { FaultWindow } from './fault-window.js';
 import type { Entry } from './outbox.js';
 import type { Userfault } from './uffd.js';
@@ -72,10 +72,19 @@ export interface Held {
   section: LockSection;
 }
 
+export interface OpenFault {
+  window: FaultWindow;
+  entry: Entry;
+  mm: Mm;
+  cpu: number;
+  /** what turned out to stand before it in the trace */
+  before: EventObject[];
+}
+
 export interface Thread {
   tid: number;
   process: Process;
-  fault: { window: FaultWindow; entry: Entry; mm: Mm; cpu: number } | null;
+  fault: OpenFault | null;
   call: Call | null;
   episode: Episode | null;
   asking: { key: string; t: Ns; owner: Owner } | null;
