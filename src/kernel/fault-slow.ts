@@ -5,6 +5,7 @@
  * get_mmap_lock_carefully, upgrade_mmap_lock_carefully; mm/mmap.c (mm/vma.c since 6.12) expand_downwards,
  * acct_stack_growth (v6.1 to v6.18).
  */
+import type { Ns } from '../units.js';
 import {
   access_error,
   after,
@@ -12,6 +13,7 @@ import {
   BLOCKED,
   EXPAND_STACK,
   finish,
+  holdUntil,
   LOCK_MMAP_WOKEN,
   MMAP_LOCKED,
   MMAP_READ_UNLOCK,
@@ -82,9 +84,9 @@ export function mmap_locked(k: Kernel, task: Task): number {
   switch (handle_mm_fault(k, task, vma, false)) {
     case HANDLED:
       task.waited += task.sleep;
-      return after(k, task, task.cost + task.sleep, MMAP_READ_UNLOCK);
+      return holdMmap(k, task, task.cost + task.sleep, MMAP_READ_UNLOCK);
     case SIGNAL:
-      return after(k, task, task.cost, SIGNALLED_MMAP);
+      return holdMmap(k, task, task.cost, SIGNALLED_MMAP);
     case RETRY:
       // Only the first attempt may drop the lock to sleep; what it slept for is settled then.
       unlockToWait(k, task);
@@ -105,11 +107,18 @@ function unlockToWait(k: Kernel, task: Task): void {
 /** bad_area(): no VMA, or one that forbids the access. */
 function badArea(k: Kernel, task: Task): number {
   if (k.lock === null) task.site = 'bad_area';
-  return after(k, task, k.costs.minor, SIGNALLED_MMAP);
+  return holdMmap(k, task, k.costs.minor, SIGNALLED_MMAP);
+}
+
+/** Somebody who sleeps in the queue must be woken by the release; otherwise it may be made up for later. */
+function holdMmap(k: Kernel, task: Task, ns: Ns, next: number): number {
+  if (!task.mm.mmap_lock.hasWaiters) return holdUntil(k, task, task.mm, ns, next);
+  task.until = k.engine.now + ns;
+  return after(k, task, ns, next);
 }
 
 export function mmap_read_unlock(k: Kernel, task: Task, verdict: number): number {
-  const held = k.engine.now - task.since;
+  const held = task.until - task.since;
   task.held += held;
   k.mmap_read_unlock(task.mm, held);
   return finish(k, task, verdict);
@@ -122,6 +131,7 @@ export function mmap_read_unlock(k: Kernel, task: Task, verdict: number): number
 export function upgrade_mmap_lock(k: Kernel, task: Task): number {
   const { mm } = task;
   task.since = k.engine.now;
+  k.settleHolders(mm);
   const busy = k.mmapHolder(mm);
   if (mm.mmap_lock.write(task.id)) {
     k.ledger.mmapLocked(mm, true, 0, false);
@@ -147,6 +157,7 @@ export function expand_stack(k: Kernel, task: Task): number {
   task.vma = vma;
   anon_vma_prepare(mm, vma);
   if (k.lock !== null && k.at['expand_stack.lock'] === 'write_and_mark' && !k.lock.isMarked(mm, vma)) {
+    k.settleHolders(vma);
     if (k.lock.excludeReaders(vma)) {
       vma.writer = task.id;
       k.blame(task, vma.reader);

@@ -5,12 +5,15 @@
 import type { Ns } from '../units.js';
 import { ACCESS_EXEC, ACCESS_MASK, ACCESS_WRITE } from '../vocab.js';
 import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
 import { COUNTER_NONE, type Task } from './task.js';
 import { VM_EXEC, VM_READ, VM_WRITE, type Vma } from './vma.js';
 
 // Steps. Positive: the next one. DONE and BLOCKED end a walk.
 export const DONE = -1;
 export const BLOCKED = -2;
+/** Over but for the release at `task.until`, which nobody has asked to see yet. */
+export const HOLDING = -3;
 export const ENTRY = 0;
 export const LOCK_VMA_UNDER_RCU = 1;
 export const VMA_START_READ = 2;
@@ -35,6 +38,19 @@ export function after(k: Kernel, task: Task, ns: Ns, next: number): number {
   if (k.engine.pass(task.id, ns)) return next;
   task.step = next;
   return BLOCKED;
+}
+
+/**
+ * Holds `lock` for reading for `ns` more, then goes on at `next`, the release. While nobody asks for the lock the release
+ * needs no wake-up: it is made up for when somebody does, or when the thread has something else to do.
+ */
+export function holdUntil(k: Kernel, task: Task, lock: Vma | Mm, ns: Ns, next: number): number {
+  task.until = k.engine.now + ns;
+  if (!k.lazy) return after(k, task, ns, next);
+  task.step = next;
+  task.holds = lock;
+  k.hold(task);
+  return HOLDING;
 }
 
 /** access_error(): does the VMA forbid this access? */

@@ -8,6 +8,7 @@
  * The walk is a list of steps as fine as the kernel's own stores. `walk` runs them until the fault is over or must sleep;
  * a scheduler that wants to put other threads between any two steps calls `step` instead. Steps return the next one.
  */
+import type { Ns } from '../units.js';
 import { FAULT_KERNEL_MODE } from '../vocab.js';
 import {
   expand_stack,
@@ -22,12 +23,14 @@ import {
   access_error,
   after,
   awaitMonitor,
-  BLOCKED,
-  DONE,
+  type BLOCKED,
+  type DONE,
   ENTRY,
   EXPAND_STACK,
   finish,
   HANDLE,
+  type HOLDING,
+  holdUntil,
   LOCK_MMAP,
   LOCK_MMAP_WOKEN,
   LOCK_VMA_UNDER_RCU,
@@ -60,11 +63,11 @@ import { READ_DETACHED, READ_FAILED } from './vma-lock/index.js';
 
 /** x86-64 TASK_SIZE_MAX, in pages: above it is the kernel's half. */
 export const TASK_SIZE_MAX = 2 ** 35 - 1;
-/** Runs `task`'s fault until it is over (DONE) or asleep (BLOCKED; call again when it is woken). */
-export function walk(k: Kernel, task: Task): typeof DONE | typeof BLOCKED {
+/** Runs `task`'s fault until it is over (DONE), asleep (BLOCKED) or HOLDING; call again when it is woken or released. */
+export function walk(k: Kernel, task: Task): typeof DONE | typeof BLOCKED | typeof HOLDING {
   for (;;) {
     const next = step(k, task);
-    if (next === DONE || next === BLOCKED) return next;
+    if (next < 0) return next as typeof DONE | typeof BLOCKED | typeof HOLDING;
     task.step = next;
   }
 }
@@ -196,7 +199,7 @@ function vma_locked(k: Kernel, task: Task): number {
     }
     task.counter = COUNTER_SUCCESS;
     task.cost = k.costs.minor;
-    return after(k, task, task.cost, VMA_END_READ);
+    return holdUntil(k, task, vma, task.cost, VMA_END_READ);
   }
   return HANDLE;
 }
@@ -207,29 +210,29 @@ function handle_under_vma_lock(k: Kernel, task: Task): number {
     case HANDLED:
       task.counter = COUNTER_SUCCESS;
       task.waited += task.sleep;
-      return after(k, task, task.cost + task.sleep, VMA_END_READ);
+      return holdUntil(k, task, vma, task.cost + task.sleep, VMA_END_READ);
     case SIGNAL:
       task.counter = COUNTER_SUCCESS;
-      return after(k, task, task.cost, VMA_END_READ);
+      return holdUntil(k, task, vma, task.cost, VMA_END_READ);
     case USERFAULT:
-      release(k, task, vma);
+      release(k, task, vma, k.engine.now);
       return awaitMonitor(k, task, RETRIED);
     default:
-      release(k, task, vma);
+      release(k, task, vma, k.engine.now);
       task.waited += task.sleep;
       return after(k, task, task.sleep, RETRIED);
   }
 }
 
-function release(k: Kernel, task: Task, vma: Vma): void {
-  const held = k.engine.now - task.since;
+function release(k: Kernel, task: Task, vma: Vma, now: Ns): void {
+  const held = now - task.since;
   task.held += held;
   k.ledger.vmaRead(task.mm, vma, held);
   k.vma_end_read(vma);
 }
 
 function vma_end_read(k: Kernel, task: Task): number {
-  release(k, task, task.vma!);
+  release(k, task, task.vma!, task.until);
   return finish(k, task, task.site === null ? VERDICT_VMA_LOCK : VERDICT_SIGNAL);
 }
 

@@ -11,8 +11,11 @@ import { Mm } from './mm.js';
 import type { Answers } from './sites.js';
 import type { Stage } from './stage.js';
 import type { Task } from './task.js';
-import type { Vma } from './vma.js';
+import { Vma } from './vma.js';
 import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
+
+/** A lock that nobody can hold. */
+const NOBODY_ASKS = new Vma(0, 0, 0, 0, -1, 0, -1);
 
 export class Kernel {
   readonly at: Answers;
@@ -25,6 +28,10 @@ export class Kernel {
   strings: readonly string[] = [];
   /** index of `[heap]` among them */
   heapLabel = -1;
+  /** Threads that hold a lock for reading, and whose release is made up for when somebody asks. */
+  private readonly holding: Task[] = [];
+  /** Called when such a release is made up for: `task.until` has passed. */
+  onRelease: (task: Task) => void = () => {};
   /** counts up: identities of policies, userfaultfd contexts and unknown file offsets */
   private identities = 0;
 
@@ -35,6 +42,8 @@ export class Kernel {
     readonly ledger: Ledger,
     /** hold mmap_lock as recorded, at the recorded times */
     readonly recorded: boolean,
+    /** make up for releases when somebody asks; false lets each happen at its own time */
+    readonly lazy: boolean,
   ) {
     // A stage without a VMA lock leaves fault sites unanswered and is never asked.
     this.at = stage.answers as Answers;
@@ -59,6 +68,41 @@ export class Kernel {
 
   newIdentity(): number {
     return ++this.identities;
+  }
+
+  /** `task` holds `task.holds` until `task.until`. */
+  hold(task: Task): void {
+    if (task.listed) return;
+    task.listed = true;
+    this.holding.push(task);
+  }
+
+  /** Somebody asks for `lock`: who should have released it has, and who holds it still will at its time. */
+  settleHolders(lock: Vma | Mm): void {
+    const { holding, engine } = this;
+    let kept = 0;
+    for (const task of holding) {
+      if (task.holds !== null && task.until <= engine.now) this.onRelease(task);
+      else if (task.holds === lock) {
+        task.holds = null;
+        engine.wake(task.id, task.until - engine.now);
+      }
+      if (task.holds === null) task.listed = false;
+      else holding[kept++] = task;
+    }
+    holding.length = kept;
+  }
+
+  /** The latest time at which anybody releases what he holds. */
+  get lastRelease(): Ns {
+    let last = 0;
+    for (const task of this.holding) if (task.holds !== null && task.until > last) last = task.until;
+    return last;
+  }
+
+  /** Makes up for every release that is due. */
+  settleDue(): void {
+    this.settleHolders(NOBODY_ASKS);
   }
 
   /** Notes that `task` is held up by whatever `thread` has in hand. */

@@ -41,6 +41,7 @@ function nextRecorded(task: Task, write: boolean): void {
   task.sectionAsk = locks[at + ASK];
   task.sectionGot = locks[at + GOT];
   task.sectionEnd = locks[at + END];
+  task.recordedWait += Math.max(0, task.sectionGot - task.sectionAsk);
 }
 
 /** Begins a section of `mm` when that needs no sleep: the lock is free and, at recorded times, this is the time. */
@@ -70,6 +71,7 @@ function* queue(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefi
 function lock(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
   const rwsem = mm.mmap_lock;
   task.since = k.engine.now;
+  if (write && rwsem.readers > 0) k.settleHolders(mm);
   const holder = k.mmapHolder(mm);
   const busy = write ? rwsem.writer >= 0 || rwsem.readers > 0 : !rwsem.canTryRead;
   if (write ? rwsem.write(task.id) : rwsem.read(task.id)) {
@@ -144,6 +146,7 @@ export function downgrade(k: Kernel, task: Task, mm: Mm): void {
 export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma): boolean {
   const { lock } = k;
   if (lock === null || lock.isMarked(mm, vma)) return true;
+  if (lock.readers(vma) > 0) k.settleHolders(vma);
   if (lock.excludeReaders(vma)) {
     vma.writer = task.id;
     k.blame(task, vma.reader);

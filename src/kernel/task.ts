@@ -53,6 +53,8 @@ export class Task {
   sectionEnd: Ns = -1;
   /** since when it waits for the readers of a VMA */
   markSince: Ns = 0;
+  /** ns the recording waited for mmap_lock in the sections used so far */
+  recordedWait: Ns = 0;
   /** ns of `dur` already spent in sections */
   spent: Ns = 0;
 
@@ -87,6 +89,12 @@ export class Task {
   sleep: Ns = 0;
   /** since when the lock is held, or the wait lasts */
   since: Ns = 0;
+  /** when the work in hand is over and the lock is released */
+  until: Ns = 0;
+  /** the VMA or mm it holds locked for reading until then, while nobody asked for it; null otherwise */
+  holds: Vma | Mm | null = null;
+  /** is it in Kernel.holding? */
+  listed = false;
 
   // Who made it wait or fall back, as of that moment.
   byThread = NOBODY;
@@ -101,34 +109,22 @@ export class Task {
     readonly id: number,
   ) {}
 
-  /** Takes row `row` of `columns` in hand as event `i`. */
-  take(columns: Columns, row: number, i: number, mm: Mm): void {
+  /** Takes the fault in row `row` of `columns` in hand as event `i`: only what a fault has. */
+  takeFault(columns: Columns, row: number, i: number, mm: Mm): void {
     this.i = i;
     this.t = columns.t[row];
-    this.dur = columns.dur[row];
-    this.op = columns.op[row];
+    this.op = 0;
     this.page = columns.page[row];
     this.off = columns.off[row];
-    this.len = columns.len[row];
-    this.page2 = columns.page2[row];
-    this.len2 = columns.len2[row];
+    this.len = 1;
     this.code = columns.code[row];
-    this.a = columns.a[row];
-    this.b = columns.b[row];
     this.facts = columns.facts[row];
     this.wait = columns.wait[row];
-    this.file = columns.file[row];
-    this.name = columns.name[row];
-    this.locks = columns.locks[row];
-    this.lockAt = 0;
-    this.spent = 0;
     this.mm = mm;
     this.waited = 0;
     this.waitedForLocks = 0;
     this.held = 0;
     this.step = 0;
-    this.vma = null;
-    this.verdict = 0;
     this.counter = COUNTER_NONE;
     this.site = null;
     this.fallback = false;
@@ -136,5 +132,23 @@ export class Task {
     this.settled = false;
     this.tried = false;
     this.byThread = NOBODY;
+  }
+
+  /** Takes the operation in row `row` of `columns` in hand as event `i`. */
+  takeOperation(columns: Columns, row: number, i: number, mm: Mm): void {
+    this.takeFault(columns, row, i, mm);
+    this.op = columns.op[row];
+    this.dur = columns.dur[row];
+    this.len = columns.len[row];
+    this.page2 = columns.page2[row];
+    this.len2 = columns.len2[row];
+    this.a = columns.a[row];
+    this.b = columns.b[row];
+    this.file = columns.file[row];
+    this.name = columns.name[row];
+    this.locks = columns.locks[row];
+    this.lockAt = 0;
+    this.spent = 0;
+    this.recordedWait = 0;
   }
 }

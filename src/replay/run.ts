@@ -1,16 +1,15 @@
 /**
  * One trace under one stage: threads that start their events when their recording and the waiting before let them.
  *
- * Closed timing: a thread starts its next event as long after the end of the one before as it did in the recording, so
- * waiting shifts what follows; no event starts before its recorded time. Recorded timing: every event starts at its
- * recorded time, or when the one before is over. An event without a time starts when everybody before it is done or
- * blocked.
+ * Closed timing: a thread keeps its think time, so every wait for a lock shifts all that follows by as much, less what the
+ * recording is known to have waited there itself; no event starts before its recorded time or before the one in front of
+ * it is over. Recorded timing: nothing shifts. An event without a time starts when everybody before it is done or blocked.
  */
 import { Engine, type Thread } from '../engine/engine.js';
 import { Bug } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import { walk } from '../kernel/fault.js';
-import { DONE, wake_userfault } from '../kernel/fault-steps.js';
+import { DONE, HOLDING, wake_userfault } from '../kernel/fault-steps.js';
 import { Kernel } from '../kernel/kernel.js';
 import { existing } from '../kernel/mmap-ops.js';
 import { OPERATIONS } from '../kernel/operations.js';
@@ -36,6 +35,8 @@ const IDLE = 0;
 const PENDING = 1;
 const FAULTING = 2;
 const OPERATING = 3;
+/** Its fault is over but for a release nobody has asked to see. */
+const RELEASING = 4;
 
 /** One thread of the trace. */
 class Runner implements Thread {
@@ -46,10 +47,10 @@ class Runner implements Thread {
   tail = NONE;
   /** its fork has not happened yet */
   unborn = false;
-  // The event before: recorded start, end on our clock, ns of work without waiting.
-  lastT: Ns = -1;
+  /** how much later than recorded its next event starts */
+  shift: Ns = 0;
+  /** when the event before was over, on our clock */
   lastEnd: Ns = 0;
-  lastService: Ns = 0;
 
   constructor(
     private readonly run: Run,
@@ -77,7 +78,10 @@ export class Run {
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
     this.collector = new Collector(stage.id, stage.vmaLock !== 'none', options.onFault);
-    this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
+    // Rows come in the order in which faults finish, so then every release happens at its own time.
+    const lazy = options.onFault === null;
+    this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed, lazy);
+    this.kernel.onRelease = task => this.release(this.runners[task.id]);
     this.collector.kernel = this.kernel;
   }
 
@@ -93,19 +97,13 @@ export class Run {
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
       engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : t[row];
       if (t[row] >= 0) engine.runUntil(t[row]);
-      else while (engine.step());
+      else this.quiesce();
       if (op[row] === OP.thread) continue;
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
-      if (runner.state === IDLE && !runner.unborn) {
-        const start = this.startOf(runner, t[row]);
-        if (start <= engine.now) {
-          this.begin(runner, columns, row, first + row);
-          continue;
-        }
-        this.enqueue(runner, columns, row, first + row);
-        runner.state = PENDING;
-        engine.wake(runner.task.id, start - engine.now);
+      if (runner.state === RELEASING) this.next(runner);
+      if (runner.state === IDLE && !runner.unborn && this.startOf(runner, t[row]) <= engine.now) {
+        this.begin(runner, columns, row, first + row);
       } else this.enqueue(runner, columns, row, first + row);
     }
   }
@@ -114,11 +112,41 @@ export class Run {
   finish(): void {
     this.engine.horizon = Number.POSITIVE_INFINITY;
     for (;;) {
-      while (this.engine.step());
+      this.quiesce();
       if (!this.runners.some(runner => runner.state !== IDLE || runner.head !== NONE)) break;
       this.unblock();
     }
     this.collector.close(this.backlog.size);
+  }
+
+  /** Runs until everybody is done or blocked by somebody who is. */
+  private quiesce(): void {
+    const { engine, kernel } = this;
+    do {
+      while (engine.step());
+      engine.runUntil(Math.max(engine.now, kernel.lastRelease));
+      kernel.settleDue();
+    } while (engine.next !== Number.POSITIVE_INFINITY);
+  }
+
+  /** The thread of `runner` has something to do next: its release is made up for, or happens at its own time. */
+  private next(runner: Runner): void {
+    const { task } = runner;
+    // Somebody may have asked already; then the wake-up is set.
+    if (task.holds === null) return;
+    if (task.until <= this.engine.now) this.release(runner);
+    else {
+      task.holds = null;
+      this.engine.wake(task.id, task.until - this.engine.now);
+    }
+  }
+
+  /** Makes up for the release of `runner`, which was due at `task.until`. */
+  private release(runner: Runner): void {
+    const { task } = runner;
+    task.holds = null;
+    walk(this.kernel, task);
+    this.done(runner, task.until);
   }
 
   /** Called by the engine: `runner` goes on. */
@@ -131,11 +159,12 @@ export class Run {
         this.begin(runner, this.backlog.rows, slot, this.backlog.index[slot]);
         return;
       }
+      case RELEASING:
       case FAULTING:
-        if (walk(this.kernel, runner.task) === DONE) this.done(runner);
+        this.fault(runner);
         return;
       case OPERATING:
-        if (runner.operation?.next().done) this.done(runner);
+        if (runner.operation?.next().done) this.done(runner, this.engine.now);
     }
   }
 
@@ -171,9 +200,8 @@ export class Run {
 
   /** When `runner`, which is idle, starts an event recorded at `t`. */
   private startOf(runner: Runner, t: Ns): Ns {
-    if (!this.closed || t < 0 || runner.lastT < 0) return this.engine.now;
-    const think = t - runner.lastT - runner.lastService;
-    return think > 0 ? runner.lastEnd + think : runner.lastEnd;
+    if (t < 0) return this.engine.now;
+    return Math.max(t + runner.shift, runner.lastEnd);
   }
 
   private enqueue(runner: Runner, columns: Columns, row: number, i: number): void {
@@ -182,6 +210,7 @@ export class Run {
     runner.tail = slot;
     if (runner.head === NONE) runner.head = slot;
     // The clock may have run on to make room, and the thread with it.
+    if (runner.state === RELEASING) this.next(runner);
     if (runner.state === IDLE && !runner.unborn) this.schedule(runner);
   }
 
@@ -189,13 +218,14 @@ export class Run {
   private begin(runner: Runner, columns: Columns, row: number, i: number): void {
     const { task } = runner;
     const { kernel, engine } = this;
-    task.take(columns, row, i, kernel.mm(columns.mm[row]));
+    const mm = kernel.mm(columns.mm[row]);
     task.start = engine.now;
-    if (task.op === OP.fault) {
-      runner.state = FAULTING;
-      if (walk(kernel, task) === DONE) this.done(runner);
+    if (columns.op[row] === OP.fault) {
+      task.takeFault(columns, row, i, mm);
+      this.fault(runner);
       return;
     }
+    task.takeOperation(columns, row, i, mm);
     if (task.op === OP.vma) existing(kernel, task);
     else {
       const operation = OPERATIONS[task.op]?.(kernel, task) ?? null;
@@ -205,32 +235,46 @@ export class Run {
         return;
       }
     }
-    this.done(runner);
+    this.done(runner, engine.now);
   }
 
-  private done(runner: Runner): void {
+  /** Lets a fault go on until it is over, asleep, or only holds its lock. */
+  private fault(runner: Runner): void {
     const { task } = runner;
-    const { now } = this.engine;
+    const state = walk(this.kernel, task);
+    if (state === DONE) this.done(runner, this.engine.now);
+    else runner.state = state === HOLDING ? RELEASING : FAULTING;
+    if (state === HOLDING && runner.head !== NONE) this.next(runner);
+  }
+
+  /** The event of `runner` was over at `now`. */
+  private done(runner: Runner, now: Ns): void {
+    const { task } = runner;
     runner.operation = null;
-    runner.lastT = task.t;
     runner.lastEnd = now;
-    runner.lastService = now - task.start - task.waited;
-    if (task.op !== OP.fault) this.collector.operation(task);
-    if (task.op === OP.fork) this.bear(task);
+    if (task.op !== OP.fault) this.afterOperation(runner);
+    else if (task.waitedForLocks > 0 && this.closed) runner.shift += task.waitedForLocks;
     this.collector.end(now);
     task.i = -1;
     runner.state = IDLE;
     if (runner.head !== NONE) this.schedule(runner);
   }
 
+  private afterOperation(runner: Runner): void {
+    const { task } = runner;
+    this.collector.operation(task);
+    if (this.closed) runner.shift = Math.max(0, runner.shift + task.waitedForLocks - task.recordedWait);
+    if (task.op === OP.fork) this.bear(runner);
+  }
+
   /** A fork is over: its child may act, as long after it as it did in the recording. */
-  private bear(task: Task): void {
+  private bear(parent: Runner): void {
+    const { task } = parent;
     const child = task.a >= 0 ? this.runners[task.a] : undefined;
     if (!child?.unborn) return;
     child.unborn = false;
-    child.lastT = task.t >= 0 && task.dur >= 0 ? task.t + task.dur : task.t;
+    child.shift = parent.shift;
     child.lastEnd = this.engine.now;
-    child.lastService = 0;
     if (child.head !== NONE) this.schedule(child);
   }
 
