@@ -1,0 +1,258 @@
+/** The rules of mmap_lock, a rw_semaphore: who enters at once, who queues, who is woken, and who may steal. */
+import { describe, expect, test } from 'vitest';
+import { MAX_READERS_WAKEUP, MmapLock, RWSEM_WAIT_TIMEOUT, type Waiters } from '../../src/kernel/mmap-lock.js';
+
+const WAKE = 3_000;
+
+/** A lock, the clock it reads, and whom it woke. */
+class Bench implements Waiters {
+  now = 0;
+  readonly woken: number[] = [];
+  readonly lock = new MmapLock(this, WAKE);
+
+  wake(thread: number, delay: number): void {
+    expect(delay).toBe(WAKE);
+    this.woken.push(thread);
+  }
+
+  /** Threads that ask for it in this order, `r3` or `w4`; those that got it at once. */
+  ask(...list: string[]): string[] {
+    return list.filter(one => {
+      const thread = Number(one.slice(1));
+      return one.startsWith('r') ? this.lock.read(thread) : this.lock.write(thread);
+    });
+  }
+
+  /** Those woken since the last call. */
+  takeWoken(): number[] {
+    return this.woken.splice(0);
+  }
+}
+
+describe('down_read_trylock()', () => {
+  test('succeeds on a free lock and beside readers', () => {
+    const { lock } = new Bench();
+    expect(lock.tryRead(1)).toBe(true);
+    expect(lock.tryRead(2)).toBe(true);
+    expect(lock.readers).toBe(2);
+  });
+
+  test('fails on a writer', () => {
+    const bench = new Bench();
+    bench.ask('w1');
+    expect(bench.lock.tryRead(2)).toBe(false);
+  });
+
+  test('fails on a queued writer though only readers hold the lock', () => {
+    const bench = new Bench();
+    expect(bench.ask('r1', 'w2')).toEqual(['r1']);
+    expect(bench.lock.tryRead(3)).toBe(false);
+  });
+
+  test('fails on a queued reader', () => {
+    const bench = new Bench();
+    expect(bench.ask('w1', 'r2')).toEqual(['w1']);
+    bench.lock.downgrade(1);
+    bench.takeWoken();
+    expect(bench.ask('w3', 'r4')).toEqual([]);
+    expect(bench.lock.tryRead(5)).toBe(false);
+  });
+
+  test('fails between a release and the woken writer running: its waiter is still queued', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'w2');
+    bench.lock.releaseWrite(1);
+    expect(bench.takeWoken()).toEqual([2]);
+    expect(bench.lock.tryRead(3)).toBe(false);
+    expect(bench.lock.writer).toBe(-1);
+  });
+
+  test('fails on handoff', () => {
+    const bench = handedOff();
+    expect(bench.lock.handoff).toBe(true);
+    expect(bench.lock.tryRead(9)).toBe(false);
+  });
+});
+
+/** Writer 2 has waited for more than 4 ms while others stole the lock, and found it taken again. */
+function handedOff(): Bench {
+  const bench = new Bench();
+  bench.ask('w1', 'w2');
+  bench.lock.releaseWrite(1);
+  bench.ask('r3');
+  bench.now = RWSEM_WAIT_TIMEOUT + 1;
+  expect(bench.lock.woken(2)).toBe(false);
+  return bench;
+}
+
+describe('the queue', () => {
+  test('is first in, first out: a reader behind a queued writer waits for it though readers hold the lock', () => {
+    const bench = new Bench();
+    expect(bench.ask('r1', 'w2', 'r3')).toEqual(['r1']);
+    bench.lock.releaseRead();
+    expect(bench.takeWoken()).toEqual([2]);
+    expect(bench.lock.woken(2)).toBe(true);
+    expect(bench.lock.writer).toBe(2);
+    bench.lock.releaseWrite(2);
+    expect(bench.takeWoken()).toEqual([3]);
+    expect(bench.lock.woken(3)).toBe(true);
+    expect(bench.lock.readers).toBe(1);
+  });
+
+  test('the last reader wakes nobody before it is the last', () => {
+    const bench = new Bench();
+    bench.ask('r1', 'r2', 'w3');
+    bench.lock.releaseRead();
+    expect(bench.takeWoken()).toEqual([]);
+    bench.lock.releaseRead();
+    expect(bench.takeWoken()).toEqual([3]);
+  });
+
+  test('a reader at the head takes every queued reader along, wherever it stands; writers keep their order', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'r2', 'w3', 'r4', 'w5', 'r6');
+    bench.lock.releaseWrite(1);
+    expect(bench.takeWoken()).toEqual([2, 4, 6]);
+    expect(bench.lock.readers).toBe(3);
+    for (const _ of [2, 4, 6]) bench.lock.releaseRead();
+    expect(bench.takeWoken()).toEqual([3]);
+    expect(bench.lock.woken(3)).toBe(true);
+    bench.lock.releaseWrite(3);
+    expect(bench.takeWoken()).toEqual([5]);
+  });
+
+  test('a writer at the head is woken alone', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'w2', 'r3', 'r4');
+    bench.lock.releaseWrite(1);
+    expect(bench.takeWoken()).toEqual([2]);
+  });
+
+  test(`one release grants at most ${MAX_READERS_WAKEUP} readers; the others stay queued`, () => {
+    const bench = new Bench();
+    bench.ask('w0');
+    const readers = Array.from({ length: MAX_READERS_WAKEUP + 4 }, (_, i) => i + 1);
+    for (const reader of readers) bench.lock.read(reader);
+    bench.lock.releaseWrite(0);
+    expect(bench.takeWoken()).toEqual(readers.slice(0, MAX_READERS_WAKEUP));
+    expect(bench.lock.readers).toBe(MAX_READERS_WAKEUP);
+    expect(bench.lock.firstWaiter).toBe(MAX_READERS_WAKEUP + 1);
+    for (let i = 0; i < MAX_READERS_WAKEUP; i++) bench.lock.releaseRead();
+    expect(bench.takeWoken()).toEqual(readers.slice(MAX_READERS_WAKEUP));
+  });
+
+  test('whom a new reader queues behind is the writer nearest to the head', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'r2', 'w3', 'w4');
+    expect(bench.lock.firstWaiter).toBe(2);
+    expect(bench.lock.firstWaitingWriter).toBe(3);
+  });
+});
+
+describe('stealing', () => {
+  test('a reader takes the free lock in the wake window of a queued writer, which then sleeps on', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'w2');
+    bench.lock.releaseWrite(1);
+    expect(bench.ask('r3')).toEqual(['r3']);
+    bench.now = WAKE;
+    expect(bench.lock.woken(2)).toBe(false);
+    expect(bench.lock.handoff).toBe(false);
+    bench.lock.releaseRead();
+    expect(bench.takeWoken()).toEqual([2, 2]);
+    expect(bench.lock.woken(2)).toBe(true);
+  });
+
+  test('so does a writer', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'w2');
+    bench.lock.releaseWrite(1);
+    expect(bench.ask('w3')).toEqual(['w3']);
+    expect(bench.lock.woken(2)).toBe(false);
+    bench.lock.releaseWrite(3);
+    expect(bench.lock.woken(2)).toBe(true);
+  });
+
+  test('nobody joins a reader who stole: there are readers now, and somebody is queued', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'w2');
+    bench.lock.releaseWrite(1);
+    expect(bench.ask('r3', 'r4')).toEqual(['r3']);
+  });
+
+  test('a lock whose queue is not woken yet is not stolen while readers hold it', () => {
+    const bench = new Bench();
+    expect(bench.ask('r1', 'w2', 'w3')).toEqual(['r1']);
+  });
+
+  test('after 4 ms the writer at the head asks for the handoff, and nobody steals any more', () => {
+    const bench = handedOff();
+    bench.lock.releaseRead();
+    expect(bench.ask('r4', 'w5')).toEqual([]);
+    expect(bench.lock.woken(2)).toBe(true);
+    expect(bench.lock.handoff).toBe(false);
+    expect(bench.lock.writer).toBe(2);
+  });
+
+  test('before 4 ms it does not', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'w2');
+    bench.lock.releaseWrite(1);
+    bench.ask('r3');
+    bench.now = RWSEM_WAIT_TIMEOUT;
+    expect(bench.lock.woken(2)).toBe(false);
+    expect(bench.lock.handoff).toBe(false);
+  });
+});
+
+describe('downgrade_write()', () => {
+  test('leaves one reader and wakes the queued readers when a reader is at the head', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'r2', 'w3', 'r4');
+    bench.lock.downgrade(1);
+    expect(bench.takeWoken()).toEqual([2, 4]);
+    expect(bench.lock).toMatchObject({ writer: -1, readers: 3 });
+  });
+
+  test('wakes nobody when a writer is at the head', () => {
+    const bench = new Bench();
+    bench.ask('w1', 'w2', 'r3');
+    bench.lock.downgrade(1);
+    expect(bench.takeWoken()).toEqual([]);
+    expect(bench.lock).toMatchObject({ writer: -1, readers: 1 });
+    bench.lock.releaseRead();
+    expect(bench.takeWoken()).toEqual([2]);
+  });
+
+  test('lets new readers in beside it when nobody is queued', () => {
+    const bench = new Bench();
+    bench.ask('w1');
+    bench.lock.downgrade(1);
+    expect(bench.ask('r2')).toEqual(['r2']);
+    expect(bench.ask('w3')).toEqual([]);
+  });
+});
+
+describe('misuse is a bug', () => {
+  test('read-unlocked too often', () => {
+    expect(() => new Bench().lock.releaseRead()).toThrow('read-unlocked more often');
+  });
+
+  test('write-unlocked or downgraded by somebody else', () => {
+    const bench = new Bench();
+    bench.ask('w1');
+    expect(() => bench.lock.releaseWrite(2)).toThrow('does not hold it');
+    expect(() => bench.lock.downgrade(2)).toThrow('does not hold it');
+  });
+});
+
+test('a queue longer than its first ring keeps its order', () => {
+  const bench = new Bench();
+  bench.ask('w0');
+  for (let i = 1; i <= 40; i++) bench.lock.write(i);
+  for (let i = 0; i < 40; i++) {
+    bench.lock.releaseWrite(i);
+    expect(bench.takeWoken()).toEqual([i + 1]);
+    expect(bench.lock.woken(i + 1)).toBe(true);
+  }
+});
