@@ -14,40 +14,56 @@ export class Histogram {
   total = 0;
   max = 0;
   private counts: Float64Array | null = null;
-  /** Times of zero are the common case and need no buckets. */
-  private zeros = 0;
+  /** times above zero that are in the buckets: zero is the common case and needs none */
+  private positive = 0;
+  /** the last time noted and how often in a row, not in the buckets yet: costs repeat */
+  private lastNs = 0;
+  private repeats = 0;
 
   add(ns: Ns): void {
     this.count++;
-    if (ns <= 0) {
-      this.zeros++;
+    if (ns <= 0) return;
+    this.total += ns;
+    if (ns === this.lastNs) {
+      this.repeats++;
       return;
     }
-    this.total += ns;
+    this.flush();
+    this.lastNs = ns;
+    this.repeats = 1;
     if (ns > this.max) this.max = ns;
+  }
+
+  /** Counts the times noted since the value last changed. */
+  private flush(): void {
+    if (this.repeats === 0) return;
     this.counts ??= new Float64Array(BUCKETS);
-    this.counts[bucketOf(ns)]++;
+    this.counts[bucketOf(this.lastNs)] += this.repeats;
+    this.positive += this.repeats;
+    this.repeats = 0;
   }
 
   /** Adds all of `other` to this one. */
   merge(other: Histogram): void {
+    this.flush();
+    other.flush();
     this.count += other.count;
     this.total += other.total;
-    this.zeros += other.zeros;
+    this.positive += other.positive;
     if (other.max > this.max) this.max = other.max;
     if (!other.counts) return;
     this.counts ??= new Float64Array(BUCKETS);
     for (let i = 0; i < BUCKETS; i++) this.counts[i] += other.counts[i];
   }
 
-  get mean(): Ns {
-    return this.count === 0 ? 0 : Math.round(this.total / this.count);
-  }
-
-  /** The time below or at which a `share` (0 to 1) of all times lie; 0 when there are none. */
-  percentile(share: number): Ns {
-    if (this.count === 0) return 0;
-    let left = Math.ceil(share * this.count) - this.zeros;
+  /**
+   * The time below or at which a `share` (0 to 1) of `count` times lie; 0 when there are none. Times beyond those noted
+   * were zero.
+   */
+  percentile(share: number, count = this.count): Ns {
+    if (count === 0) return 0;
+    this.flush();
+    let left = Math.ceil(share * count) - (count - this.positive);
     if (left <= 0 || !this.counts) return 0;
     for (let i = 0; i < BUCKETS; i++) {
       left -= this.counts[i];
@@ -59,7 +75,11 @@ export class Histogram {
 
 function bucketOf(ns: Ns): number {
   if (ns < LINEAR) return ns | 0;
-  const top = ns < 2 ** 31 ? 31 - Math.clz32(ns) : Math.min(Math.floor(Math.log2(ns)), 52);
+  if (ns < 2 ** 31) {
+    const top = 31 - Math.clz32(ns);
+    return LINEAR + (top - 7) * SUB + ((ns >>> (top - 6)) - SUB);
+  }
+  const top = Math.min(Math.floor(Math.log2(ns)), 52);
   return LINEAR + (top - 7) * SUB + Math.min(SUB - 1, Math.floor(ns / 2 ** (top - 6)) - SUB);
 }
 

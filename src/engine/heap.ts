@@ -1,17 +1,29 @@
 /** A binary heap of wake-ups on typed arrays, ordered by (time, order of asking): the total order of a run. */
 export class TimerHeap {
-  /** Time of the first wake-up, Infinity when empty. */
-  minTime = Number.POSITIVE_INFINITY;
   private times = new Float64Array(64);
   private orders = new Float64Array(64);
   private values = new Int32Array(64);
   private size = 0;
   private asked = 0;
+  /** the first wake-up was taken and its place is still empty: the next push may fill it */
+  private hole = false;
+
+  /** Time of the first wake-up, Infinity when empty. */
+  get minTime(): number {
+    if (this.hole) this.close();
+    return this.size === 0 ? Number.POSITIVE_INFINITY : this.times[0];
+  }
 
   push(time: number, value: number): void {
+    const order = this.asked++;
+    if (this.hole) {
+      // A thread that was woken mostly asks to be woken again: take its old place.
+      this.hole = false;
+      this.siftDown(time, order, value);
+      return;
+    }
     if (this.size === this.values.length) this.grow();
     const { times, orders, values } = this;
-    const order = this.asked++;
     let i = this.size++;
     while (i > 0) {
       const parent = (i - 1) >> 1;
@@ -25,27 +37,32 @@ export class TimerHeap {
     times[i] = time;
     orders[i] = order;
     values[i] = value;
-    this.minTime = times[0];
   }
 
   /** Removes the first wake-up and returns its value. The heap must not be empty. */
   pop(): number {
-    const { times, orders, values } = this;
-    const first = values[0];
+    if (this.hole) this.close();
+    this.hole = true;
+    return this.values[0];
+  }
+
+  /** Fills the empty first place with the last wake-up. */
+  private close(): void {
+    this.hole = false;
     const n = --this.size;
-    if (n === 0) {
-      this.minTime = Number.POSITIVE_INFINITY;
-      return first;
-    }
-    const time = times[n];
-    const order = orders[n];
+    if (n > 0) this.siftDown(this.times[n], this.orders[n], this.values[n]);
+  }
+
+  /** Puts a wake-up into the empty first place and moves it to where it belongs. */
+  private siftDown(time: number, order: number, value: number): void {
+    const { times, orders, values, size } = this;
     let i = 0;
     for (;;) {
       let child = 2 * i + 1;
-      if (child >= n) break;
+      if (child >= size) break;
       const right = child + 1;
       if (
-        right < n &&
+        right < size &&
         (times[right] < times[child] || (times[right] === times[child] && orders[right] < orders[child]))
       ) {
         child = right;
@@ -58,9 +75,7 @@ export class TimerHeap {
     }
     times[i] = time;
     orders[i] = order;
-    values[i] = values[n];
-    this.minTime = times[0];
-    return first;
+    values[i] = value;
   }
 
   private grow(): void {

@@ -71,9 +71,10 @@ export function mmapWoken(k: Kernel, task: Task, write: boolean, next: number): 
 
 export function mmap_locked(k: Kernel, task: Task): number {
   const { mm } = task;
-  const vma = mm.mm_mt.find(task.page);
-  if (vma === null || vma.vm_start > task.page) {
-    if (vma === null || !(vma.vm_flags & VM_GROWSDOWN)) return badArea(k, task);
+  const vma = mm.mm_mt.walk(task.page);
+  if (vma === null) {
+    const above = mm.mm_mt.find(task.page);
+    if (above === null || !(above.vm_flags & VM_GROWSDOWN)) return badArea(k, task);
     const held = k.engine.now - task.since;
     task.held += held;
     k.mmap_read_unlock(mm, held);

@@ -46,7 +46,6 @@ export function after(k: Kernel, task: Task, ns: Ns, next: number): number {
  */
 export function holdUntil(k: Kernel, task: Task, lock: Vma | Mm, ns: Ns, next: number): number {
   task.until = k.engine.now + ns;
-  if (!k.lazy) return after(k, task, ns, next);
   task.step = next;
   task.holds = lock;
   k.hold(task);

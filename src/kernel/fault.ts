@@ -65,16 +65,23 @@ import { READ_DETACHED, READ_FAILED } from './vma-lock/index.js';
 export const TASK_SIZE_MAX = 2 ** 35 - 1;
 /** Runs `task`'s fault until it is over (DONE), asleep (BLOCKED) or HOLDING; call again when it is woken or released. */
 export function walk(k: Kernel, task: Task): typeof DONE | typeof BLOCKED | typeof HOLDING {
+  let at = task.step;
   for (;;) {
-    const next = step(k, task);
+    const next = stepAt(k, task, at);
     if (next < 0) return next as typeof DONE | typeof BLOCKED | typeof HOLDING;
-    task.step = next;
+    at = next;
   }
 }
 
 /** One step; a step that sleeps has set `task.step` to where the thread goes on. */
 export function step(k: Kernel, task: Task): number {
-  switch (task.step) {
+  const next = stepAt(k, task, task.step);
+  if (next >= 0) task.step = next;
+  return next;
+}
+
+function stepAt(k: Kernel, task: Task, at: number): number {
+  switch (at) {
     case ENTRY:
       return do_user_addr_fault(k, task);
     case LOCK_VMA_UNDER_RCU:

@@ -42,8 +42,6 @@ export class Kernel {
     readonly ledger: Ledger,
     /** hold mmap_lock as recorded, at the recorded times */
     readonly recorded: boolean,
-    /** make up for releases when somebody asks; false lets each happen at its own time */
-    readonly lazy: boolean,
   ) {
     // A stage without a VMA lock leaves fault sites unanswered and is never asked.
     this.at = stage.answers as Answers;

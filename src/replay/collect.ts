@@ -65,6 +65,7 @@ export class Collector implements Ledger {
   private readonly reasons: { counter: number; site: string; count: number; wait: Ns }[] = [];
   private readonly locks = new LockTable();
   private readonly blockers = new Blockers();
+  private readonly pending: FaultRow[] = [];
   private total = 0;
   private kernelMode = 0;
   private userFallbacks = 0;
@@ -91,14 +92,27 @@ export class Collector implements Ledger {
     if (task.counter === COUNTER_NONE) this.uncounted++;
     this.faultWait += task.waited;
     if (task.verdict !== VERDICT_VMA_LOCK) this.reason(task);
-    if (this.outcomes.size < EXPECT_LIMIT) {
+    if (this.total <= EXPECT_LIMIT) {
       this.outcomes.set(task.i, {
         verdict: VERDICTS[task.verdict],
         site: task.site,
         counter: COUNTERS[task.counter],
       });
     }
-    if (this.onFault !== null) this.onFault(this.row(task));
+    if (this.onFault !== null) this.pending.push(this.row(task));
+  }
+
+  get wantsRows(): boolean {
+    return this.onFault !== null;
+  }
+
+  /** Hands out the rows of the faults that are over, in the order of the trace. */
+  emit(): void {
+    const { onFault, pending } = this;
+    if (onFault === null) return;
+    pending.sort((a, b) => a.i - b.i);
+    for (const row of pending) onFault(row);
+    pending.length = 0;
   }
 
   private reason(task: Task): void {
@@ -153,7 +167,6 @@ export class Collector implements Ledger {
   vmaRead(mm: Mm, vma: Vma, held: Ns): void {
     const stat = this.locks.vma(mm.id, vma, false);
     stat.acquired++;
-    stat.wait.add(0);
     stat.hold.add(held);
   }
 
@@ -189,6 +202,7 @@ export class Collector implements Ledger {
 
   /** The run is over: every sum must add up and every lock be free, or it is a bug of ours. */
   close(backlog: number): void {
+    this.emit();
     const { total, verdicts, counters } = this;
     const user = total - this.kernelMode;
     const reasons = this.reasons.reduce((sum, reason) => sum + reason.count, 0);

@@ -11,7 +11,10 @@ export interface ReplayOptions {
   /** `closed` (default): threads keep their think time and waiting shifts what follows; `recorded`: recorded times */
   timing?: 'closed' | 'recorded';
   costs?: Costs;
-  /** Called once for each fault and stage, in the order in which they finish, stage by stage within a batch. */
+  /**
+   * Called once for each fault and stage: stage by stage within a batch of events, in the order of the trace; a fault that
+   * is not over by then follows in the batch in which it is.
+   */
   onFault?: (row: FaultRow) => void;
 }
 

@@ -31,38 +31,42 @@ export interface RunOptions {
 
 const NONE = -1;
 const IDLE = 0;
-/** An event of its queue waits for its start. */
-const PENDING = 1;
-const FAULTING = 2;
-const OPERATING = 3;
-/** Its fault is over but for a release nobody has asked to see. */
-const RELEASING = 4;
+const FAULTING = 1;
+const OPERATING = 2;
+/** Its fault is over but for a release nobody has asked to see, or that is set to happen. */
+const RELEASING = 3;
 
 /** One thread of the trace. */
-class Runner implements Thread {
+class Runner extends Task implements Thread {
   state = IDLE;
   operation: Operation | null = null;
   /** first and last of its events in the backlog */
   head = NONE;
   tail = NONE;
+  /** a wake-up for the start of the first of them is set */
+  scheduled = false;
   /** its fork has not happened yet */
   unborn = false;
+  /** index of the event that must start before the first of its queue */
+  behind = NONE;
   /** how much later than recorded its next event starts */
   shift: Ns = 0;
   /** when the event before was over, on our clock */
   lastEnd: Ns = 0;
 
   constructor(
+    id: number,
     private readonly run: Run,
-    readonly task: Task,
-  ) {}
+  ) {
+    super(id);
+  }
 
   resume(): void {
     this.run.resume(this);
   }
 
   waitsFor(): string | null {
-    return this.task.blockedOn === null ? null : this.run.describe(this.task);
+    return this.blockedOn === null ? null : this.run.describe(this);
   }
 }
 
@@ -73,15 +77,17 @@ export class Run {
   private readonly runners: Runner[] = [];
   private readonly backlog = new Backlog();
   private readonly closed: boolean;
+  /** threads whose next event must not overtake another */
+  private readonly overtaken: Runner[] = [];
+  /** threads asleep in an operation */
+  private readonly operating: Runner[] = [];
   private info!: TraceInfo;
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
     this.collector = new Collector(stage.id, stage.vmaLock !== 'none', options.onFault);
-    // Rows come in the order in which faults finish, so then every release happens at its own time.
-    const lazy = options.onFault === null;
-    this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed, lazy);
-    this.kernel.onRelease = task => this.release(this.runners[task.id]);
+    this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
+    this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;
   }
 
@@ -94,17 +100,27 @@ export class Run {
     this.collector.info = info;
     const { n, t, op, thread } = columns;
     for (let row = 0; row < n; row++) {
+      const at = t[row];
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
-      engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : t[row];
-      if (t[row] >= 0) engine.runUntil(t[row]);
+      engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at;
+      if (at >= 0) engine.runUntil(at);
       else this.quiesce();
       if (op[row] === OP.thread) continue;
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
-      if (runner.state === RELEASING) this.next(runner);
-      if (runner.state === IDLE && !runner.unborn && this.startOf(runner, t[row]) <= engine.now) {
-        this.begin(runner, columns, row, first + row);
-      } else this.enqueue(runner, columns, row, first + row);
+      const now = engine.now;
+      if (runner.head === NONE && !runner.unborn && at + runner.shift <= now) {
+        if (runner.state === RELEASING && runner.holds !== null && runner.until <= now) this.release(runner);
+        if (runner.state === IDLE && runner.lastEnd <= now && this.inTheWay(columns, row, first + row) < 0) {
+          this.begin(runner, columns, row, first + row);
+          continue;
+        }
+      }
+      this.enqueue(runner, columns, row, first + row);
+    }
+    if (this.collector.wantsRows) {
+      kernel.settleDue();
+      this.collector.emit();
     }
   }
 
@@ -129,43 +145,83 @@ export class Run {
     } while (engine.next !== Number.POSITIVE_INFINITY);
   }
 
-  /** The thread of `runner` has something to do next: its release is made up for, or happens at its own time. */
-  private next(runner: Runner): void {
-    const { task } = runner;
-    // Somebody may have asked already; then the wake-up is set.
-    if (task.holds === null) return;
-    if (task.until <= this.engine.now) this.release(runner);
-    else {
-      task.holds = null;
-      this.engine.wake(task.id, task.until - this.engine.now);
-    }
-  }
-
-  /** Makes up for the release of `runner`, which was due at `task.until`. */
+  /** Makes up for the release of `runner`, which was due at `runner.until`. */
   private release(runner: Runner): void {
-    const { task } = runner;
-    task.holds = null;
-    walk(this.kernel, task);
-    this.done(runner, task.until);
+    runner.holds = null;
+    walk(this.kernel, runner);
+    this.done(runner, runner.until);
   }
 
-  /** Called by the engine: `runner` goes on. */
+  /** Called by the engine: `runner` goes on, releases what it was asked for, or starts its next event. */
   resume(runner: Runner): void {
     switch (runner.state) {
-      case PENDING: {
-        const slot = runner.head;
-        runner.head = this.backlog.remove(slot);
-        if (runner.head === NONE) runner.tail = NONE;
-        this.begin(runner, this.backlog.rows, slot, this.backlog.index[slot]);
-        return;
-      }
-      case RELEASING:
       case FAULTING:
         this.fault(runner);
         return;
       case OPERATING:
-        if (runner.operation?.next().done) this.done(runner, this.engine.now);
+        if (runner.operation?.next().done) {
+          this.operating.splice(this.operating.indexOf(runner), 1);
+          this.done(runner, this.engine.now);
+        }
+        if (this.overtaken.length > 0) this.letPass(runner.i);
+        return;
+      case RELEASING: {
+        const asked = runner.holds === null;
+        this.release(runner);
+        if (asked) return;
+      }
     }
+    runner.scheduled = false;
+    this.startQueued(runner);
+  }
+
+  /** Starts the first event of the queue, unless one recorded before it on the same pages has not started yet. */
+  private startQueued(runner: Runner): void {
+    const { backlog } = this;
+    const slot = runner.head;
+    const i = backlog.index[slot];
+    const earlier = this.inTheWay(backlog.rows, slot, i);
+    if (earlier >= 0) {
+      runner.behind = earlier;
+      this.overtaken.push(runner);
+      return;
+    }
+    // Having been held up by another thread's event shifts what follows like any other wait.
+    if (runner.behind >= 0 && this.closed)
+      runner.shift = Math.max(runner.shift, this.engine.now - backlog.rows.t[slot]);
+    runner.behind = NONE;
+    runner.head = backlog.remove(slot);
+    if (runner.head === NONE) runner.tail = NONE;
+    this.begin(runner, backlog.rows, slot, i);
+    if (this.overtaken.length > 0) this.letPass(i);
+  }
+
+  /**
+   * The event recorded before event `i` (row `row` of `of`) on the same pages that it must not overtake, or -1: one that has
+   * not started, or an operation that was over by then in the recording and is not yet here. One whose length was not
+   * recorded counts as over once it has the lock it sleeps for.
+   */
+  private inTheWay(of: Columns, row: number, i: number): number {
+    const waiting = this.backlog.inTheWay(of, row, i);
+    if (waiting >= 0 || this.operating.length === 0) return waiting;
+    const start = of.page[row];
+    const end = of.op[row] === OP.fault ? start + 1 : start + of.len[row];
+    for (const other of this.operating) {
+      if (other.mm.id !== of.mm[row] || other.page >= end || other.page + other.len <= start) continue;
+      if (other.dur >= 0 ? other.t + other.dur <= of.t[row] : other.blockedOn !== null) return other.i;
+    }
+    return NONE;
+  }
+
+  /** Event `i` has started, or is over: who waited for that may try again. */
+  private letPass(i: number): void {
+    const { overtaken } = this;
+    let kept = 0;
+    for (const runner of overtaken) {
+      if (runner.behind === i) this.schedule(runner);
+      else overtaken[kept++] = runner;
+    }
+    overtaken.length = kept;
   }
 
   /** What `task` waits for and who holds it, in words. */
@@ -182,10 +238,9 @@ export class Run {
   private addRunner(thread: number): Runner {
     // Dense indexes appear in order, but a fork may name its child before the child acts.
     while (this.runners.length <= thread) {
-      const task = new Task(this.runners.length);
-      const runner = new Runner(this, task);
+      const runner = new Runner(this.runners.length, this);
       this.runners.push(runner);
-      this.kernel.tasks.push(task);
+      this.kernel.tasks.push(runner);
       this.engine.add(runner);
     }
     return this.runners[thread];
@@ -198,40 +253,42 @@ export class Run {
     if (runner !== parent && runner.state === IDLE) runner.unborn = true;
   }
 
-  /** When `runner`, which is idle, starts an event recorded at `t`. */
-  private startOf(runner: Runner, t: Ns): Ns {
-    if (t < 0) return this.engine.now;
-    return Math.max(t + runner.shift, runner.lastEnd);
-  }
-
   private enqueue(runner: Runner, columns: Columns, row: number, i: number): void {
     while (this.backlog.full) if (!this.engine.step()) this.unblock();
     const slot = this.backlog.add(columns, row, i, runner.tail);
     runner.tail = slot;
     if (runner.head === NONE) runner.head = slot;
-    // The clock may have run on to make room, and the thread with it.
-    if (runner.state === RELEASING) this.next(runner);
-    if (runner.state === IDLE && !runner.unborn) this.schedule(runner);
+    this.schedule(runner);
+  }
+
+  /** Wakes `runner` for the first event of its queue, unless it is busy: then it asks again when it is done. */
+  private schedule(runner: Runner): void {
+    if (runner.scheduled || runner.unborn || runner.state === FAULTING || runner.state === OPERATING) return;
+    runner.scheduled = true;
+    const { now } = this.engine;
+    const free = runner.state === RELEASING ? runner.until : runner.lastEnd;
+    const start = Math.max(this.backlog.rows.t[runner.head] + runner.shift, free, now);
+    this.engine.wake(runner.id, start - now);
   }
 
   /** Starts event `i`, row `row` of `columns`, on an idle thread. */
   private begin(runner: Runner, columns: Columns, row: number, i: number): void {
-    const { task } = runner;
     const { kernel, engine } = this;
     const mm = kernel.mm(columns.mm[row]);
-    task.start = engine.now;
+    runner.start = engine.now;
     if (columns.op[row] === OP.fault) {
-      task.takeFault(columns, row, i, mm);
+      runner.takeFault(columns, row, i, mm);
       this.fault(runner);
       return;
     }
-    task.takeOperation(columns, row, i, mm);
-    if (task.op === OP.vma) existing(kernel, task);
+    runner.takeOperation(columns, row, i, mm);
+    if (runner.op === OP.vma) existing(kernel, runner);
     else {
-      const operation = OPERATIONS[task.op]?.(kernel, task) ?? null;
+      const operation = OPERATIONS[runner.op]?.(kernel, runner) ?? null;
       if (operation !== null && !operation.next().done) {
         runner.operation = operation;
         runner.state = OPERATING;
+        this.operating.push(runner);
         return;
       }
     }
@@ -240,49 +297,39 @@ export class Run {
 
   /** Lets a fault go on until it is over, asleep, or only holds its lock. */
   private fault(runner: Runner): void {
-    const { task } = runner;
-    const state = walk(this.kernel, task);
-    if (state === DONE) this.done(runner, this.engine.now);
-    else runner.state = state === HOLDING ? RELEASING : FAULTING;
-    if (state === HOLDING && runner.head !== NONE) this.next(runner);
+    const state = walk(this.kernel, runner);
+    if (state === HOLDING) {
+      runner.state = RELEASING;
+      if (runner.head !== NONE) this.schedule(runner);
+    } else if (state === DONE) this.done(runner, this.engine.now);
+    else runner.state = FAULTING;
   }
 
   /** The event of `runner` was over at `now`. */
   private done(runner: Runner, now: Ns): void {
-    const { task } = runner;
-    runner.operation = null;
-    runner.lastEnd = now;
-    if (task.op !== OP.fault) this.afterOperation(runner);
-    else if (task.waitedForLocks > 0 && this.closed) runner.shift += task.waitedForLocks;
-    this.collector.end(now);
-    task.i = -1;
     runner.state = IDLE;
+    runner.lastEnd = now;
+    this.collector.end(now);
+    if (runner.op !== OP.fault) this.afterOperation(runner);
+    else if (runner.waitedForLocks > 0 && this.closed) runner.shift += runner.waitedForLocks;
     if (runner.head !== NONE) this.schedule(runner);
   }
 
   private afterOperation(runner: Runner): void {
-    const { task } = runner;
-    this.collector.operation(task);
-    if (this.closed) runner.shift = Math.max(0, runner.shift + task.waitedForLocks - task.recordedWait);
-    if (task.op === OP.fork) this.bear(runner);
+    runner.operation = null;
+    this.collector.operation(runner);
+    if (this.closed) runner.shift = Math.max(0, runner.shift + runner.waitedForLocks - runner.recordedWait);
+    if (runner.op === OP.fork) this.bear(runner);
   }
 
   /** A fork is over: its child may act, as long after it as it did in the recording. */
   private bear(parent: Runner): void {
-    const { task } = parent;
-    const child = task.a >= 0 ? this.runners[task.a] : undefined;
+    const child = parent.a >= 0 ? this.runners[parent.a] : undefined;
     if (!child?.unborn) return;
     child.unborn = false;
     child.shift = parent.shift;
     child.lastEnd = this.engine.now;
     if (child.head !== NONE) this.schedule(child);
-  }
-
-  /** Wakes `runner` for the first event of its queue. */
-  private schedule(runner: Runner): void {
-    const start = this.startOf(runner, this.backlog.rows.t[runner.head]);
-    runner.state = PENDING;
-    this.engine.wake(runner.task.id, Math.max(0, start - this.engine.now));
   }
 
   /** Nothing moves any more: whoever still waits for a monitor is let go, as when the userfaultfd is closed. */
