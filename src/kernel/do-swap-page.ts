@@ -33,9 +33,12 @@ import {
   PTE_MARKER_POISON,
   PTE_MARKER_UFFD_WP,
   PTE_MIGRATION,
+  PTE_NONE,
+  PTE_UFFD_WP,
+  PTE_ZERO,
 } from './page-table.js';
 import type { Task } from './task.js';
-import { VM_SHARED, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
+import { VM_SHARED, VM_UFFD_MISSING, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
 
 export function do_swap_page(
   k: Kernel,
@@ -109,11 +112,22 @@ function migration_entry_wait(k: Kernel, task: Task, vmaLocked: boolean): Outcom
   return waitHolding(task, k.costs.wait_migration);
 }
 
-/** A marker left by userfaultfd write protection: the page is missing; the write is caught once it is there. */
+/**
+ * A marker left by userfaultfd write protection: the page is missing and is brought in write-protected; the write is
+ * caught by the next fault. A marker that outlived its registration is cleared, and the instruction faults again.
+ */
 function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
-  if (vma.vm_flags & VM_UFFD_WP && write && !task.settled) return handle_userfault(task);
-  if (!vma_is_anonymous(vma)) return do_fault(k, task, vma, vmaLocked, write);
+  if (!(vma.vm_flags & VM_UFFD_WP)) {
+    install(task, PTE_NONE);
+    return HANDLED;
+  }
+  if (!vma_is_anonymous(vma)) {
+    const outcome = do_fault(k, task, vma, vmaLocked, write);
+    if (outcome === HANDLED) install(task, task.mm.page_table.get(task.page) | PTE_UFFD_WP);
+    return outcome;
+  }
   if (write && !vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
-  install(task, write ? PTE_ANON : PTE_ANON_WP);
+  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(task);
+  install(task, (write ? PTE_ANON : PTE_ZERO) | PTE_UFFD_WP);
   return HANDLED;
 }

@@ -74,6 +74,14 @@ export function awaitMonitor(k: Kernel, task: Task, next: number): number {
   return BLOCKED;
 }
 
+/** The trace shows `task` going on: if it sleeps in handle_userfault(), somebody has answered. */
+export function userfaultAnswered(k: Kernel, task: Task): void {
+  const at = task.mm.userfaults.indexOf(task);
+  if (at < 0) return;
+  task.mm.userfaults.splice(at, 1);
+  wakeFromMonitor(k, task, true);
+}
+
 /** Wakes the faults asleep on `[start, end)`; `settled` says that nobody will be asked again (the monitor is gone). */
 export function wake_userfault(k: Kernel, mm: Task['mm'], start: number, end: number, settled: boolean): void {
   const { userfaults } = mm;
@@ -83,12 +91,16 @@ export function wake_userfault(k: Kernel, mm: Task['mm'], start: number, end: nu
       userfaults[kept++] = task;
       continue;
     }
-    task.settled ||= settled;
-    task.blockedOn = null;
-    task.waited += k.engine.now - task.since;
-    k.engine.wake(task.id, k.costs.wake);
+    wakeFromMonitor(k, task, settled);
   }
   userfaults.length = kept;
+}
+
+function wakeFromMonitor(k: Kernel, task: Task, settled: boolean): void {
+  task.settled ||= settled;
+  task.blockedOn = null;
+  task.waited += k.engine.now - task.since;
+  k.engine.wake(task.id, k.costs.wake);
 }
 
 export function finish(k: Kernel, task: Task, verdict: number): typeof DONE {

@@ -8,6 +8,7 @@ import type { Page } from '../units.js';
 import { ADVICE } from '../vocab.js';
 import { collapseOne } from './collapse.js';
 import type { Kernel } from './kernel.js';
+import { modifyRange } from './mlock.js';
 import type { Mm } from './mm.js';
 import { PMD_PAGES } from './outcome.js';
 import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_MARKER_GUARD, PTE_NONE, PTE_SWAP, PTE_ZERO } from './page-table.js';
@@ -25,7 +26,6 @@ import {
   VM_WIPEONFORK,
   type Vma,
 } from './vma.js';
-import { vma_modify } from './vma-ops.js';
 import { tryReadVma, unlockVma } from './vma-section.js';
 
 /** Advice that changes vm_flags: what it sets and what it clears. */
@@ -74,14 +74,10 @@ export function madvise(k: Kernel, task: Task): Operation | null {
 function* changeFlags(k: Kernel, task: Task, set: number, clear: number): Operation {
   const { mm } = task;
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
-  const end = task.page + task.len;
-  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; ) {
-    const from = Math.max(task.page, vma.vm_start);
-    const upTo: Page = Math.min(end, vma.vm_end);
-    const flags: number = (vma.vm_flags | set) & ~clear;
-    if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, from, upTo, { flags });
-    vma = mm.mm_mt.find(upTo);
-  }
+  yield* modifyRange(k, task, vma => {
+    const flags = (vma.vm_flags | set) & ~clear;
+    return flags === vma.vm_flags ? null : { flags };
+  });
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }

@@ -16,12 +16,12 @@ import { type Modification, vma_modify } from './vma-ops.js';
 export function* modifyRange(k: Kernel, task: Task, change: (vma: Vma) => Modification | null): Operation {
   const { mm } = task;
   const end = task.page + task.len;
-  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; ) {
-    const from = Math.max(task.page, vma.vm_start);
-    const upTo: number = Math.min(end, vma.vm_end);
+  let at = task.page;
+  for (let vma = mm.mm_mt.find(at); vma !== null && at < end && vma.vm_start < end; vma = mm.mm_mt.find(at)) {
+    const from = Math.max(at, vma.vm_start);
+    at = Math.min(end, vma.vm_end);
     const wanted: Modification | null = change(vma);
-    if (wanted !== null) yield* vma_modify(k, task, mm, vma, from, upTo, wanted);
-    vma = mm.mm_mt.find(upTo);
+    if (wanted !== null) yield* vma_modify(k, task, mm, vma, from, at, wanted);
   }
 }
 

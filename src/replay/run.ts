@@ -9,7 +9,7 @@ import { Engine, type Thread } from '../engine/engine.js';
 import { Bug } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import { walk } from '../kernel/fault.js';
-import { DONE, HOLDING, wake_userfault } from '../kernel/fault-steps.js';
+import { DONE, HOLDING, userfaultAnswered, wake_userfault } from '../kernel/fault-steps.js';
 import { Kernel } from '../kernel/kernel.js';
 import { existing } from '../kernel/mmap-ops.js';
 import { OPERATIONS } from '../kernel/operations.js';
@@ -101,13 +101,16 @@ export class Run {
     const { n, t, op, thread } = columns;
     for (let row = 0; row < n; row++) {
       const at = t[row];
+      if (at >= 0) {
+        engine.horizon = at;
+        engine.runUntil(at);
+      } else this.quiesce();
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
       engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at;
-      if (at >= 0) engine.runUntil(at);
-      else this.quiesce();
       if (op[row] === OP.thread) continue;
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
+      if (runner.state === FAULTING) userfaultAnswered(kernel, runner);
       const now = engine.now;
       if (runner.head === NONE && !runner.unborn && at + runner.shift <= now) {
         if (runner.state === RELEASING && runner.holds !== null && runner.until <= now) this.release(runner);
