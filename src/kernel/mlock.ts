@@ -63,18 +63,22 @@ export function* mlockall(k: Kernel, task: Task): Operation {
   leave(k, task, mm, READ);
 }
 
-/** mbind(2): from 6.5 the walk that queues pages marks every VMA of the range, changed or not. */
+/**
+ * mbind(2): from 6.5 the walk that queues pages marks every VMA of the range, changed or not. In 6.4 the new policy was put
+ * into an unmarked VMA (CVE-2023-4611).
+ */
 export function* mbind(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const policy = k.newIdentity();
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
-  if (k.at['queue_pages_range.start_write'] === 'range') {
+  const marks = k.at['queue_pages_range.start_write'] === 'range';
+  if (marks) {
     const end = task.page + task.len;
     for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
       if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
     }
   }
-  yield* modifyRange(k, task, vma => ({ flags: vma.vm_flags, policy }));
+  yield* modifyRange(k, task, vma => ({ flags: vma.vm_flags, policy, unmarked: !marks }));
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }

@@ -98,6 +98,8 @@ export interface Modification {
   policy?: number;
   uffd_ctx?: number;
   name?: number;
+  /** the part that changes is not marked for it: vma_replace_policy() before 6.4.8 */
+  unmarked?: boolean;
 }
 
 /**
@@ -126,7 +128,7 @@ export function* vma_modify(
   // split_vma(): first the lower edge, then the upper; the part in the middle keeps its identity.
   if (start > part.vm_start) yield* __split_vma(k, task, mm, part, start, true);
   if (end < part.vm_end) yield* __split_vma(k, task, mm, part, end, false);
-  if (!vma_start_write(k, task, mm, part)) yield* readersLeave(k, task, mm, part);
+  if (!change.unmarked && !vma_start_write(k, task, mm, part)) yield* readersLeave(k, task, mm, part);
   part = applyTo(part, change);
   return part;
 }
