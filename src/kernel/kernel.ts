@@ -1,6 +1,6 @@
 /**
  * One kernel under one stage: what the walks share. Holds state and the few moves every walk makes; semantics are in
- * fault.ts, handle.ts and the operations.
+ * fault.ts, handle-mm-fault.ts and the operations.
  */
 import type { Engine } from '../engine/engine.js';
 import type { FileFacts } from '../trace/columns.js';
