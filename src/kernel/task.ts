@@ -59,6 +59,8 @@ export class Task {
   spent: Ns = 0;
 
   // What became of it.
+  /** did it leave traces in the fields below, from `waited` to `tried`? */
+  marked = false;
   /** when it started, ns on the engine's clock */
   start: Ns = 0;
   /** ns asleep: for locks, folios, I/O, a monitor */
@@ -121,14 +123,20 @@ export class Task {
     this.facts = columns.facts[row];
     this.wait = columns.wait[row];
     this.mm = mm;
-    this.waited = 0;
-    this.waitedForLocks = 0;
     this.held = 0;
     this.step = 0;
     this.counter = COUNTER_NONE;
+    this.tries = 0;
+    if (this.marked) this.wipe();
+  }
+
+  /** Forgets what became of an event that did not take the fast path. */
+  private wipe(): void {
+    this.marked = false;
+    this.waited = 0;
+    this.waitedForLocks = 0;
     this.site = null;
     this.fallback = false;
-    this.tries = 0;
     this.settled = false;
     this.tried = false;
     this.byThread = NOBODY;
@@ -137,6 +145,7 @@ export class Task {
   /** Takes the operation in row `row` of `columns` in hand as event `i`. */
   takeOperation(columns: Columns, row: number, i: number, mm: Mm): void {
     this.takeFault(columns, row, i, mm);
+    this.marked = true;
     this.op = columns.op[row];
     this.dur = columns.dur[row];
     this.len = columns.len[row];

@@ -79,14 +79,18 @@ function lastAtMost(keys: Float64Array, n: number, key: number): number {
   return low - 1;
 }
 
+/** Entries of the look-aside of walk(), a power of two, and the pages each stands for: 2^9. */
+const RECENT = 256;
+const RECENT_SHIFT = 9;
+
 export class VmaTree {
   private readonly blocks: Block[] = [new Block(SMALLEST)];
   /** first key of each block that has one */
   private firsts = new Float64Array(SMALLEST);
   private total = 0;
   private mutations = 0;
-  /** the VMA that walk() found last; null after its removal */
-  private last: Vma | null = null;
+  /** what walk() found last, by the low bits of the 2 MiB it was asked about: a TLB for VMAs */
+  private readonly recent = new Array<Vma | null>(RECENT).fill(null);
   // Where the previous operation stood; believed only when the VMA asked about is there.
   private atBlock = 0;
   private atIndex = 0;
@@ -109,12 +113,22 @@ export class VmaTree {
 
   /** mas_walk(): the VMA that contains `page`, or null. */
   walk(page: Page): Vma | null {
-    const { last } = this;
-    if (last !== null && page < last.vm_end && page >= last.vm_start) return last;
+    const slot = (page >>> RECENT_SHIFT) & (RECENT - 1);
+    const recent = this.recent[slot];
+    if (recent !== null && page < recent.vm_end && page >= recent.vm_start) return recent;
     const vma = this.atMost(page);
     if (vma === null || vma.vm_end <= page) return null;
-    this.last = vma;
+    this.recent[slot] = vma;
     return vma;
+  }
+
+  /** Drops `vma` from the look-aside. Only entries inside its bounds could still be believed. */
+  private forget(vma: Vma): void {
+    const { recent } = this;
+    const first = vma.vm_start >>> RECENT_SHIFT;
+    const spans = (vma.vm_end - vma.vm_start) / (1 << RECENT_SHIFT) + 1;
+    if (spans >= RECENT) recent.fill(null);
+    else for (let i = 0; i <= spans; i++) recent[(first + i) & (RECENT - 1)] = null;
   }
 
   /** The first VMA that starts at `page` or above, or null. */
@@ -176,7 +190,7 @@ export class VmaTree {
     const b = this.atBlock;
     const block = this.blocks[b];
     block.remove(this.atIndex);
-    if (this.last === vma) this.last = null;
+    this.forget(vma);
     this.mutations++;
     this.total--;
     if (block.n < SPARSE && this.blocks.length > 1) this.thin(b);

@@ -10,6 +10,9 @@ import { OP } from '../vocab.js';
 export const LOOKAHEAD = 4_096;
 
 const NONE = -1;
+/** Chains of waiting faults, a power of two, and the pages each stands for: 2^9. */
+const CHAINS = 1_024;
+const CHAIN_SHIFT = 9;
 
 export class Backlog {
   readonly rows = new Columns(LOOKAHEAD);
@@ -21,6 +24,12 @@ export class Backlog {
   private held = 0;
   /** slots of the operations among them, in no order */
   private readonly operations: number[] = [];
+  /** the faults among them by the low bits of their 2 MiB: first slot of each chain, and the links */
+  private readonly chains = new Int32Array(CHAINS).fill(NONE);
+  private readonly above = new Int32Array(LOOKAHEAD);
+  /** how many of the operations touch each chain's pages: most faults need not look at them */
+  private readonly operationsIn = new Int32Array(CHAINS);
+  private readonly below = new Int32Array(LOOKAHEAD);
 
   get full(): boolean {
     return this.held === LOOKAHEAD;
@@ -44,13 +53,31 @@ export class Backlog {
     rows.code[slot] = from.code[row];
     rows.facts[slot] = from.facts[row];
     rows.wait[slot] = from.wait[row];
-    if (rows.op[slot] === OP.fault) rows.len[slot] = 1;
+    if (rows.op[slot] === OP.fault) this.addFault(slot);
     else this.addOperation(from, row, slot);
     this.index[slot] = i;
     this.next[slot] = NONE;
     if (last !== NONE) this.next[last] = slot;
     this.held++;
     return slot;
+  }
+
+  private addFault(slot: number): void {
+    const { rows, chains, above, below } = this;
+    rows.len[slot] = 1;
+    const chain = (rows.page[slot] >>> CHAIN_SHIFT) & (CHAINS - 1);
+    const first = chains[chain];
+    above[slot] = NONE;
+    below[slot] = first;
+    if (first !== NONE) above[first] = slot;
+    chains[chain] = slot;
+  }
+
+  private removeFault(slot: number): void {
+    const { rows, chains, above, below } = this;
+    if (above[slot] === NONE) chains[(rows.page[slot] >>> CHAIN_SHIFT) & (CHAINS - 1)] = below[slot];
+    else below[above[slot]] = below[slot];
+    if (below[slot] !== NONE) above[below[slot]] = above[slot];
   }
 
   private addOperation(from: Columns, row: number, slot: number): void {
@@ -65,6 +92,13 @@ export class Backlog {
     rows.name[slot] = from.name[row];
     rows.locks[slot] = from.locks[row];
     this.operations.push(slot);
+    this.countOperation(slot, 1);
+  }
+
+  private countOperation(slot: number, by: 1 | -1): void {
+    const first = this.rows.page[slot] >>> CHAIN_SHIFT;
+    const spans = chainsOf(this.rows.len[slot]);
+    for (let span = 0; span < spans; span++) this.operationsIn[(first + span) & (CHAINS - 1)] += by;
   }
 
   /**
@@ -75,12 +109,19 @@ export class Backlog {
     if (this.held === 0) return NONE;
     const page = of.page[row];
     const mm = of.mm[row];
-    if (of.op[row] === OP.fault) {
-      for (const slot of this.operations) if (this.concerns(slot, i, mm, page, page + 1)) return this.index[slot];
-      return NONE;
+    const isFault = of.op[row] === OP.fault;
+    const end = isFault ? page + 1 : page + of.len[row];
+    if (isFault && this.operationsIn[(page >>> CHAIN_SHIFT) & (CHAINS - 1)] === 0) return NONE;
+    for (const slot of this.operations) if (this.concerns(slot, i, mm, page, end)) return this.index[slot];
+    if (isFault) return NONE;
+    // An operation may not overtake a fault either: look where its pages would be.
+    const first = page >>> CHAIN_SHIFT;
+    const spans = chainsOf(end - page);
+    for (let span = 0; span < spans; span++) {
+      for (let slot = this.chains[(first + span) & (CHAINS - 1)]; slot !== NONE; slot = this.below[slot]) {
+        if (this.concerns(slot, i, mm, page, end)) return this.index[slot];
+      }
     }
-    const end = page + of.len[row];
-    for (let slot = 0; slot < this.used; slot++) if (this.concerns(slot, i, mm, page, end)) return this.index[slot];
     return NONE;
   }
 
@@ -93,11 +134,19 @@ export class Backlog {
   /** Frees `slot`; returns the slot behind it, or NONE. */
   remove(slot: number): number {
     const next = this.next[slot];
-    if (this.rows.op[slot] !== OP.fault) this.operations.splice(this.operations.indexOf(slot), 1);
-    this.index[slot] = Number.POSITIVE_INFINITY;
+    if (this.rows.op[slot] === OP.fault) this.removeFault(slot);
+    else {
+      this.operations.splice(this.operations.indexOf(slot), 1);
+      this.countOperation(slot, -1);
+    }
     this.next[slot] = this.free;
     this.free = slot;
     this.held--;
     return next;
   }
+}
+
+/** How many chains a range of `pages` may touch, wherever it begins. */
+function chainsOf(pages: number): number {
+  return Math.min(CHAINS, Math.floor(pages / (1 << CHAIN_SHIFT)) + 2);
 }
