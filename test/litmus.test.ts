@@ -45,7 +45,7 @@ describe('the collection', () => {
     for (const name of NAMES) {
       const { rows, info } = await readFile(pathOf(name));
       expect([name, rows.length <= 8, info.tids.length <= 5]).toEqual([name, true, true]);
-      expect(info.meta.name).toMatch(new RegExp(`^${RegExp.escape?.(name) ?? name.replace('+', '\\+')}: `));
+      expect(info.meta.name?.split(': ')[0]).toBe(name);
       for (const [model, faults] of Object.entries(info.expect ?? {})) {
         expect([name, model, MODELS.has(model)]).toEqual([name, model, true]);
         for (const i of Object.keys(faults)) expect([name, i, rows[Number(i)]?.op]).toEqual([name, i, OP.fault]);

@@ -1,0 +1,97 @@
+/** What holds for every trace. A failure prints the seed and the smallest trace that still fails. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { lineage } from '../src/lineage/resolve.js';
+import { traces } from './arbitrary.js';
+import { type Event, type ReplayHow, replay } from './helpers.js';
+
+const SEED = 6118;
+const SOME = 'mmap_lock,v6.4,v6.10,v6.18';
+
+/** The result as bytes, without the name of the file. */
+async function bytes(events: readonly Event[], models: string, how: ReplayHow = {}): Promise<string> {
+  const { result, rows } = await replay(events, models, how);
+  return JSON.stringify({ ...result, trace: { ...result.trace, file: '' }, rows: how.rows === false ? null : rows });
+}
+
+function holds(of: fc.Arbitrary<Event[]>, numRuns: number, property: (events: Event[]) => Promise<void>) {
+  return fc.assert(fc.asyncProperty(of, property), { seed: SEED, numRuns });
+}
+
+describe('every trace', () => {
+  test('is replayed under every stage, every sum adds up and every lock is free at the end', () =>
+    holds(traces(), 60, async events => {
+      const { result, rows } = await replay(events, 'all');
+      const faults = events.flatMap((event, i) => (event.op === 'fault' ? [i] : []));
+      for (const { id } of lineage) {
+        const mine = rows.filter(row => row.model === id);
+        // Each fault is over exactly once.
+        expect(mine.map(row => row.i).sort((a, b) => a - b)).toEqual(faults);
+      }
+      for (const { faults: sums } of result.models) {
+        expect(sums.vma_lock + sums.mmap_lock + sums.signal).toBe(faults.length);
+        expect(sums.user + sums.kernel).toBe(faults.length);
+      }
+    }));
+
+  test('so is one without times, whose events come in the order of the file', () =>
+    holds(traces({ times: false }), 40, async events => {
+      const faults = events.filter(event => event.op === 'fault').length;
+      const { result } = await replay(events, 'all');
+      for (const model of result.models) expect(model.faults.total).toBe(faults);
+    }));
+
+  test('at recorded times too, with the sections it was recorded with', () =>
+    holds(traces({ locks: true }), 40, async events => {
+      const faults = events.filter(event => event.op === 'fault').length;
+      for (const timing of ['recorded', 'closed'] as const) {
+        const { result } = await replay(events, SOME, { timing });
+        for (const model of result.models) expect(model.faults.total).toBe(faults);
+      }
+    }));
+
+  test('gives the same bytes when it is replayed again', () =>
+    holds(traces({ locks: true }), 30, async events => {
+      expect(await bytes(events, SOME)).toBe(await bytes(events, SOME));
+    }));
+
+  test('gives the same result whatever the size of a batch', () =>
+    holds(traces({ locks: true }), 40, async events => {
+      const whole = await bytes(events, SOME, { batch: 1024, rows: false });
+      for (const batch of [1, 7]) expect(await bytes(events, SOME, { batch, rows: false })).toBe(whole);
+    }));
+
+  test('gives the same rows whatever the size of a batch', () =>
+    holds(traces(), 30, async events => {
+      const sorted = async (batch: number) => {
+        const { rows } = await replay(events, 'v6.18', { batch });
+        return rows;
+      };
+      const whole = await sorted(1024);
+      for (const batch of [1, 7]) expect(await sorted(batch)).toEqual(whole);
+    }));
+
+  test('gives the same result whether or not somebody listens to its faults', () =>
+    holds(traces({ locks: true }), 40, async events => {
+      const [told, silent] = await Promise.all([replay(events, SOME), replay(events, SOME, { rows: false })]);
+      expect({ ...told.result, trace: null }).toEqual({ ...silent.result, trace: null });
+    }));
+
+  test('gives a model the same result alone as among others', () =>
+    holds(traces(), 30, async events => {
+      const { result } = await replay(events, SOME);
+      for (const model of result.models) {
+        const alone = await replay(events, model.model);
+        expect(alone.result.models).toEqual([model]);
+      }
+    }));
+});
+
+describe('the tests above', () => {
+  test('would tell: another cost of a first touch gives other bytes for some trace', async () => {
+    const property = fc.asyncProperty(traces(), async events => {
+      expect(await bytes(events, SOME, { costs: { anon_write: 1 } })).toBe(await bytes(events, SOME));
+    });
+    await expect(fc.assert(property, { seed: SEED, numRuns: 60 })).rejects.toThrow(`seed: ${SEED}`);
+  });
+});
