@@ -83,19 +83,16 @@ export function describe(k: Kernel, task: Task): Vma {
   return vma;
 }
 
-/** A VMA that existed when the trace began: no lock was taken for it that we know of. */
+/**
+ * A VMA that existed when the trace began: no lock was taken for it that we know of. Told late, it replaces what was
+ * thought to be there, but for VMAs that somebody is inside of; and whoever is in a write section knows better.
+ */
 export function existing(k: Kernel, task: Task): void {
   const { mm } = task;
+  if (mm.mmap_lock.writer >= 0) return;
   const vma = describe(k, task);
   const inside: Vma[] = [];
   mm.mm_mt.collect(vma.vm_start, vma.vm_end, inside);
-  for (const old of inside) {
-    const { vm_start, vm_end } = old;
-    mm.mm_mt.erase(old);
-    k.lock?.detach(old);
-    if (vm_start < vma.vm_start) storePart(k, mm, old, vm_start, vma.vm_start);
-    if (vm_end > vma.vm_end) storePart(k, mm, old, vma.vm_end, vm_end);
-  }
   if (task.a === 1) {
     vma.anon_vma = new AnonVma();
     vma.anon_vma_chain = 1;
@@ -104,7 +101,23 @@ export function existing(k: Kernel, task: Task): void {
     mm.start_brk = vma.vm_start;
     mm.brk = vma.vm_end;
   }
-  vma_store(k, mm, vma);
+  const { vm_start: start, vm_end: end } = vma;
+  let from = start;
+  for (const old of inside) {
+    const { vm_start, vm_end } = old;
+    if (k.lock !== null && k.lock.readers(old) > 0) k.settleHolders(old);
+    if (k.lock !== null && k.lock.readers(old) > 0) {
+      if (vm_start > from) storePart(k, mm, vma, from, vm_start);
+      from = vm_end;
+      continue;
+    }
+    mm.mm_mt.erase(old);
+    k.lock?.detach(old);
+    if (vm_start < start) storePart(k, mm, old, vm_start, start);
+    if (vm_end > end) storePart(k, mm, old, end, vm_end);
+  }
+  if (from === start) vma_store(k, mm, vma);
+  else if (from < end) storePart(k, mm, vma, from, end);
 }
 
 function storePart(k: Kernel, mm: Mm, old: Vma, start: Page, end: Page): void {
@@ -258,7 +271,9 @@ function* grow(k: Kernel, task: Task, mm: Mm, vma: Vma, end: Page, delta: number
 function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Operation {
   const { page: from, len: oldLen, page2: to, len2: newLen } = task;
   const moved = Math.min(oldLen, newLen, vma.vm_end - from);
-  yield* unmap_range(k, task, mm, to, to + newLen);
+  // mremap_to(): EINVAL where the two overlap, EPERM where the new place is sealed.
+  if (from + oldLen > to && to + newLen > from) return;
+  if ((yield* unmap_range(k, task, mm, to, to + newLen)) < 0) return;
   mm.page_table.clearRange(to, to + newLen);
   // Whoever asks for less than there was loses the tail first.
   if (newLen < oldLen) {
