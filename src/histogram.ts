@@ -1,13 +1,16 @@
 /**
- * A distribution of times in constant memory: log-linear buckets at most 1/64 wide, exact below 128 ns. Deterministic:
+ * A distribution of times in bounded memory: log-linear buckets at most 1/32 wide, exact below 64 ns. Deterministic:
  * a percentile is the upper edge of its bucket, never above the largest time seen.
  */
 import type { Ns } from './units.js';
 
-const SUB = 64;
+const SUB = 32;
 const LINEAR = 2 * SUB;
-/** Enough for times up to 2^53 ns. */
-const BUCKETS = LINEAR + (53 - 7) * SUB;
+/** log2 of SUB, and of LINEAR */
+const SUB_BITS = 5;
+const LINEAR_BITS = 6;
+/** Buckets to begin with, enough for a microsecond or two. */
+const FEWEST = 256;
 
 export class Histogram {
   count = 0;
@@ -37,8 +40,8 @@ export class Histogram {
   /** Counts the times noted since the value last changed. */
   private flush(): void {
     if (this.repeats === 0) return;
-    this.counts ??= new Float64Array(BUCKETS);
-    this.counts[bucketOf(this.lastNs)] += this.repeats;
+    const bucket = bucketOf(this.lastNs);
+    this.reach(bucket)[bucket] += this.repeats;
     this.positive += this.repeats;
     this.repeats = 0;
   }
@@ -52,8 +55,18 @@ export class Histogram {
     this.positive += other.positive;
     if (other.max > this.max) this.max = other.max;
     if (!other.counts) return;
-    this.counts ??= new Float64Array(BUCKETS);
-    for (let i = 0; i < BUCKETS; i++) this.counts[i] += other.counts[i];
+    const counts = this.reach(other.counts.length - 1);
+    for (let i = 0; i < other.counts.length; i++) counts[i] += other.counts[i];
+  }
+
+  /** The buckets, as many as it takes for `bucket` to be among them. */
+  private reach(bucket: number): Float64Array {
+    if (this.counts === null || bucket >= this.counts.length) {
+      const larger = new Float64Array(Math.max(FEWEST, 2 ** Math.ceil(Math.log2(bucket + 1))));
+      if (this.counts !== null) larger.set(this.counts);
+      this.counts = larger;
+    }
+    return this.counts;
   }
 
   /**
@@ -65,7 +78,7 @@ export class Histogram {
     this.flush();
     let left = Math.ceil(share * count) - (count - this.positive);
     if (left <= 0 || !this.counts) return 0;
-    for (let i = 0; i < BUCKETS; i++) {
+    for (let i = 0; i < this.counts.length; i++) {
       left -= this.counts[i];
       if (left <= 0) return Math.min(upperEdge(i), this.max);
     }
@@ -77,15 +90,15 @@ function bucketOf(ns: Ns): number {
   if (ns < LINEAR) return ns | 0;
   if (ns < 2 ** 31) {
     const top = 31 - Math.clz32(ns);
-    return LINEAR + (top - 7) * SUB + ((ns >>> (top - 6)) - SUB);
+    return LINEAR + (top - LINEAR_BITS) * SUB + ((ns >>> (top - SUB_BITS)) - SUB);
   }
   const top = Math.min(Math.floor(Math.log2(ns)), 52);
-  return LINEAR + (top - 7) * SUB + Math.min(SUB - 1, Math.floor(ns / 2 ** (top - 6)) - SUB);
+  return LINEAR + (top - LINEAR_BITS) * SUB + Math.min(SUB - 1, Math.floor(ns / 2 ** (top - SUB_BITS)) - SUB);
 }
 
 function upperEdge(bucket: number): Ns {
   if (bucket < LINEAR) return bucket;
-  const exponent = Math.floor((bucket - LINEAR) / SUB) + 7;
+  const exponent = Math.floor((bucket - LINEAR) / SUB) + LINEAR_BITS;
   const sub = (bucket - LINEAR) % SUB;
-  return (SUB + sub + 1) * 2 ** (exponent - 6) - 1;
+  return (SUB + sub + 1) * 2 ** (exponent - SUB_BITS) - 1;
 }

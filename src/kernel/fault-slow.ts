@@ -64,7 +64,7 @@ export function mmapWoken(k: Kernel, task: Task, write: boolean, next: number): 
   task.waitedForLocks += waited;
   task.since = k.engine.now;
   k.ledger.mmapLocked(mm, write, waited, true);
-  k.ledger.blocked(task, null, waited);
+  k.ledger.blocked(task, task.vma, waited);
   if (write) k.lock?.beginWriteSection(mm);
   return next;
 }
@@ -82,7 +82,11 @@ export function mmap_locked(k: Kernel, task: Task): number {
   }
   if (access_error(task, vma)) return badArea(k, task);
   task.vma = vma;
-  switch (handle_mm_fault(k, task, vma, false)) {
+  const { site } = task;
+  const outcome = handle_mm_fault(k, task, vma, false);
+  // Where the fault left the VMA lock was decided before; without one, only a signal has a site of its own.
+  if (k.lock !== null || outcome !== SIGNAL) task.site = site;
+  switch (outcome) {
     case HANDLED:
       task.waited += task.sleep;
       return holdMmap(k, task, task.cost + task.sleep, MMAP_READ_UNLOCK);

@@ -33,6 +33,8 @@ export class MmapLock {
   readers = 0;
   /** Set by the waiter at the head once it waited too long: no stealing. */
   handoff = false;
+  /** Recorded waiters: they asked, others may still overtake them, and their turn comes at a known time. */
+  private expected = 0;
   /** The thread that read-locked it last: whom a writer blames. */
   lastReader = NOBODY;
 
@@ -70,9 +72,19 @@ export class MmapLock {
     return NOBODY;
   }
 
+  /** Neither held nor waited for. */
+  get isFree(): boolean {
+    return this.readers === 0 && this.canTryRead;
+  }
+
+  /** Somebody is known to wait from now on (`by` 1), or waits no longer (-1): trylocks fail meanwhile. */
+  expect(by: 1 | -1): void {
+    this.expected += by;
+  }
+
   /** Would down_read_trylock() succeed? */
   get canTryRead(): boolean {
-    return this.writer === NOBODY && this.queued === 0 && !this.handoff;
+    return this.writer === NOBODY && this.queued === 0 && this.expected === 0 && !this.handoff;
   }
 
   /** down_read_trylock(): fails on a writer, on anybody queued, on HANDOFF. */

@@ -55,7 +55,13 @@ export function stageFromData(data: StageData): Stage {
   if (byId.has(data.id)) {
     throw new Complaint('semantic', `${data.id} is in the lineage already`, { path: 'id' }, 'choose another id');
   }
-  return defineStage(data, data.parent === null ? null : findStage(data.parent));
+  const { parent } = data;
+  if (parent !== null && !byId.has(parent)) {
+    const near = nearest(parent, byId.keys());
+    const hint = near ? `did you mean ${near}?` : 'vmalock models lists them';
+    throw new Complaint('semantic', `${data.id}: no such parent ${quote(parent)}`, { path: 'parent' }, hint);
+  }
+  return defineStage(data, parent === null ? null : stageOf(parent));
 }
 
 function unknown(name: string): Complaint {

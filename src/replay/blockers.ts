@@ -11,10 +11,11 @@ interface Entry {
   op: number;
   thread: number;
   name: string | null;
-  /** the range when it was always the same; -1 when it varied */
+  /** from the lowest to the highest page it worked on; start is -1 while none is known */
   start: Page;
   end: Page;
   victims: number;
+  fallbacks: number;
   wait: Ns;
   max: Ns;
 }
@@ -23,19 +24,27 @@ export class Blockers {
   private readonly entries = new Map<string, Entry>();
   private last: Entry | null = null;
 
-  /** One more victim of `op` by `thread` on `[start, end)` (`start` -1: not known), which waited for `wait`. */
-  add(op: number, thread: number, name: string | null, start: Page, end: Page, wait: Ns): void {
+  /**
+   * One more victim of `op` by `thread` on `[start, end)` (`start` -1: not known), which waited for `wait`; `fallback` when
+   * it was a fault that left the VMA lock because of it.
+   */
+  add(op: number, thread: number, name: string | null, start: Page, end: Page, wait: Ns, fallback: boolean): void {
     const key = `${op} ${thread} ${name ?? ''}`;
     let entry = this.entries.get(key);
     if (entry === undefined) {
       if (this.entries.size >= BLOCKER_ROWS && this.last !== null) entry = this.last;
       else {
-        entry = { op, thread, name, start, end, victims: 0, wait: 0, max: 0 };
+        entry = { op, thread, name, start, end, victims: 0, fallbacks: 0, wait: 0, max: 0 };
         this.entries.set(key, entry);
         this.last = entry;
       }
-    } else if (start >= 0 && (entry.start !== start || entry.end !== end)) entry.start = -1;
+    }
+    if (start >= 0) {
+      entry.end = entry.start < 0 ? end : Math.max(entry.end, end);
+      entry.start = entry.start < 0 ? start : Math.min(entry.start, start);
+    }
     entry.victims++;
+    if (fallback) entry.fallbacks++;
     entry.wait += wait;
     if (wait > entry.max) entry.max = wait;
   }
@@ -44,12 +53,13 @@ export class Blockers {
   rows(info: TraceInfo): Blocker[] {
     return [...this.entries.values()]
       .sort((a, b) => b.wait - a.wait || b.victims - a.victims || a.thread - b.thread || a.op - b.op)
-      .map(({ op, thread, name, start, end, victims, wait, max }) => ({
+      .map(({ op, thread, name, start, end, victims, fallbacks, wait, max }) => ({
         op: OPS[op],
         tid: info.tids[thread],
         ...(start >= 0 && end > start ? { start: formatAddr(start), end: formatAddr(end) } : {}),
         ...(name === null ? {} : { name }),
         victims,
+        fallbacks,
         wait_ns: wait,
         max_wait_ns: max,
       }));

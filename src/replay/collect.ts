@@ -20,7 +20,7 @@ import {
 import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns } from '../units.js';
-import { FAULT_KERNEL_MODE, OPS } from '../vocab.js';
+import { FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
 import { LockTable, nameOf } from './lock-table.js';
 import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
@@ -42,6 +42,9 @@ const VERDICTS: readonly Verdict[] = (() => {
   names[VERDICT_SIGNAL] = 'signal';
   return names;
 })();
+
+/** Where a fault leaves the VMA lock because of somebody else. */
+const CONTENDED: ReadonlySet<string> = new Set(['vma_start_read', 'vmf_anon_prepare']);
 
 /** Faults whose outcome is kept for `expect`: litmus traces are small. */
 export const EXPECT_LIMIT = 10_000;
@@ -186,7 +189,9 @@ export class Collector implements Ledger {
     const same = other.i === task.byIndex;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
     const name = nameOf(vma ?? target, this.kernel);
-    this.blockers.add(task.byOp, task.byThread, name, same ? other.page : -1, other.page + other.len, waited);
+    const fallback = task.op === OP.fault && task.site !== null && CONTENDED.has(task.site);
+    const end = other.page + Math.max(1, other.len);
+    this.blockers.add(task.byOp, task.byThread, name, same ? other.page : -1, end, waited, fallback);
   }
 
   /** An operation is over. */

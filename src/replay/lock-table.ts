@@ -8,7 +8,7 @@ import { formatAddr, type Ns, type Page } from '../units.js';
 import type { LockRow, Times } from './result.js';
 
 /** VMAs with a row of their own; those contended later share the row of their mm. */
-export const VMA_ROWS = 4_096;
+export const VMA_ROWS = 512;
 
 /** One lock in one mode. */
 export class LockStat {
@@ -32,7 +32,7 @@ class VmaRow {
   constructor(
     readonly mm: number,
     readonly start: Page,
-    readonly end: Page,
+    public end: Page,
     readonly name: string | null,
   ) {}
 }
@@ -48,6 +48,7 @@ class MmStats {
 export class LockTable {
   private readonly mms: MmStats[] = [];
   private readonly vmas: VmaRow[] = [];
+  private readonly byStart = new Map<string, number>();
 
   mmap(mm: number, write: boolean): LockStat {
     const stats = this.of(mm);
@@ -65,11 +66,22 @@ export class LockTable {
 
   /** As vma(), for one that somebody had to wait for: from now on it has a row of its own. */
   contendedVma(mm: number, vma: Vma, write: boolean, kernel: Kernel): LockStat {
-    if (vma.stats < 0 && this.vmas.length < VMA_ROWS) {
+    if (vma.stats < 0) this.giveRow(mm, vma, kernel);
+    return this.vma(mm, vma, write);
+  }
+
+  /** A VMA that is split off and merged again and again is one row: that of its start. */
+  private giveRow(mm: number, vma: Vma, kernel: Kernel): void {
+    const key = `${mm} ${vma.vm_start}`;
+    const known = this.byStart.get(key);
+    if (known !== undefined) {
+      vma.stats = known;
+      this.vmas[known].end = Math.max(this.vmas[known].end, vma.vm_end);
+    } else if (this.vmas.length < VMA_ROWS) {
       vma.stats = this.vmas.length;
+      this.byStart.set(key, vma.stats);
       this.vmas.push(new VmaRow(mm, vma.vm_start, vma.vm_end, nameOf(vma, kernel)));
     }
-    return this.vma(mm, vma, write);
   }
 
   /** What was acquired was released: a broken sum is a bug of ours. */

@@ -8,7 +8,7 @@ export type Verdict = 'vma_lock' | 'mmap_lock' | 'signal' | 'speculative';
 /** The kernel's own counters; null when that kernel counts nothing for the outcome. */
 export type Counter = 'vma_lock_success' | 'vma_lock_abort' | 'vma_lock_retry' | 'vma_lock_miss';
 
-/** Distribution of times in ns. Percentiles are the upper edge of a log-linear bucket at most 1/64 wide. */
+/** Distribution of times in ns. Percentiles are the upper edge of a log-linear bucket at most 1/32 wide. */
 export interface Times {
   total: number;
   mean: number;
@@ -48,6 +48,8 @@ export interface Blocker {
   name?: string;
   /** faults and operations that waited for it or fell back because of it */
   victims: number;
+  /** faults among them that left the VMA lock because of it */
+  fallbacks: number;
   wait_ns: number;
   max_wait_ns: number;
 }

@@ -205,6 +205,8 @@ export class Run {
    * recorded counts as over once it has the lock it sleeps for.
    */
   private inTheWay(of: Columns, row: number, i: number): number {
+    // At recorded times everything starts when it did: the order is the recording's own.
+    if (!this.closed) return NONE;
     const waiting = this.backlog.inTheWay(of, row, i);
     if (waiting >= 0 || this.operating.length === 0) return waiting;
     const start = of.page[row];

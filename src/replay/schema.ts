@@ -43,6 +43,7 @@ const blocker = z.strictObject({
   end: z.exactOptional(address),
   name: z.exactOptional(z.string()),
   victims: count.describe('faults and operations that waited for it or fell back because of it'),
+  fallbacks: count.describe('faults among them that left the VMA lock because of it'),
   wait_ns: ns,
   max_wait_ns: ns,
 });
