@@ -1,0 +1,153 @@
+/** When events start: think time kept or recorded times, the order of a thread, forks, monitors, and what is summed up. */
+import { describe, expect, test } from 'vitest';
+import { type Event, fault, mmap, range, replay, vma } from '../helpers.js';
+
+const WAKE = 3_000;
+const read = (page: number, tid: number, t: number, more = {}): Event =>
+  fault(page, { tid, t, access: 'read', ...more });
+/** Thread 1 changes the VMA from 10 us to 60 us. */
+const busy = { ...range('mprotect', 0, 8, { prot: 'r--' }), t: 10_000, dur: 50_000 };
+
+describe('closed timing', () => {
+  test('a wait for a lock shifts everything the thread does afterwards', async () => {
+    const events = [vma(0, 8, { t: 0 }), busy, read(1, 2, 20_000), read(2, 2, 100_000), read(3, 3, 100_000)];
+    const replayed = await replay(events, 'v6.18');
+    const waited = replayed.row('v6.18', 2).wait_ns;
+    expect(waited).toBe(40_000 + WAKE);
+    expect(replayed.row('v6.18', 3).t).toBe(100_000 + waited);
+    expect(replayed.row('v6.18', 4).t).toBe(100_000);
+  });
+
+  test.each([1, 1024])(
+    'so does the shortest wait, though its release was made up for late (batches of %d)',
+    async batch => {
+      const events = [
+        vma(0, 8, { t: 0 }),
+        range('mprotect', 0, 8, { t: 0, prot: 'r--' }),
+        read(1, 3, 0, { mode: 'kernel' }),
+        read(1, 1, 40_000),
+        read(2, 3, 40_000),
+      ];
+      const replayed = await replay(events, 'v6.18', { batch });
+      const waited = replayed.row('v6.18', 2).wait_ns;
+      expect(waited).toBe(700 + WAKE);
+      expect(replayed.row('v6.18', 4).t).toBe(40_000 + waited);
+    },
+  );
+
+  test('a wait for I/O was recorded as well and shifts nothing by itself', async () => {
+    const io = read(1, 2, 20_000, { page: { entry: 'swap', wait: 5_000 } });
+    const replayed = await replay([vma(0, 8, { t: 0 }), io, read(2, 2, 100_000)], 'v6.18');
+    expect(replayed.row('v6.18', 2).t).toBe(100_000);
+  });
+
+  test('what the recording waited itself is not waited again', async () => {
+    const section = { mode: 'write', ask: 20_000, got: 55_000, end: 56_000 };
+    const recorded = { ...range('mprotect', 16, 4, { tid: 2, prot: 'r--', locks: [section] }), t: 20_000, dur: 37_000 };
+    const events = [vma(0, 8, { t: 0 }), vma(16, 4, { t: 0 }), busy, recorded, read(17, 2, 100_000)];
+    const row = (await replay(events, 'v6.18')).row('v6.18', 4);
+    // It waits until 63 us where the recording waited until 55 us.
+    expect(row.t).toBe(100_000 + 40_000 + WAKE - 35_000);
+  });
+
+  test('no event starts before the one in front of it is over', async () => {
+    const slow = read(1, 2, 20_000, { page: { entry: 'migration', wait: 50_000 } });
+    const replayed = await replay([vma(0, 8, { t: 0 }), slow, read(2, 2, 30_000)], 'v6.18');
+    expect(replayed.row('v6.18', 2).t).toBe(20_000 + replayed.row('v6.18', 1).hold_ns);
+  });
+});
+
+describe('recorded timing', () => {
+  test('everything starts when it was recorded to start', async () => {
+    const events = [vma(0, 8, { t: 0 }), busy, read(1, 2, 20_000), read(2, 2, 100_000)];
+    const replayed = await replay(events, 'v6.18', { timing: 'recorded' });
+    expect(replayed.row('v6.18', 3).t).toBe(100_000);
+  });
+
+  test('a section is held just so: from its recorded time to its recorded end', async () => {
+    const locks = [{ mode: 'write', ask: 20_000, got: 30_000, end: 70_000 }];
+    const op = { ...range('mprotect', 0, 8, { prot: 'r--', locks }), t: 10_000, dur: 90_000 };
+    const looks = [12_000, 40_000, 80_000].map((t, i) => read(i, 2 + i, t));
+    const replayed = await replay([vma(0, 8, { t: 0 }), op, ...looks], 'v6.18', { timing: 'recorded' });
+    expect([2, 3, 4].map(i => replayed.row('v6.18', i).site)).toEqual([null, 'vma_start_read', null]);
+    expect(replayed.row('v6.18', 3).wait_ns).toBe(30_000 + WAKE);
+  });
+});
+
+describe('a trace without times', () => {
+  test('is played in the order of the file, each event when those before it are over or blocked', async () => {
+    const events = [mmap(0, 8), fault(0), range('munmap', 0, 8), fault(0), mmap(0, 8), fault(0, { tid: 2 })];
+    const replayed = await replay(events, 'v6.18');
+    expect([1, 3, 5].map(i => replayed.row('v6.18', i).verdict)).toEqual(['vma_lock', 'signal', 'vma_lock']);
+  });
+
+  test('a fault that waits for its monitor is woken by the ioctl that comes after it', async () => {
+    const register = range('uffd_register', 0, 8, { modes: ['missing'] });
+    const events = [vma(0, 8), register, fault(3), range('uffd_copy', 3, 1, { tid: 2, src: 0 }), fault(4)];
+    const replayed = await replay(events, 'v6.18');
+    expect(replayed.row('v6.18', 2)).toMatchObject({ site: 'handle_userfault', counter: 'vma_lock_retry', tries: 2 });
+    // Nobody answers the last one: it is let go, as when the userfaultfd is closed.
+    expect(replayed.row('v6.18', 4)).toMatchObject({ site: 'handle_userfault', verdict: 'mmap_lock' });
+  });
+});
+
+describe('fork', () => {
+  test('the child acts when its fork is over, not before', async () => {
+    const fork: Event = { op: 'fork', tid: 1, t: 20_000, dur: 50_000, child_tid: 9, child_mm: 2 };
+    const events = [vma(0, 8, { t: 0 }), fork, read(1, 9, 30_000, { mm: 2 })];
+    const row = (await replay(events, 'v6.18')).row('v6.18', 2);
+    expect(row.t).toBeGreaterThanOrEqual(70_000);
+    expect(row.verdict).toBe('vma_lock');
+  });
+});
+
+describe('a thread far behind', () => {
+  test('keeps more events than the lookahead holds, in their order', async () => {
+    const events: Event[] = [vma(0, 8, { t: 0 }), { ...busy, dur: 1_000_000_000 }];
+    for (let i = 0; i < 20_000; i++) events.push(read(i % 8, 2, 20_000 + i));
+    const { rows, result } = await replay(events, 'v6.18');
+    expect(result.models[0].faults.total).toBe(20_000);
+    expect(rows.map(row => row.i)).toEqual(rows.map((_, at) => at + 2));
+  });
+});
+
+describe('the result', () => {
+  const events = [
+    vma(0, 8, { t: 0, name: '[heap]' }),
+    busy,
+    read(1, 2, 20_000),
+    read(40, 3, 30_000),
+    read(2, 4, 90_000),
+  ];
+
+  test('adds up: verdicts, counters, reasons and what locks and blockers cost', async () => {
+    const model = (await replay(events, 'v6.18')).model('v6.18');
+    expect(model.faults).toEqual({ total: 3, user: 3, kernel: 0, vma_lock: 1, mmap_lock: 1, signal: 1 });
+    expect(model.counters).toEqual({ vma_lock_success: 1, vma_lock_abort: 2, vma_lock_retry: 0, vma_lock_miss: 0 });
+    expect(model.fallback_ratio).toBeCloseTo(2 / 3);
+    expect(model.reasons.map(({ site, count }) => [site, count]).sort()).toEqual([
+      ['lock_vma_under_rcu.no_vma', 1],
+      ['vma_start_read', 1],
+    ]);
+    const waited = model.reasons.reduce((sum, reason) => sum + reason.wait_ns, 0);
+    expect(waited).toBe(model.time.fault_wait_ns);
+    expect(model.time.fault_wait_ns).toBe(40_000 + WAKE + 30_000 + WAKE);
+    expect(model.blockers).toMatchObject([{ op: 'mprotect', tid: 1, victims: 2, wait_ns: 70_000 + 2 * WAKE }]);
+    expect(model.time.makespan_ns).toBeGreaterThan(90_000);
+  });
+
+  test('names the VMA that was contended and adds the others up', async () => {
+    const { locks } = (await replay(events, 'v6.18')).model('v6.18');
+    const named = locks.filter(row => row.name === '[heap]' && row.mode === 'read');
+    expect(named).toMatchObject([{ lock: 'vma_lock', contended: 1 }]);
+    const mmapReads = locks.filter(row => row.lock === 'mmap_lock' && row.mode === 'read');
+    expect(mmapReads).toMatchObject([{ acquired: 2, contended: 2 }]);
+  });
+
+  test('warns of a trace that starts late, once', async () => {
+    const { result } = await replay([fault(0), fault(1), fault(2)], 'mmap_lock,v6.18');
+    expect(result.warnings).toEqual([
+      '3 of 3 faults hit no known mapping: the trace starts late (give the maps as vma events)',
+    ]);
+  });
+});
