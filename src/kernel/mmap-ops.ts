@@ -223,7 +223,10 @@ export function* brk(k: Kernel, task: Task): Operation {
     return;
   }
   let locked = false;
-  if (old >= 0 && wanted > old) {
+  // Where the trace lost a munmap something still seems to be in the way; the kernel would have refused.
+  const replaced = old >= 0 && wanted > old ? yield* unmap_range(k, task, mm, old, wanted) : -1;
+  if (replaced > 0) mm.page_table.clearRange(old, wanted);
+  if (replaced >= 0) {
     const vma = new Vma(old, wanted, VM_READ | VM_WRITE | mm.def_flags, old, -1, 0, -1);
     vma.label = k.heapLabel;
     const heap = yield* insert(k, task, mm, vma, true);
