@@ -20,7 +20,7 @@ function holds(of: fc.Arbitrary<Event[]>, numRuns: number, property: (events: Ev
 
 describe('every trace', () => {
   test('is replayed under every stage, every sum adds up and every lock is free at the end', () =>
-    holds(traces(), 60, async events => {
+    holds(traces(), 40, async events => {
       const { result, rows } = await replay(events, 'all');
       const faults = events.flatMap((event, i) => (event.op === 'fault' ? [i] : []));
       for (const { id } of lineage) {
@@ -35,14 +35,14 @@ describe('every trace', () => {
     }));
 
   test('so is one without times, whose events come in the order of the file', () =>
-    holds(traces({ times: false }), 40, async events => {
+    holds(traces({ times: false }), 25, async events => {
       const faults = events.filter(event => event.op === 'fault').length;
       const { result } = await replay(events, 'all');
       for (const model of result.models) expect(model.faults.total).toBe(faults);
     }));
 
   test('at recorded times too, with the sections it was recorded with', () =>
-    holds(traces({ locks: true }), 40, async events => {
+    holds(traces({ locks: true }), 25, async events => {
       const faults = events.filter(event => event.op === 'fault').length;
       for (const timing of ['recorded', 'closed'] as const) {
         const { result } = await replay(events, SOME, { timing });
@@ -51,18 +51,18 @@ describe('every trace', () => {
     }));
 
   test('gives the same bytes when it is replayed again', () =>
-    holds(traces({ locks: true }), 30, async events => {
+    holds(traces({ locks: true }), 20, async events => {
       expect(await bytes(events, SOME)).toBe(await bytes(events, SOME));
     }));
 
   test('gives the same result whatever the size of a batch', () =>
-    holds(traces({ locks: true }), 40, async events => {
+    holds(traces({ locks: true }), 25, async events => {
       const whole = await bytes(events, SOME, { batch: 1024, rows: false });
       for (const batch of [1, 7]) expect(await bytes(events, SOME, { batch, rows: false })).toBe(whole);
     }));
 
   test('gives the same rows whatever the size of a batch', () =>
-    holds(traces(), 30, async events => {
+    holds(traces(), 20, async events => {
       const sorted = async (batch: number) => {
         const { rows } = await replay(events, 'v6.18', { batch });
         return rows.toSorted((a, b) => a.i - b.i);
@@ -72,13 +72,13 @@ describe('every trace', () => {
     }));
 
   test('gives the same result whether or not somebody listens to its faults', () =>
-    holds(traces({ locks: true }), 40, async events => {
+    holds(traces({ locks: true }), 25, async events => {
       const [told, silent] = await Promise.all([replay(events, SOME), replay(events, SOME, { rows: false })]);
       expect({ ...told.result, trace: null }).toEqual({ ...silent.result, trace: null });
     }));
 
   test('gives a model the same result alone as among others', () =>
-    holds(traces(), 30, async events => {
+    holds(traces(), 20, async events => {
       const { result } = await replay(events, SOME);
       for (const model of result.models) {
         const alone = await replay(events, model.model);
