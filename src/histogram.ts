@@ -2,7 +2,7 @@
  * A distribution of times in bounded memory: log-linear buckets at most 1/32 wide, exact below 64 ns. Deterministic:
  * a percentile is the upper edge of its bucket, never above the largest time seen.
  */
-import type { Ns } from './units.js';
+import { FRACTION, type Ns } from './units.js';
 
 const SUB = 32;
 const LINEAR = 2 * SUB;
@@ -14,14 +14,20 @@ const FEWEST = 256;
 
 export class Histogram {
   count = 0;
-  total = 0;
-  max = 0;
+  total: Ns = FRACTION;
+  max: Ns = FRACTION;
   private counts: Float64Array | null = null;
   /** times above zero that are in the buckets: zero is the common case and needs none */
   private positive = 0;
   /** the last time noted and how often in a row, not in the buckets yet: costs repeat */
-  private lastNs = 0;
+  private lastNs: Ns = FRACTION;
   private repeats = 0;
+
+  constructor() {
+    this.total = 0;
+    this.max = 0;
+    this.lastNs = 0;
+  }
 
   add(ns: Ns): void {
     this.count++;

@@ -10,6 +10,13 @@ export type Ns = number;
 /** Page number: a 64-bit address shifted right by 12. An exclusive end may be 2^52. */
 export type Page = number;
 
+/**
+ * What a field that will hold times or page numbers begins with. V8 fixes how a field is stored by its first value: had it
+ * begun as a small integer, objects would change their hidden class one by one as large values arrive, and every access in
+ * the hot path would have to look which it is.
+ */
+export const FRACTION = 0.5;
+
 export const PAGE_SHIFT = 12;
 export const PAGE_SIZE = 4096;
 /** One past the last page of a 64-bit address space. */

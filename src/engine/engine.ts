@@ -8,7 +8,7 @@
  * Units: ns.
  */
 import { Bug } from '../errors.js';
-import type { Ns } from '../units.js';
+import { FRACTION, type Ns } from '../units.js';
 import { TimerHeap } from './heap.js';
 
 export interface Thread {
@@ -22,12 +22,17 @@ export interface Thread {
 export const STEP_LIMIT = 10_000_000;
 
 export class Engine {
-  now: Ns = 0;
+  now: Ns = FRACTION;
   /** No event from outside arrives before this time: up to here the clock may move without asking. */
-  horizon: Ns = 0;
+  horizon: Ns = FRACTION;
   private readonly threads: Thread[] = [];
   private readonly timers = new TimerHeap();
   private stepsAtNow = 0;
+
+  constructor() {
+    this.now = 0;
+    this.horizon = 0;
+  }
 
   /** Adds a thread; returns its number. */
   add(thread: Thread): number {

@@ -5,7 +5,7 @@
  * and units of the event are those of the trace's columns.
  */
 import type { Columns } from '../trace/columns.js';
-import type { Ns, Page } from '../units.js';
+import { FRACTION, type Ns, type Page } from '../units.js';
 import type { Mm } from './mm.js';
 import type { Vma } from './vma.js';
 
@@ -27,19 +27,19 @@ export class Task {
   // The event in hand.
   /** index in the trace; -1 between events */
   i = -1;
-  t: Ns = 0;
-  dur: Ns = -1;
+  t: Ns = FRACTION;
+  dur: Ns = FRACTION;
   op = 0;
-  page: Page = 0;
+  page: Page = FRACTION;
   off = 0;
-  len = 0;
-  page2: Page = 0;
-  len2 = 0;
+  len: number = FRACTION;
+  page2: Page = FRACTION;
+  len2: number = FRACTION;
   code = 0;
   a = -1;
   b = -1;
   facts = 0;
-  wait: Ns = -1;
+  wait: Ns = FRACTION;
   file = -1;
   name = -1;
   locks: Float64Array | null = null;
@@ -48,27 +48,27 @@ export class Task {
   mm!: Mm;
 
   /** the recorded section in hand; end is -1 when it was not recorded */
-  sectionAsk: Ns = -1;
-  sectionGot: Ns = -1;
-  sectionEnd: Ns = -1;
+  sectionAsk: Ns = FRACTION;
+  sectionGot: Ns = FRACTION;
+  sectionEnd: Ns = FRACTION;
   /** since when it waits for the readers of a VMA */
-  markSince: Ns = 0;
+  markSince: Ns = FRACTION;
   /** ns the recording waited for mmap_lock in the sections used so far */
-  recordedWait: Ns = 0;
+  recordedWait: Ns = FRACTION;
   /** ns of `dur` already spent in sections */
-  spent: Ns = 0;
+  spent: Ns = FRACTION;
 
   // What became of it.
   /** did it leave traces in the fields below, from `waited` to `tried`? */
   marked = false;
   /** when it started, ns on the engine's clock */
-  start: Ns = 0;
+  start: Ns = FRACTION;
   /** ns asleep: for locks, folios, I/O, a monitor */
-  waited: Ns = 0;
+  waited: Ns = FRACTION;
   /** ns asleep for locks alone */
-  waitedForLocks: Ns = 0;
+  waitedForLocks: Ns = FRACTION;
   /** ns it held a lock */
-  held: Ns = 0;
+  held: Ns = FRACTION;
 
   // The fault's walk.
   step = 0;
@@ -86,13 +86,13 @@ export class Task {
   /** a VMA-lock attempt returned RETRY and MAJOR */
   tried = false;
   /** ns of handling, holding the lock */
-  cost: Ns = 0;
+  cost: Ns = FRACTION;
   /** ns to sleep, with or without the lock as the result says */
-  sleep: Ns = 0;
+  sleep: Ns = FRACTION;
   /** since when the lock is held, or the wait lasts */
-  since: Ns = 0;
+  since: Ns = FRACTION;
   /** when the work in hand is over and the lock is released */
-  until: Ns = 0;
+  until: Ns = FRACTION;
   /** the VMA or mm it holds locked for reading until then, while nobody asked for it; null otherwise */
   holds: Vma | Mm | null = null;
   /** is it in Kernel.holding? */
@@ -109,7 +109,29 @@ export class Task {
   constructor(
     /** dense index, as in TraceInfo.tids */
     readonly id: number,
-  ) {}
+  ) {
+    this.t = 0;
+    this.dur = -1;
+    this.page = 0;
+    this.page2 = 0;
+    this.wait = -1;
+    this.sectionAsk = -1;
+    this.sectionGot = -1;
+    this.sectionEnd = -1;
+    this.markSince = 0;
+    this.recordedWait = 0;
+    this.spent = 0;
+    this.start = 0;
+    this.waited = 0;
+    this.waitedForLocks = 0;
+    this.held = 0;
+    this.cost = 0;
+    this.sleep = 0;
+    this.since = 0;
+    this.until = 0;
+    this.len = 0;
+    this.len2 = 0;
+  }
 
   /** Takes the fault in row `row` of `columns` in hand as event `i`: only what a fault has. */
   takeFault(columns: Columns, row: number, i: number, mm: Mm): void {

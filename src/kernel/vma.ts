@@ -5,7 +5,7 @@
  * Leaves out: everything that cannot change a verdict (page protection bits, NUMA balancing state, anon_vma_name refs).
  * Units: `vm_start`, `vm_end`, `vm_pgoff` are page numbers; `vm_end` is exclusive.
  */
-import type { Page } from '../units.js';
+import { FRACTION, type Page } from '../units.js';
 
 // The kernel's names; the bit positions are ours, packed below 2^31.
 export const VM_READ = 1 << 0;
@@ -52,10 +52,10 @@ export class AnonVma {}
 export const VM_LOCK_SEQ_INIT = -1;
 
 export class Vma {
-  vm_start: Page;
-  vm_end: Page;
+  vm_start: Page = FRACTION;
+  vm_end: Page = FRACTION;
   vm_flags: number;
-  vm_pgoff: Page;
+  vm_pgoff: Page = FRACTION;
   /** index into TraceInfo.files; -1 is an anonymous VMA (vm_ops NULL) */
   vm_file: number;
   /** VM_OPS bits of the mapped file; 0 for an anonymous VMA */

@@ -19,7 +19,7 @@ import {
 } from '../kernel/task.js';
 import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
-import { formatAddr, type Ns } from '../units.js';
+import { FRACTION, formatAddr, type Ns } from '../units.js';
 import { FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
 import { LockTable, nameOf } from './lock-table.js';
@@ -73,16 +73,21 @@ export class Collector implements Ledger {
   private kernelMode = 0;
   private userFallbacks = 0;
   private uncounted = 0;
-  private faultWait: Ns = 0;
-  private opWait: Ns = 0;
-  private firstStart: Ns = -1;
-  private lastEnd: Ns = 0;
+  private faultWait: Ns = FRACTION;
+  private opWait: Ns = FRACTION;
+  private firstStart: Ns = FRACTION;
+  private lastEnd: Ns = FRACTION;
 
   constructor(
     private readonly model: string,
     private readonly hasVmaLock: boolean,
     private readonly onFault: ((row: FaultRow) => void) | null,
-  ) {}
+  ) {
+    this.faultWait = 0;
+    this.opWait = 0;
+    this.firstStart = -1;
+    this.lastEnd = 0;
+  }
 
   fault(task: Task): void {
     this.total++;

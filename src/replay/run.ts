@@ -17,7 +17,7 @@ import type { Operation } from '../kernel/section.js';
 import type { Stage } from '../kernel/stage.js';
 import { Task } from '../kernel/task.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { type Ns, PAGE_END } from '../units.js';
+import { FRACTION, type Ns, PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
@@ -50,15 +50,17 @@ class Runner extends Task implements Thread {
   /** index of the event that must start before the first of its queue */
   behind = NONE;
   /** how much later than recorded its next event starts */
-  shift: Ns = 0;
+  shift: Ns = FRACTION;
   /** when the event before was over, on our clock */
-  lastEnd: Ns = 0;
+  lastEnd: Ns = FRACTION;
 
   constructor(
     id: number,
     private readonly run: Run,
   ) {
     super(id);
+    this.shift = 0;
+    this.lastEnd = 0;
   }
 
   resume(): void {
