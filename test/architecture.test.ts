@@ -57,7 +57,7 @@ function importsOf({ path, text }: Source): Import[] {
   });
 }
 
-const FLOOR_0 = /^(units|vocab|errors|histogram|random)\.ts$/;
+const FLOOR_0 = /^(units|vocab|errors|random)\.ts$/;
 
 /** Who may import what. `types` may be imported as types only. The first row that fits a path is its row. */
 const FLOORS: readonly { floor: RegExp; may: RegExp; types?: RegExp; packages?: RegExp }[] = [

@@ -119,9 +119,20 @@ function answer(results: readonly ReplayResult[], conditions: readonly Condition
     }
     const first = expect?.failed[0];
     if (expect !== undefined && first !== undefined) {
-      const got = first.got === null ? 'no fault' : `${first.got.verdict} at ${first.got.site ?? 'no site'}`;
-      const what = `event ${first.i} under ${first.model} should be ${first.expected.verdict}, is ${got}`;
+      const got = first.got === null ? 'no fault' : outcome(first.got);
+      const what = `event ${first.i} under ${first.model} should be ${outcome(first.expected)}, is ${got}`;
       say(`${expect.failed.length} of ${expect.checked} expectations do not hold; first: ${what}`, trace.file);
     }
   }
+}
+
+interface Said {
+  verdict: string;
+  counter?: string | null | undefined;
+  site?: string | null | undefined;
+}
+
+/** `mmap_lock, vma_lock_abort at vma_start_read`: as much of an outcome as is said. */
+function outcome({ verdict, counter, site }: Said): string {
+  return verdict + (counter ? `, ${counter}` : '') + (site ? ` at ${site}` : '');
 }

@@ -74,13 +74,13 @@ export function mmap_locked(k: Kernel, task: Task): number {
   const vma = mm.mm_mt.walk(task.page);
   if (vma === null) {
     const above = mm.mm_mt.find(task.page);
-    if (above === null || !(above.vm_flags & VM_GROWSDOWN)) return badArea(k, task);
+    if (above === null || !(above.vm_flags & VM_GROWSDOWN)) return badArea(k, task, 'bad_area');
     const held = k.engine.now - task.since;
     task.held += held;
     k.mmap_read_unlock(mm, held);
     return STACK_WRITE_LOCK;
   }
-  if (access_error(task, vma)) return badArea(k, task);
+  if (access_error(task, vma)) return badArea(k, task, 'bad_area_access_error');
   task.vma = vma;
   const { site } = task;
   const outcome = handle_mm_fault(k, task, vma, false);
@@ -109,9 +109,9 @@ function unlockToWait(k: Kernel, task: Task): void {
   k.mmap_read_unlock(task.mm, held);
 }
 
-/** bad_area(): no VMA, or one that forbids the access. */
-function badArea(k: Kernel, task: Task): number {
-  if (k.lock === null) task.site = 'bad_area';
+/** bad_area(): no VMA, or bad_area_access_error(): one that forbids the access. */
+function badArea(k: Kernel, task: Task, site: string): number {
+  if (k.lock === null) task.site = site;
   return holdMmap(k, task, k.costs.minor, SIGNALLED_MMAP);
 }
 

@@ -66,11 +66,15 @@ export const TASK_SIZE_MAX = 2 ** 35 - 1;
 /** Runs `task`'s fault until it is over (DONE), asleep (BLOCKED) or HOLDING; call again when it is woken or released. */
 export function walk(k: Kernel, task: Task): typeof DONE | typeof BLOCKED | typeof HOLDING {
   let at = task.step;
-  for (;;) {
-    const next = stepAt(k, task, at);
-    if (next < 0) return next as typeof DONE | typeof BLOCKED | typeof HOLDING;
-    at = next;
-  }
+  // The steps most faults take, one after the other: as the loop below would, without looking each up.
+  if (at === ENTRY) at = do_user_addr_fault(k, task);
+  if (at === LOCK_VMA_UNDER_RCU) at = lock_vma_under_rcu(k, task);
+  if (at === VMA_START_READ) at = vma_start_read(k, task);
+  if (at === VMA_START_READ_RECHECK) at = vma_start_read_recheck(k, task);
+  if (at === VMA_LOCKED) at = vma_locked(k, task);
+  if (at === HANDLE) at = handle_under_vma_lock(k, task);
+  while (at >= 0) at = stepAt(k, task, at);
+  return at as typeof DONE | typeof BLOCKED | typeof HOLDING;
 }
 
 /** One step; a step that sleeps has set `task.step` to where the thread goes on. */

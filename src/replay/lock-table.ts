@@ -1,10 +1,10 @@
 /** Statistics of locks in the columns of lock_stat: per mm for mmap_lock, per VMA once that was contended. */
 import { invariant } from '../errors.js';
-import { Histogram } from '../histogram.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns, type Page } from '../units.js';
+import { Histogram } from './histogram.js';
 import type { LockRow, Times } from './result.js';
 
 /** VMAs with a row of their own; those contended later share the row of their mm. */

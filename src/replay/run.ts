@@ -29,6 +29,9 @@ export interface RunOptions {
   readonly onFault: ((row: FaultRow) => void) | null;
 }
 
+/** Operations after which there is memory where there was none. */
+const MAPS: ReadonlySet<number> = new Set([OP.mmap, OP.mremap, OP.brk]);
+
 const NONE = -1;
 const IDLE = 0;
 const FAULTING = 1;
@@ -114,9 +117,10 @@ export class Run {
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
       if (runner.state === FAULTING) userfaultAnswered(kernel, runner);
       const now = engine.now;
-      if (runner.head === NONE && !runner.unborn && at + runner.shift <= now) {
+      if (runner.head === NONE && !runner.unborn) {
         if (runner.state === RELEASING && runner.holds !== null && runner.until <= now) this.release(runner);
-        if (runner.state === IDLE && runner.lastEnd <= now && this.inTheWay(columns, row, first + row) < 0) {
+        const free = runner.state === IDLE && runner.lastEnd <= now && at + runner.shift <= now;
+        if (free && this.inTheWay(columns, row, first + row) < 0) {
           this.begin(runner, columns, row, first + row);
           continue;
         }
@@ -203,8 +207,8 @@ export class Run {
 
   /**
    * The event recorded before event `i` (row `row` of `of`) on the same pages that it must not overtake, or -1: one that has
-   * not started, or an operation that was over by then in the recording and is not yet here. One whose length was not
-   * recorded counts as over once it has the lock it sleeps for.
+   * not started, or an operation that was over by then in the recording and is not yet here. Of those whose length was not
+   * recorded only the ones that make a mapping count, while they sleep for the lock: a fault there came after them.
    */
   private inTheWay(of: Columns, row: number, i: number): number {
     // At recorded times everything starts when it did: the order is the recording's own.
@@ -215,7 +219,8 @@ export class Run {
     const end = of.op[row] === OP.fault ? start + 1 : start + of.len[row];
     for (const other of this.operating) {
       if (other.mm.id !== of.mm[row] || other.page >= end || other.page + other.len <= start) continue;
-      if (other.dur >= 0 ? other.t + other.dur <= of.t[row] : other.blockedOn !== null) return other.i;
+      const over = other.dur >= 0 ? other.t + other.dur <= of.t[row] : other.blockedOn !== null && MAPS.has(other.op);
+      if (over) return other.i;
     }
     return NONE;
   }

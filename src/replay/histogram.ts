@@ -2,7 +2,7 @@
  * A distribution of times in bounded memory: log-linear buckets at most 1/32 wide, exact below 64 ns. Deterministic:
  * a percentile is the upper edge of its bucket, never above the largest time seen.
  */
-import { FRACTION, type Ns } from './units.js';
+import { FRACTION, type Ns } from '../units.js';
 
 const SUB = 32;
 const LINEAR = 2 * SUB;
