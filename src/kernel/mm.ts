@@ -25,6 +25,8 @@ export class Mm implements LockedMm {
   def_flags = 0;
   /** ns on the engine's clock at which the migration in progress ends */
   migrationEnds = 0;
+  /** has any VMA ever been stored here? */
+  everMapped = false;
   /** made by a fork this trace shows, so that every thread of it is known */
   forked = false;
   /** threads that use it, as far as the trace has shown */

@@ -190,5 +190,6 @@ export function* readersLeave(k: Kernel, task: Task, mm: Mm, vma: Vma): Generato
 /** vma_mark_attached() and the store: `vma` becomes reachable. */
 export function vma_store(k: Kernel, mm: Mm, vma: Vma): void {
   k.lock?.attach(vma);
+  mm.everMapped = true;
   mm.mm_mt.store(vma);
 }

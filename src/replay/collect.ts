@@ -61,7 +61,7 @@ export class Collector implements Ledger {
   info!: TraceInfo;
   /** outcomes of the first EXPECT_LIMIT faults, by event index */
   readonly outcomes = new Map<number, Outcome>();
-  /** user faults that found no VMA at their address */
+  /** faults in an mm of which the trace knows no mapping at all */
   unmapped = 0;
   private readonly counters = new Float64Array(5);
   private readonly verdicts = new Float64Array(4);
@@ -125,7 +125,7 @@ export class Collector implements Ledger {
 
   private reason(task: Task): void {
     const site = task.site ?? 'do_user_addr_fault';
-    if (site === 'lock_vma_under_rcu.no_vma' || site === 'bad_area') this.unmapped++;
+    if (!task.mm.everMapped && task.fallback && task.verdict === VERDICT_SIGNAL) this.unmapped++;
     for (const reason of this.reasons) {
       if (reason.site === site && reason.counter === task.counter) {
         reason.count++;

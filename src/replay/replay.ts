@@ -78,7 +78,7 @@ export class Replay {
       warnings.push(`${formatCount(info.meta.lost)} records were lost when this was recorded: counts are too low`);
     }
     const unmapped = this.runs.length > 0 ? this.runs[0].collector.unmapped : 0;
-    if (unmapped > 0 && unmapped * 2 >= this.faults) {
+    if (unmapped > 0) {
       warnings.push(
         `${formatCount(unmapped)} of ${formatCount(this.faults)} faults hit no known mapping: ` +
           'the trace starts late (give the maps as vma events)',
