@@ -1,94 +1,172 @@
 /** The finding: what a replay says, in sentences a person can quote. Plain text; every name in it is still unescaped. */
 import type { Blocker, ModelResult, Reason, ReplayResult } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
-import { formatRatio, userFallbacks } from './rows.js';
-import { keepEnd } from './style.js';
+import { formatPercent, formatRatio, userFallbacks, whereOf } from './rows.js';
+import { SITE_WORDS } from './site-words.js';
+import { keepEnds } from './style.js';
 
 /** Columns a mapping's name may take inside a sentence. */
 const NAME_WIDTH = 60;
-
-/** Sites where another thread's operation is what sent the fault away, and how to say so. */
-const CONTENDED_SITES: ReadonlyMap<string, string> = new Map([['vma_start_read', 'the VMA was write-locked']]);
+/** An operation is named as the cause when it made at least this share of the fallbacks. */
+const WORTH_NAMING = 1 / 4;
+/** Models of one trace that are compared one by one. */
+const COMPARED = 4;
 
 /** The finding of one trace: one sentence for one model; a comparison, newest last, for several. */
 export function finding(result: ReplayResult): string {
   const { models } = result;
+  const [first] = models;
   if (result.trace.faults === 0) return 'The trace has no page faults.';
-  if (models.length === 1) return alone(models[0]);
+  if (models.length === 1) return alone(first);
+  const { user, total } = first.faults;
+  if (user === 0) return `None of ${faults(total)} came from user mode: no model could use a VMA lock.`;
+  if (unmapped(first)) return `${noVma(user)}.`;
   const last = models[models.length - 1];
-  const parts = models.map(model => `${model.model}: ${short(model)}`);
-  const shown = parts.length <= 4 ? parts : [...parts.slice(0, 1), `(${parts.length - 2} more)`, ...parts.slice(-1)];
-  const because = cause(last);
-  return shown.join('; ') + (because === null ? '' : `, ${because}`) + '.';
+  const compared = models.length <= COMPARED ? models.slice(1) : [last];
+  const parts = compared.map(model => {
+    const place = compared.length < models.length - 1 ? `, the last of ${models.length} models,` : '';
+    return `under ${model.model}${place} ${short(model)}`;
+  });
+  return `Under ${first.model} ${opening(first)}; ${parts.join('; ')}${because(last, ', ')}.`;
 }
 
 /** How one model fares, as a full sentence. */
 function alone(model: ModelResult): string {
-  const { user, total } = model.faults;
+  const { user, total, mmap_lock } = model.faults;
   if (user === 0) {
-    const took = `${formatCount(model.faults.mmap_lock)} of ${faults(total)} took mmap_lock under ${model.model}`;
-    return `${took}; none came from user mode.`;
+    return `${formatCount(mmap_lock)} of ${faults(total)} took mmap_lock under ${model.model}; none came from user mode.`;
   }
+  if (unmapped(model)) return `${noVma(user)} under ${model.model}.`;
   const fallbacks = userFallbacks(model);
-  const because = cause(model);
-  const tail = because === null ? '.' : `; ${because}.`;
-  if (fallbacks === 0) return `None of ${userFaults(user)} fell back to mmap_lock under ${model.model}${tail}`;
+  if (fallbacks === 0) return `None of ${userFaults(user)} fell back to mmap_lock under ${model.model}.`;
   if (fallbacks === user) {
-    const subject = user === 1 ? 'The only user fault' : `All ${userFaults(user)}`;
-    return `${subject} took mmap_lock under ${model.model}${tail}`;
+    return `${capital(opening(model))} under ${model.model}${because(model, user === 1 ? ', ' : '; ')}.`;
   }
-  const share = formatRatio(fallbacks, user);
-  return `${formatCount(fallbacks)} of ${userFaults(user)} (${share}) fell back to mmap_lock under ${model.model}${tail}`;
+  const share = `${formatCount(fallbacks)} of ${userFaults(user)} (${formatRatio(fallbacks, user)})`;
+  return `${share} fell back to mmap_lock under ${model.model}${because(model, fallbacks === 1 ? ', ' : '; ')}.`;
 }
 
-/** How one model fares, to stand beside others. */
+/** The model the others are measured by. */
+function opening(model: ModelResult): string {
+  const { user } = model.faults;
+  const fallbacks = userFallbacks(model);
+  if (fallbacks === user) return `${user === 1 ? 'the only user fault' : `all ${userFaults(user)}`} took mmap_lock`;
+  if (fallbacks === 0) return `none of ${userFaults(user)} took mmap_lock`;
+  return `${formatCount(fallbacks)} of ${userFaults(user)} (${formatRatio(fallbacks, user)}) took mmap_lock`;
+}
+
+/** How one model fares beside another. */
 function short(model: ModelResult): string {
   const { user } = model.faults;
   const fallbacks = userFallbacks(model);
-  if (user === 0) return 'no user faults';
-  if (fallbacks === 0) return `none of ${userFaults(user)} fell back`;
-  if (fallbacks === user)
-    return user === 1 ? 'the only user fault took mmap_lock' : `all ${userFaults(user)} took mmap_lock`;
-  return `${formatCount(fallbacks)} (${formatRatio(fallbacks, user)}) fell back`;
+  if (fallbacks === 0) return user === 1 ? 'it did not' : 'none did';
+  if (fallbacks === user) return user === 1 ? 'it did' : 'all did';
+  return `${formatCount(fallbacks)} (${formatRatio(fallbacks, user)}) did`;
+}
+
+/** Nobody mapped what was touched, so no lock could have served: there is no ratio. */
+function unmapped(model: ModelResult): boolean {
+  return model.faults.user > 0 && model.fallback_ratio === null;
+}
+
+function noVma(user: number): string {
+  return user === 1 ? 'No VMA covered the address of the only user fault' : `No VMA covered any of ${userFaults(user)}`;
+}
+
+/** Why user faults took mmap_lock, with the share of each cause; empty when there is nothing to say. */
+function because(model: ModelResult, joint: ', ' | '; '): string {
+  const fallbacks = userFallbacks(model);
+  if (fallbacks === 0) return '';
+  const causes = causesOf(model, fallbacks).map(({ count, words }, i) => {
+    if (fallbacks === 1) return words;
+    const share = count >= fallbacks ? 'all' : formatPercent(count, fallbacks);
+    return `${share}${joint === ', ' && i === 0 ? ' of them' : ''} ${words}`;
+  });
+  return causes.length === 0 ? '' : joint + causes.join(', ');
+}
+
+interface Cause {
+  readonly count: number;
+  readonly words: string;
 }
 
 /**
- * Why, as far as the result proves it: the site where most faults failed to finish under the VMA lock, and the operation that
- * stood in the way most often. null when there is nothing to say.
+ * Whoever made a quarter of the fallbacks or more; and the site where most user faults left the VMA lock, when nobody made
+ * so many or when more left there for reasons of their own.
  */
-function cause(model: ModelResult): string | null {
-  const left = model.reasons.reduce((sum, reason) => sum + reason.count, 0);
-  let top: Reason | null = null;
-  for (const reason of model.reasons) if (top === null || reason.count > top.count) top = reason;
-  const parts: string[] = [];
-  const attempted = model.faults.vma_lock > 0 || top?.counter != null;
-  if (top !== null && attempted) {
-    const words = CONTENDED_SITES.get(top.site);
-    const meaning = words === undefined ? '' : ` (${words})`;
-    parts.push(`main reason, ${formatRatio(top.count, left)}: ${keepEnd(top.site, NAME_WIDTH)}${meaning}`);
+function causesOf(model: ModelResult, fallbacks: number): Cause[] {
+  const reasons = model.reasons.filter(leavesVmaLock);
+  const byOthers = reasons.filter(({ site }) => CONTENDED_SITES.has(site));
+  const culprit = worst(model.blockers);
+  const named = culprit !== null && culprit.fallbacks >= WORTH_NAMING * fallbacks;
+  const causes: Cause[] = [];
+  if (named) {
+    causes.push({ count: culprit.fallbacks, words: `because ${did(culprit, byOthers)}` });
   }
-  const blocker = worstBlocker(model);
-  if (blocker !== null) parts.push(inTheWay(blocker));
-  return parts.length === 0 ? null : parts.join('; ');
+  const others = named ? reasons.filter(reason => !byOthers.includes(reason)) : reasons;
+  const main = others.reduce<Reason | null>((top, row) => (top === null || row.count > top.count ? row : top), null);
+  if (main !== null && (!named || main.count > culprit.fallbacks)) {
+    const words = SITE_WORDS.get(main.site);
+    const site = keepEnds(main.site, NAME_WIDTH);
+    causes.push({ count: main.count, words: words === undefined ? `at ${site}` : `because ${words} (${site})` });
+  }
+  return causes.sort((a, b) => b.count - a.count);
 }
 
-/** The blocker with most victims, then longest wait. */
-function worstBlocker(model: ModelResult): Blocker | null {
-  let worst: Blocker | null = null;
-  for (const blocker of model.blockers) {
-    if (blocker.victims === 0) continue;
-    const more = worst === null ? 1 : blocker.victims - worst.victims || blocker.wait_ns - worst.wait_ns;
-    if (more > 0) worst = blocker;
-  }
-  return worst;
+/** Sites where another thread's operation is what sent the fault away. */
+const CONTENDED_SITES: ReadonlySet<string> = new Set(['vma_start_read', 'vmf_anon_prepare']);
+
+/** Reasons that are no fallback of a user fault, or none that a VMA lock could have spared it. */
+const NO_CHOICE: ReadonlySet<string> = new Set([
+  'do_user_addr_fault',
+  'do_user_addr_fault.kernel_mode',
+  'do_kern_addr_fault',
+]);
+
+function leavesVmaLock({ counter, site }: Reason): boolean {
+  return counter !== 'vma_lock_success' && !NO_CHOICE.has(site);
 }
 
-function inTheWay(blocker: Blocker): string {
-  const on = blocker.name ?? blocker.start;
-  const victims = `${formatCount(blocker.victims)} ${blocker.victims === 1 ? 'victim' : 'victims'}`;
-  const waited = blocker.wait_ns === 0 ? '' : `, ${formatNs(blocker.wait_ns)} of waiting`;
-  const where = on === undefined ? '' : ` on ${keepEnd(on, NAME_WIDTH)}`;
-  return `most in the way: ${blocker.op} by thread ${blocker.tid}${where} (${victims}${waited})`;
+interface Culprit {
+  readonly op: string;
+  readonly tid: number;
+  fallbacks: number;
+  /** the mapping where it made most of them, and how many others there were */
+  row: Blocker;
+  mappings: number;
+}
+
+/** The kind of operation, by thread, that sent most faults to mmap_lock. */
+function worst(blockers: readonly Blocker[]): Culprit | null {
+  const culprits = new Map<string, Culprit>();
+  for (const row of blockers) {
+    if (row.fallbacks === 0) continue;
+    const key = `${row.tid} ${row.op}`;
+    const culprit = culprits.get(key);
+    if (culprit === undefined) {
+      culprits.set(key, { op: row.op, tid: row.tid, fallbacks: row.fallbacks, row, mappings: 1 });
+      continue;
+    }
+    culprit.fallbacks += row.fallbacks;
+    culprit.mappings++;
+    if (row.fallbacks > culprit.row.fallbacks) culprit.row = row;
+  }
+  let most: Culprit | null = null;
+  for (const culprit of culprits.values()) if (most === null || culprit.fallbacks > most.fallbacks) most = culprit;
+  return most;
+}
+
+/** What it did: it marked VMAs, or where mmap_lock alone was wanted of it, had that. */
+function did({ op, tid, row, mappings }: Culprit, byOthers: readonly Reason[]): string {
+  const who = `${op === 'fault' ? 'a fault' : op} by thread ${tid}`;
+  if (byOthers.some(({ site }) => site !== 'vma_start_read')) return `${who} kept mmap_lock busy`;
+  const where = whereOf(row);
+  if (where === null) return `${who} had write-locked the VMA`;
+  return `${who} write-locked ${keepEnds(where, NAME_WIDTH)}${mappings === 1 ? '' : ` and ${mappings - 1} more`}`;
+}
+
+function capital(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
 function faults(n: number): string {

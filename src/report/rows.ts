@@ -3,7 +3,7 @@
  *
  * A column has a name for scripts (the result's own key), a title for people, a raw value and a cell.
  */
-import type { ModelResult, ReplayResult } from '../replay/result.js';
+import type { Blocker, LockRow, ModelResult, ReplayResult } from '../replay/result.js';
 import { formatCount, formatNs, formatShare } from '../units.js';
 
 export interface Column {
@@ -76,4 +76,19 @@ export function userFallbacks(model: ModelResult): number {
 export function formatRatio(part: number, whole: number): string {
   if (part !== 0 && part !== whole && (1000 * part) / whole >= 999.5) return '>99.9 %';
   return formatShare(part, whole);
+}
+
+/** A share inside a sentence, which never overstates: `96 %`; `>99 %` short of all and `<1 %` of something. */
+export function formatPercent(part: number, whole: number): string {
+  const percent = (100 * part) / whole;
+  if (percent < 1) return part === 0 ? '0 %' : '<1 %';
+  if (percent >= 99.5) return part < whole ? '>99 %' : '100 %';
+  return `${Math.round(percent)} %`;
+}
+
+/** What people call a mapping: its name, else its range; null when neither is known. */
+export function whereOf({ name, start, end }: Pick<Blocker | LockRow, 'name' | 'start' | 'end'>): string | null {
+  if (name !== undefined) return name;
+  if (start === undefined) return null;
+  return end === undefined ? start : `${start}-${end}`;
 }

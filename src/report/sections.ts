@@ -2,14 +2,18 @@
  * A replay's result as titled tables of cells, for every output that people read. Empty tables are left out; cells hold
  * unescaped text, since each output escapes in its own way.
  */
-import type { Blocker, LockRow, ModelResult, ReplayResult, Times } from '../replay/result.js';
+import type { LockRow, ModelResult, ReplayResult, Times } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
-import { type Column, columnsOf, formatRatio, LISTS } from './rows.js';
+import { type Column, columnsOf, formatRatio, LISTS, whereOf } from './rows.js';
 
 export interface Heading {
   readonly title: string;
   /** names are cut to fit a terminal, numbers and prose never */
   readonly kind: 'text' | 'number' | 'prose';
+  /** may be left out where a terminal is narrow; the highest goes first */
+  readonly spare?: number;
+  /** text that is cut only when narrow gaps do not do */
+  readonly whole?: boolean;
 }
 
 export interface Section {
@@ -24,6 +28,8 @@ export interface Section {
 
 /** Rows a table shows before it says how many more there are. */
 export const TOP = 10;
+/** Rows of a table of locks. */
+const TOP_LOCKS = 5;
 
 const VERDICTS = ['model', 'faults', 'user', 'kernel', 'vma_lock', 'mmap_lock', 'signal', 'fallback_ratio'];
 const COUNTERS = ['model', 'counters'];
@@ -68,12 +74,12 @@ function text(title: string): Heading {
   return { title, kind: 'text' };
 }
 
-function number(title: string): Heading {
-  return { title, kind: 'number' };
+function number(title: string, spare = 0): Heading {
+  return spare === 0 ? { title, kind: 'number' } : { title, kind: 'number', spare };
 }
 
-function top(title: string, headings: readonly Heading[], rows: readonly (readonly string[])[]): Section {
-  return { title, note: null, headings, rows: rows.slice(0, TOP), more: Math.max(0, rows.length - TOP) };
+function top(title: string, headings: readonly Heading[], rows: readonly (readonly string[])[], most = TOP): Section {
+  return { title, note: null, headings, rows: rows.slice(0, most), more: Math.max(0, rows.length - most) };
 }
 
 function reasons(result: ReplayResult): Section {
@@ -88,7 +94,8 @@ function reasons(result: ReplayResult): Section {
       rows.push([model.model, counter ?? '-', site, formatCount(count), share, formatNs(wait_ns)]);
     }
   }
-  const headings = [text('model'), text('counter'), text('site'), number('faults'), number('share'), number('waited')];
+  const site: Heading = { title: 'site', kind: 'text', whole: true };
+  const headings = [text('model'), text('counter'), site, number('faults'), number('share'), number('waited')];
   return { title: 'Why faults did not finish under the VMA lock', note: null, headings, rows, more };
 }
 
@@ -99,14 +106,14 @@ function lockName(row: LockRow): string {
 
 function whereLocked(row: LockRow): string {
   if (row.lock === 'mmap_lock') return `mm ${row.mm}`;
-  return row.name ?? row.start ?? 'the others';
+  return whereOf(row) ?? 'the others';
 }
 
 function times(t: Times): string[] {
   return [t.total, t.mean, t.p50, t.p99, t.max].map(formatNs);
 }
 
-const TIMES_HEADINGS = [number('total'), number('mean'), number('p50'), number('p99'), number('max')];
+const TIMES_HEADINGS = [number('total'), number('mean', 1), number('p50', 2), number('p99'), number('max')];
 
 function waits(model: ModelResult, contended: readonly LockRow[]): Section {
   const rows = contended.map(row => [
@@ -116,7 +123,7 @@ function waits(model: ModelResult, contended: readonly LockRow[]): Section {
     ...times(row.wait_ns),
   ]);
   const headings = [text('lock'), text('where'), number('contended'), ...TIMES_HEADINGS];
-  return top(`Most contended locks under ${model.model}: waits`, headings, rows);
+  return top(`Most contended locks under ${model.model}: waits`, headings, rows, TOP_LOCKS);
 }
 
 function holds(model: ModelResult, contended: readonly LockRow[]): Section {
@@ -127,7 +134,7 @@ function holds(model: ModelResult, contended: readonly LockRow[]): Section {
     ...times(row.hold_ns),
   ]);
   const headings = [text('lock'), text('where'), number('acquired'), ...TIMES_HEADINGS];
-  return top(`Most contended locks under ${model.model}: holds`, headings, rows);
+  return top(`Most contended locks under ${model.model}: holds`, headings, rows, TOP_LOCKS);
 }
 
 function blockers(model: ModelResult): Section {
@@ -135,8 +142,9 @@ function blockers(model: ModelResult): Section {
   const rows = sorted.map(row => [
     row.op,
     String(row.tid),
-    whereBlocked(row),
+    whereOf(row) ?? '-',
     formatCount(row.victims),
+    formatCount(row.fallbacks),
     formatNs(row.wait_ns),
     formatNs(row.max_wait_ns),
   ]);
@@ -145,14 +153,9 @@ function blockers(model: ModelResult): Section {
     number('thread'),
     text('where'),
     number('victims'),
+    number('fell back'),
     number('waited'),
-    number('longest'),
+    number('longest', 1),
   ];
   return top(`Who stood in the way under ${model.model}`, headings, rows);
-}
-
-function whereBlocked(row: Blocker): string {
-  if (row.name !== undefined) return row.name;
-  if (row.start === undefined) return '-';
-  return row.end === undefined ? row.start : `${row.start}-${row.end}`;
 }

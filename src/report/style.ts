@@ -29,13 +29,25 @@ export function displayWidth(text: string): number {
 const WIDE =
   /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]/u;
 
-/** `text` in at most `width` columns: the end is kept, since paths and addresses differ there. */
-export function keepEnd(text: string, width: number): string {
+/** `text` in at most `width` columns: the middle is left out, since names and ranges are told apart by both their ends. */
+export function keepEnds(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
-  let kept = '';
-  for (const c of [...text].reverse()) {
-    if (displayWidth(kept) + displayWidth(c) > width - 3) break;
-    kept = c + kept;
+  const characters = [...text];
+  const room = Math.max(0, width - GAP.length);
+  const head = take(characters, Math.floor(room / 2));
+  return head + GAP + [...take(characters.reverse(), room - displayWidth(head))].reverse().join('');
+}
+
+const GAP = '...';
+
+/** As many of the first characters as `width` columns hold. */
+function take(characters: readonly string[], width: number): string {
+  let taken = '';
+  let left = width;
+  for (const c of characters) {
+    left -= displayWidth(c);
+    if (left < 0) break;
+    taken += c;
   }
-  return '...' + kept;
+  return taken;
 }

@@ -5,13 +5,16 @@ import type { ReplayResult } from '../replay/result.js';
 import { formatCount } from '../units.js';
 import { finding, remarks, subject } from './finding.js';
 import type { ReportOptions } from './reporter.js';
-import { type Section, sections } from './sections.js';
-import { displayWidth, keepEnd, type Style } from './style.js';
+import { type Heading, type Section, sections } from './sections.js';
+import { displayWidth, keepEnds, type Style } from './style.js';
 
-/** Columns between two cells. */
+/** Columns between two cells, and where otherwise something would have to be cut. */
 const GAP = 2;
+const NARROW_GAP = 1;
 /** A text column is not cut below this. */
 const MIN_TEXT = 8;
+/** Below this, spare columns are left out first: it shows a range of addresses whole. */
+const GOOD_TEXT = 29;
 
 export function reportTable(results: readonly ReplayResult[], options: ReportOptions): string {
   return results.map(result => one(result, options)).join('\n');
@@ -29,22 +32,20 @@ function one(result: ReplayResult, { fields, style }: ReportOptions): string {
 
 /** One titled table, without a final line feed. */
 export function renderSection(section: Section, style: Style): string {
-  const rows = section.rows.map(row => row.map(escapeText));
-  const titles = section.headings.map(heading => heading.title);
-  const widths = columnWidths(section, rows, style.width);
+  const { headings, rows, widths, gap } = layOut(section, style.width);
+  const titles = headings.map(heading => heading.title);
   const table = new Table({
     head: titles.map(title => style.chalk.bold(title)),
-    colAligns: section.headings.map(heading => (heading.kind === 'number' ? 'right' : 'left')),
-    chars: NO_BORDERS,
+    colAligns: headings.map(heading => (heading.kind === 'number' ? 'right' : 'left')),
+    chars: { ...NO_BORDERS, middle: ' '.repeat(gap) },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of rows) table.push(row.map((cell, i) => keepEnd(cell, widths[i])));
+  for (const row of rows) table.push(row.map((cell, i) => keepEnds(cell, widths[i])));
   const lines = table
     .toString()
     .split('\n')
     .map(line => line.trimEnd());
-  const total = widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1));
-  const ruler = '-'.repeat(Math.min(total, style.width));
+  const ruler = '-'.repeat(Math.min(total(widths, gap), style.width));
   if (titles.every(title => title === '')) lines.shift();
   else lines.splice(1, 0, style.chalk.dim(ruler));
   if (section.more > 0) lines.push(style.chalk.dim(`... ${formatCount(section.more)} more`));
@@ -67,25 +68,61 @@ const NO_BORDERS = {
   'mid-mid': '',
   right: '',
   'right-mid': '',
-  middle: ' '.repeat(GAP),
 };
 
-/** Widths of the columns: natural ones, the widest text column cut first until the row fits or all are at MIN_TEXT. */
-function columnWidths(section: Section, rows: readonly (readonly string[])[], width: number): number[] {
-  const natural = section.headings.map((heading, i) =>
+interface Layout {
+  readonly headings: readonly Heading[];
+  readonly rows: readonly (readonly string[])[];
+  readonly widths: readonly number[];
+  readonly gap: number;
+}
+
+/** Fits a section into `width` columns: spare columns go first, then the gaps narrow; text is cut to what is left. */
+function layOut(section: Section, width: number): Layout {
+  let { headings } = section;
+  let rows = section.rows.map(row => row.map(escapeText));
+  for (;;) {
+    const natural = naturalWidths(headings, rows);
+    const good = natural.map((column, i) => Math.min(column, comfort(headings[i])));
+    const spare = headings.reduce((most, { spare = 0 }) => Math.max(most, spare), 0);
+    const fits = total(good, GAP) <= width;
+    if (fits || spare === 0) {
+      // Prose overflows whatever is done.
+      const gap = fits || headings.some(({ kind }) => kind === 'prose') ? GAP : NARROW_GAP;
+      return { headings, rows, widths: cutTo(width, headings, natural, gap), gap };
+    }
+    const kept = headings.map(heading => heading.spare !== spare);
+    headings = headings.filter((_, i) => kept[i]);
+    rows = rows.map(row => row.filter((_, i) => kept[i]));
+  }
+}
+
+/** Columns a cell should have before anything else gives way for it. */
+function comfort({ kind, whole = false }: Heading): number {
+  return kind === 'text' && !whole ? GOOD_TEXT : Number.POSITIVE_INFINITY;
+}
+
+function naturalWidths(headings: readonly Heading[], rows: readonly (readonly string[])[]): number[] {
+  return headings.map((heading, i) =>
     rows.reduce((widest, row) => Math.max(widest, displayWidth(row[i])), displayWidth(heading.title)),
   );
-  let excess = natural.reduce((sum, column) => sum + column, GAP * (natural.length - 1)) - width;
+}
+
+function total(widths: readonly number[], gap: number): number {
+  return widths.reduce((sum, width) => sum + width, gap * (widths.length - 1));
+}
+
+/** Widths of the columns: the widest text column is cut first until the row fits or all are at MIN_TEXT. */
+function cutTo(width: number, headings: readonly Heading[], natural: readonly number[], gap: number): number[] {
   const widths = [...natural];
-  while (excess > 0) {
+  for (let excess = total(natural, gap) - width; excess > 0; excess--) {
     let widest = -1;
-    section.headings.forEach((heading, i) => {
+    headings.forEach((heading, i) => {
       const floor = Math.max(MIN_TEXT, heading.title.length);
       if (heading.kind === 'text' && widths[i] > floor && (widest < 0 || widths[i] > widths[widest])) widest = i;
     });
     if (widest < 0) break;
     widths[widest]--;
-    excess--;
   }
   return widths;
 }

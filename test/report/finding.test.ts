@@ -1,5 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import type { Blocker, Reason } from '../../src/replay/result.js';
 import { finding, remarks, subject } from '../../src/report/finding.js';
+import { SITE_WORDS } from '../../src/report/site-words.js';
 import { CONTENDED, model, result } from './fixtures.js';
 
 describe('the finding of one model', () => {
@@ -13,10 +17,10 @@ describe('the finding of one model', () => {
     );
   });
 
-  test('some fallbacks: how many, their share, the main reason, who stood in the way', () => {
+  test('some fallbacks: how many, their share, and who made most of them', () => {
     expect(finding(result([model('v6.18', CONTENDED)]))).toBe(
-      '1,204 of 90,266 user faults (1.3 %) fell back to mmap_lock under v6.18; main reason, 92.9 %: vma_start_read ' +
-        '(the VMA was write-locked); most in the way: mprotect by thread 41 on [heap] (1,120 victims, 3.05 ms of waiting).',
+      '1,204 of 90,266 user faults (1.3 %) fell back to mmap_lock under v6.18; 93 % because mprotect by thread 41 ' +
+        'write-locked [heap].',
     );
   });
 
@@ -35,26 +39,138 @@ describe('the finding of one model', () => {
     );
   });
 
+  test('faults that nothing was mapped for have no ratio', () => {
+    const lost = { ...model('v6.18', { user: 2, fallbacks: 2 }), fallback_ratio: null };
+    expect(finding(result([lost]))).toBe('No VMA covered any of 2 user faults under v6.18.');
+    expect(finding(result([lost, lost]))).toBe('No VMA covered any of 2 user faults.');
+  });
+
   test('nearly all is never rounded to all', () => {
     const text = finding(result([model('v6.4', { user: 1_000_000, fallbacks: 999_999 })]));
     expect(text).toContain('999,999 of 1,000,000 user faults (>99.9 %) fell back');
   });
 });
 
-describe('the finding of several models', () => {
-  test("models are compared, the reason is the last one's", () => {
-    const text = finding(
-      result([model('mmap_lock', { user: 90_266, kernel: 34, fallbacks: 90_266 }), model('v6.18', CONTENDED)]),
-    );
-    expect(text).toMatch(
-      /^mmap_lock: all 90,266 user faults took mmap_lock; v6\.18: 1,204 \(1\.3 %\) fell back, main /,
+describe('why they fell back', () => {
+  const retry = (site: string, count: number): Reason => ({ counter: 'vma_lock_retry', site, count, wait_ns: 0 });
+  const abort = (count: number): Reason => ({ counter: 'vma_lock_abort', site: 'vma_start_read', count, wait_ns: 0 });
+  const kernelMode: Reason = { counter: null, site: 'do_user_addr_fault.kernel_mode', count: 500, wait_ns: 0 };
+  const blocker = (op: string, tid: number, fallbacks: number, more: Partial<Blocker> = {}): Blocker => ({
+    op,
+    tid,
+    victims: fallbacks,
+    fallbacks,
+    wait_ns: 1,
+    max_wait_ns: 1,
+    ...more,
+  });
+  const because = (fallbacks: number, reasons: Reason[], blockers: Blocker[] = []): string =>
+    finding(result([model('v6.18', { user: 1_000, fallbacks, reasons, blockers })])).replace(/^.* under v6\.18/, '');
+
+  test('an operation is the sum of its rows, named by the mapping where it did most', () => {
+    const blockers = [
+      blocker('madvise', 7, 30),
+      blocker('mprotect', 41, 20, { name: '[stack]' }),
+      blocker('mprotect', 41, 25, { start: '0x7f12a4b3c000', end: '0x7f12a4b7c000' }),
+    ];
+    expect(because(100, [abort(75), retry('filemap_fault', 25)], blockers)).toBe(
+      '; 45 % because mprotect by thread 41 write-locked 0x7f12a4b3c000-0x7f12a4b7c000 and 1 more.',
     );
   });
 
-  test('a long list of models shows its first and its last', () => {
+  test('who made less than a quarter of them is not named: the main reason of user faults is', () => {
+    const reasons = [kernelMode, retry('vmf_can_call_fault', 60), abort(40)];
+    expect(because(100, reasons, [blocker('brk', 7, 24)])).toBe(
+      '; 60 % because the file has no ->map_pages (vmf_can_call_fault).',
+    );
+    expect(because(100, reasons, [blocker('brk', 7, 25, { name: '[heap]' })])).toBe(
+      '; 60 % because the file has no ->map_pages (vmf_can_call_fault), 25 % because brk by thread 7 write-locked [heap].',
+    );
+  });
+
+  test('a failed trylock of mmap_lock is not called a write-locked VMA', () => {
+    const reasons = [abort(6), retry('vmf_anon_prepare', 4)];
+    expect(because(10, reasons, [blocker('munmap', 7, 10)])).toBe(
+      '; all because munmap by thread 7 kept mmap_lock busy.',
+    );
+  });
+
+  test('a signal under the VMA lock is no fallback', () => {
+    const signal: Reason = { ...retry('do_user_addr_fault.access_error', 50), counter: 'vma_lock_success' };
+    expect(because(2, [signal, retry('handle_userfault', 2)])).toBe(
+      '; all because a userfaultfd monitor had to resolve them (handle_userfault).',
+    );
+  });
+
+  test('one fault has a cause and no share', () => {
+    expect(because(1, [abort(1)], [blocker('fault', 7, 1, { name: '[stack]' })])).toBe(
+      ', because a fault by thread 7 write-locked [stack].',
+    );
+  });
+
+  test('no share exceeds 100 %, none is rounded up to all', () => {
+    expect(because(100, [abort(100)], [blocker('brk', 7, 140)])).toContain('; all because brk by thread 7 ');
+    expect(because(999, [abort(998), retry('hugetlb_fault', 1)], [blocker('brk', 7, 998)])).toContain(
+      '; >99 % because',
+    );
+  });
+
+  test('a site without words is named as it is', () => {
+    expect(because(4, [retry('do_new_thing', 3)])).toBe('; 75 % at do_new_thing.');
+  });
+});
+
+describe('words for sites', () => {
+  /** Sites at which the files of the kernel floor send a fault away. */
+  function sitesOf(folder: string): string[] {
+    const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.ts'))
+      .map(name => readFileSync(`${folder}/${name}`, 'utf8'));
+    const leave = /(?:\babort|retryAt|releaseAndWait|badArea)\([^;{]*?'([\w.]+)'(?: : '([\w.]+)')?/g;
+    return texts.flatMap(text => [...text.matchAll(leave)].flatMap(([, ...sites]) => sites.filter(Boolean)));
+  }
+
+  test('every site where a fault leaves the VMA lock has some', () => {
+    const sites = sitesOf(fileURLToPath(new URL('../../src/kernel', import.meta.url)));
+    expect(sites).toEqual(expect.arrayContaining(['vma_start_read', 'do_read_fault', 'filemap_fault', 'wp_huge_pud']));
+    expect(sites.filter(site => !SITE_WORDS.has(site))).toEqual([]);
+  });
+});
+
+describe('the finding of several models', () => {
+  const before = model('mmap_lock', { user: 90_266, kernel: 34, fallbacks: 90_266 });
+
+  test("models are compared, the reason is the last one's", () => {
+    expect(finding(result([before, model('v6.18', CONTENDED)]))).toBe(
+      'Under mmap_lock all 90,266 user faults took mmap_lock; under v6.18 1,204 (1.3 %) did, 93 % of them because ' +
+        'mprotect by thread 41 write-locked [heap].',
+    );
+  });
+
+  test('no reason is given for a model without a VMA lock', () => {
+    const reasons: Reason[] = [{ counter: null, site: 'do_user_addr_fault', count: 90_266, wait_ns: 0 }];
+    expect(finding(result([model('v6.18', CONTENDED), { ...before, reasons }]))).toBe(
+      'Under v6.18 1,204 of 90,266 user faults (1.3 %) took mmap_lock; under mmap_lock all did.',
+    );
+  });
+
+  test('a single fault is told as one', () => {
+    const one = model('mmap_lock', { user: 1, fallbacks: 1 });
+    expect(finding(result([one, model('v6.18', { user: 1 })]))).toBe(
+      'Under mmap_lock the only user fault took mmap_lock; under v6.18 it did not.',
+    );
+  });
+
+  test('faults from kernel mode only', () => {
+    expect(finding(result([model('v6.17', { kernel: 3 }), model('v6.18', { kernel: 3 })]))).toBe(
+      'None of 3 faults came from user mode: no model could use a VMA lock.',
+    );
+  });
+
+  test('of a long list of models the first and the last are told', () => {
     const models = ['mmap_lock', 'v6.4', 'v6.5', 'v6.6', 'v6.7'].map(id => model(id, { user: 10 }));
     expect(finding(result(models))).toBe(
-      'mmap_lock: none of 10 user faults fell back; (3 more); v6.7: none of 10 user faults fell back.',
+      'Under mmap_lock none of 10 user faults took mmap_lock; under v6.7, the last of 5 models, none did.',
     );
   });
 });

@@ -60,7 +60,7 @@ export const CONTENDED: ModelFigures = {
   reasons: [
     { counter: 'vma_lock_abort', site: 'vma_start_read', count: 1_150, wait_ns: 2_900_000 },
     { counter: 'vma_lock_retry', site: '__folio_lock_or_retry', count: 54, wait_ns: 150_000 },
-    { counter: null, site: 'do_user_addr_fault.kernel', count: 34, wait_ns: 0 },
+    { counter: null, site: 'do_user_addr_fault.kernel_mode', count: 34, wait_ns: 0 },
   ],
   locks: [
     {
@@ -94,6 +94,7 @@ export const CONTENDED: ModelFigures = {
       end: '0x55d0c0e02000',
       name: '[heap]',
       victims: 1_120,
+      fallbacks: 1_118,
       wait_ns: 3_050_000,
       max_wait_ns: 412_000,
     },
@@ -103,6 +104,7 @@ export const CONTENDED: ModelFigures = {
       start: '0x7f12a4b3c000',
       end: '0x7f12a4b7c000',
       victims: 30,
+      fallbacks: 12,
       wait_ns: 90_000,
       max_wait_ns: 9_000,
     },

@@ -40,6 +40,7 @@ describe('table', () => {
       op: 'munmap',
       tid: i,
       victims: 2_000 - i,
+      fallbacks: 0,
       wait_ns: 5,
       max_wait_ns: 5,
     }));
@@ -48,11 +49,42 @@ describe('table', () => {
     expect(text).toContain('\n... 1,003 more\n');
   });
 
-  test('a long name is cut in front so that the row fits', async () => {
+  test('a long name is cut in the middle so that the row fits', async () => {
     const locks = CONTENDED.locks!.map(row => ({ ...row, name: '/very/long/path/to/some/library/libexample.so.6' }));
     const text = await report('table', [result([model('v6.18', { ...CONTENDED, locks })])]);
-    expect(text).toMatch(/^vma_lock:W {3}\.\.\.\S*so\.6 /m);
-    expect(text.split('\n').filter(line => line.startsWith('vma_lock:W') && displayWidth(line) > 80)).toEqual([]);
+    expect(text).toMatch(/^vma_lock:W {3}\/very\/\S*\.\.\.\S*so\.6 /m);
+    expect(text.split('\n').filter(line => displayWidth(line) > 80)).toEqual([]);
+  });
+
+  test('a range is shown whole, and what percentiles there is room for', async () => {
+    const locks = CONTENDED.locks!.map(({ name, ...row }) => row);
+    const blockers = CONTENDED.blockers!.map(({ name, ...row }) => row);
+    const results = [result([model('v6.18', { ...CONTENDED, locks, blockers })])];
+    const narrow = await report('table', results);
+    expect(narrow).toMatch(/^vma_lock:W {3}0x55d0c0de1000-0x55d0c0e02000 /m);
+    expect(narrow).toMatch(/^lock +where +contended +total +p99 +max$/m);
+    expect(narrow).toMatch(/^operation +thread +where +victims +fell back +waited$/m);
+    expect(narrow).toMatch(/^mprotect +41 +0x55d0c0de1000-0x55d0c0e02000 +1,120 +1,118 +3\.05 ms$/m);
+    expect(narrow.split('\n').filter(line => displayWidth(line) > 80)).toEqual([]);
+    const wide = await report('table', results, { width: 100 });
+    expect(wide).toMatch(/^lock +where +contended +total +mean +p50 +p99 +max$/m);
+    expect(wide).toMatch(/^operation +thread +where +victims +fell back +waited +longest$/m);
+  });
+
+  test('sites are whole: gaps narrow before one is cut', async () => {
+    const site = 'do_user_addr_fault.kernel_mode';
+    const reasons = [{ counter: 'vma_lock_abort' as const, site, count: 3, wait_ns: 8_770 }];
+    const text = await report('table', [result([model('mmap_lock', { user: 3, fallbacks: 3, reasons })])]);
+    expect(text).toContain(`\nmmap_lock vma_lock_abort ${site}      3 100 % 8.77 us\n`);
+    const roomy = await report('table', [result([model('v6.18', { user: 3, fallbacks: 3, reasons })])]);
+    expect(roomy).toContain(`\nv6.18  vma_lock_abort  ${site}       3  100 %  8.77 us\n`);
+  });
+
+  test('five locks are shown, the others counted', async () => {
+    const locks = Array.from({ length: 8 }, (_, i) => ({ ...CONTENDED.locks![1], name: `lib${i}.so` }));
+    const text = await report('table', [result([model('v6.18', { user: 3, locks })])]);
+    expect(text.match(/^vma_lock:W/gm)).toHaveLength(10);
+    expect(text.match(/^\.\.\. 3 more$/gm)).toHaveLength(2);
   });
 
   test('a line never ends between a number and its unit', () => {
