@@ -17,7 +17,6 @@ export type Page = number;
  */
 export const FRACTION = 0.5;
 
-export const PAGE_SHIFT = 12;
 export const PAGE_SIZE = 4096;
 /** One past the last page of a 64-bit address space. */
 export const PAGE_END: Page = 2 ** 52;

@@ -88,7 +88,6 @@ export class VmaTree {
   /** first key of each block that has one */
   private firsts = new Float64Array(SMALLEST);
   private total = 0;
-  private mutations = 0;
   /** what walk() found last, by the low bits of the 2 MiB it was asked about: a TLB for VMAs */
   private readonly recent = new Array<Vma | null>(RECENT).fill(null);
   // Where the previous operation stood; believed only when the VMA asked about is there.
@@ -98,11 +97,6 @@ export class VmaTree {
   /** How many VMAs there are (mm->map_count). */
   get count(): number {
     return this.total;
-  }
-
-  /** Grows with every store, erase and resize: whoever keeps a VMA across operations may compare it. */
-  get changes(): number {
-    return this.mutations;
   }
 
   /** find_vma(): the first VMA that ends above `page`; it may start above it too. */
@@ -179,7 +173,6 @@ export class VmaTree {
     const b = this.atBlock;
     const i = this.atIndex;
     this.refuseOverlap(before, vma.vm_start, vma.vm_end);
-    this.mutations++;
     this.total++;
     this.insertAt(b, i + 1, vma);
   }
@@ -191,7 +184,6 @@ export class VmaTree {
     const block = this.blocks[b];
     block.remove(this.atIndex);
     this.forget(vma);
-    this.mutations++;
     this.total--;
     if (block.n < SPARSE && this.blocks.length > 1) this.thin(b);
     else if (this.atIndex === 0 && block.n > 0) this.firsts[b] = block.keys[0];
@@ -213,7 +205,6 @@ export class VmaTree {
     if (i === 0) this.firsts[b] = start;
     this.atBlock = b;
     this.atIndex = i;
-    this.mutations++;
   }
 
   /** The VMA with the greatest `vm_start` at most `page`; without one, stands before the first so that step(1) finds it. */

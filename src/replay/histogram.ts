@@ -52,19 +52,6 @@ export class Histogram {
     this.repeats = 0;
   }
 
-  /** Adds all of `other` to this one. */
-  merge(other: Histogram): void {
-    this.flush();
-    other.flush();
-    this.count += other.count;
-    this.total += other.total;
-    this.positive += other.positive;
-    if (other.max > this.max) this.max = other.max;
-    if (!other.counts) return;
-    const counts = this.reach(other.counts.length - 1);
-    for (let i = 0; i < other.counts.length; i++) counts[i] += other.counts[i];
-  }
-
   /** The buckets, as many as it takes for `bucket` to be among them. */
   private reach(bucket: number): Float64Array {
     if (this.counts === null || bucket >= this.counts.length) {

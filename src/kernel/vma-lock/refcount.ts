@@ -12,7 +12,7 @@
  */
 import { invariant } from '../../errors.js';
 import type { Vma } from '../vma.js';
-import { type LockedMm, READ_DETACHED, READ_FAILED, READ_TAKEN, type VmaLock } from './index.js';
+import { type LockedMm, READ_DETACHED, READ_FAILED, READ_TAKEN, type VmaLock } from './lock.js';
 
 export const VM_REFCNT_EXCLUDE_READERS_FLAG = 0x4000_0000;
 

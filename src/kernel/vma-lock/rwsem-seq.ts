@@ -7,7 +7,7 @@
  * the seqcount of 6.13, whose equality means the same.
  */
 import type { Vma } from '../vma.js';
-import { type LockedMm, READ_FAILED, READ_TAKEN, type VmaLock } from './index.js';
+import { type LockedMm, READ_FAILED, READ_TAKEN, type VmaLock } from './lock.js';
 
 export class RwsemSeqLock implements VmaLock {
   seqSaysLocked(mm: LockedMm, vma: Vma): boolean {
