@@ -124,7 +124,7 @@ const RULES: readonly Rule[] = [
       { 'misc/helper.ts': '' },
     ],
     good: {
-      'histogram.ts': "import type { Ns } from './units.js';",
+      'random.ts': "import type { Ns } from './units.js';",
       'kernel/task.ts': "import type { Columns } from '../trace/columns.js';\nimport { type Ns } from '../units.js';",
       'report/rows.ts':
         "import type { ReplayResult } from '../replay/result.js';\n// import { x } from '../cli/main.js';",
