@@ -19,7 +19,10 @@ export function finding(result: ReplayResult): string {
   if (result.trace.faults === 0) return 'The trace has no page faults.';
   if (models.length === 1) return alone(first);
   const { user, total } = first.faults;
-  if (user === 0) return `None of ${faults(total)} came from user mode: no model could use a VMA lock.`;
+  if (user === 0) {
+    const none = total === 1 ? 'The only fault did not come' : `None of ${faults(total)} came`;
+    return `${none} from user mode: no model could use a VMA lock.`;
+  }
   if (unmapped(first)) return `${noVma(user)}.`;
   const last = models[models.length - 1];
   const compared = models.length <= COMPARED ? models.slice(1) : [last];
@@ -38,7 +41,10 @@ function alone(model: ModelResult): string {
   }
   if (unmapped(model)) return `${noVma(user)} under ${model.model}.`;
   const fallbacks = userFallbacks(model);
-  if (fallbacks === 0) return `None of ${userFaults(user)} fell back to mmap_lock under ${model.model}.`;
+  if (fallbacks === 0) {
+    const none = user === 1 ? 'The only user fault did not fall' : `None of ${userFaults(user)} fell`;
+    return `${none} back to mmap_lock under ${model.model}.`;
+  }
   if (fallbacks === user) {
     return `${capital(opening(model))} under ${model.model}${because(model, user === 1 ? ', ' : '; ')}.`;
   }
@@ -50,9 +56,16 @@ function alone(model: ModelResult): string {
 function opening(model: ModelResult): string {
   const { user } = model.faults;
   const fallbacks = userFallbacks(model);
-  if (fallbacks === user) return `${user === 1 ? 'the only user fault' : `all ${userFaults(user)}`} took mmap_lock`;
-  if (fallbacks === 0) return `none of ${userFaults(user)} took mmap_lock`;
+  if (fallbacks === 0) {
+    return user === 1 ? 'the only user fault did not take mmap_lock' : `none of ${userFaults(user)} took mmap_lock`;
+  }
+  if (fallbacks === user) return `${everyUserFault(user)} took mmap_lock`;
   return `${formatCount(fallbacks)} of ${userFaults(user)} (${formatRatio(fallbacks, user)}) took mmap_lock`;
+}
+
+function everyUserFault(user: number): string {
+  if (user === 1) return 'the only user fault';
+  return user === 2 ? 'both user faults' : `all ${userFaults(user)}`;
 }
 
 /** How one model fares beside another. */
@@ -60,7 +73,7 @@ function short(model: ModelResult): string {
   const { user } = model.faults;
   const fallbacks = userFallbacks(model);
   if (fallbacks === 0) return user === 1 ? 'it did not' : 'none did';
-  if (fallbacks === user) return user === 1 ? 'it did' : 'all did';
+  if (fallbacks === user) return user === 1 ? 'it did' : user === 2 ? 'both did' : 'all did';
   return `${formatCount(fallbacks)} (${formatRatio(fallbacks, user)}) did`;
 }
 
@@ -79,7 +92,7 @@ function because(model: ModelResult, joint: ', ' | '; '): string {
   if (fallbacks === 0) return '';
   const causes = causesOf(model, fallbacks).map(({ count, words }, i) => {
     if (fallbacks === 1) return words;
-    const share = count >= fallbacks ? 'all' : formatPercent(count, fallbacks);
+    const share = count >= fallbacks ? (fallbacks === 2 ? 'both' : 'all') : formatPercent(count, fallbacks);
     return `${share}${joint === ', ' && i === 0 ? ' of them' : ''} ${words}`;
   });
   return causes.length === 0 ? '' : joint + causes.join(', ');

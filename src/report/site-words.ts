@@ -1,11 +1,11 @@
 /** Why a fault leaves the VMA lock at a site, as the rest of a sentence that begins "because". */
 export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   // arch/x86/mm/fault.c
-  ['bad_area', 'no VMA covers the address'],
+  ['bad_area', 'no VMA covered the address'],
   ['bad_area_access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.access_error', 'the VMA forbids the access'],
   // mm/mmap_lock.c
-  ['lock_vma_under_rcu.no_vma', 'no VMA covers the address'],
+  ['lock_vma_under_rcu.no_vma', 'no VMA covered the address'],
   ['lock_vma_under_rcu.vm_ops', 'the VMA is not anonymous'],
   ['lock_vma_under_rcu.anon_vma', 'the VMA had no anon_vma yet'],
   ['lock_vma_under_rcu.userfaultfd_armed', 'a userfaultfd is registered on the VMA'],
@@ -35,5 +35,5 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['do_async_mmap_readahead', 'the page was marked for readahead'],
   ['filemap_fault', 'the page was not in the page cache'],
   // fs/userfaultfd.c
-  ['handle_userfault', 'a userfaultfd monitor had to resolve them'],
+  ['handle_userfault', 'a userfaultfd monitor had to resolve the fault'],
 ]);

@@ -98,8 +98,13 @@ describe('why they fell back', () => {
   test('a signal under the VMA lock is no fallback', () => {
     const signal: Reason = { ...retry('do_user_addr_fault.access_error', 50), counter: 'vma_lock_success' };
     expect(because(2, [signal, retry('handle_userfault', 2)])).toBe(
-      '; all because a userfaultfd monitor had to resolve them (handle_userfault).',
+      '; both because a userfaultfd monitor had to resolve the fault (handle_userfault).',
     );
+  });
+
+  test('fork works on no pages in particular', () => {
+    const fork = blocker('fork', 1, 3, { start: '0x0', end: '0x1000' });
+    expect(because(3, [abort(3)], [fork])).toBe('; all because fork by thread 1 had write-locked the VMA.');
   });
 
   test('one fault has a cause and no share', () => {
@@ -156,8 +161,20 @@ describe('the finding of several models', () => {
 
   test('a single fault is told as one', () => {
     const one = model('mmap_lock', { user: 1, fallbacks: 1 });
-    expect(finding(result([one, model('v6.18', { user: 1 })]))).toBe(
+    const none = model('v6.18', { user: 1 });
+    expect(finding(result([one, none]))).toBe(
       'Under mmap_lock the only user fault took mmap_lock; under v6.18 it did not.',
+    );
+    expect(finding(result([none, one]))).toBe(
+      'Under v6.18 the only user fault did not take mmap_lock; under mmap_lock it did.',
+    );
+    expect(finding(result([none]))).toBe('The only user fault did not fall back to mmap_lock under v6.18.');
+  });
+
+  test('two are both', () => {
+    const two = model('mmap_lock', { user: 2, fallbacks: 2 });
+    expect(finding(result([two, two]))).toBe(
+      'Under mmap_lock both user faults took mmap_lock; under mmap_lock both did.',
     );
   });
 
