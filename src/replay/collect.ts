@@ -190,13 +190,13 @@ export class Collector implements Ledger {
   blocked(task: Task, vma: Vma | null, waited: Ns): void {
     if (task.byThread < 0) return;
     const other = this.kernel.tasks[task.byThread];
-    // The one to blame may have gone on to its next event meanwhile; then its range is not known any more.
-    const same = other.i === task.byIndex;
+    // The one to blame may have gone on to its next event meanwhile, or work on no pages in particular (a fork).
+    const same = other.i === task.byIndex && other.len > 0;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
     const name = nameOf(vma ?? target, this.kernel);
     const fallback = task.op === OP.fault && task.site !== null && CONTENDED.has(task.site);
-    const end = other.page + Math.max(1, other.len);
-    this.blockers.add(task.byOp, task.byThread, name, same ? other.page : -1, end, waited, fallback);
+    const start = same ? other.page : -1;
+    this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);
   }
 
   /** An operation is over. */

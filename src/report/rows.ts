@@ -86,9 +86,9 @@ export function formatPercent(part: number, whole: number): string {
   return `${Math.round(percent)} %`;
 }
 
-/** What people call a mapping: its name, else its range; null when neither is known, or no pages in particular (fork). */
+/** What people call a mapping: its name, else its range; null when neither is known (a fork has no pages in particular). */
 export function whereOf({ name, start, end }: Pick<Blocker | LockRow, 'name' | 'start' | 'end'>): string | null {
   if (name !== undefined) return name;
-  if (start === undefined || start === '0x0') return null;
+  if (start === undefined) return null;
   return end === undefined ? start : `${start}-${end}`;
 }

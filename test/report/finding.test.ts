@@ -103,7 +103,7 @@ describe('why they fell back', () => {
   });
 
   test('fork works on no pages in particular', () => {
-    const fork = blocker('fork', 1, 3, { start: '0x0', end: '0x1000' });
+    const fork = blocker('fork', 1, 3, {});
     expect(because(3, [abort(3)], [fork])).toBe('; all because fork by thread 1 had write-locked the VMA.');
   });
 
