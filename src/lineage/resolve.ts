@@ -36,7 +36,10 @@ export function findStage(name: string): Stage {
   if (name === 'per-vma') return newest;
   const version = versionOf(name);
   if (version) {
-    if (compare(version, versionOf(newest.id) ?? []) >= 0 && version[0] > 99) throw unknown(name);
+    const [major, minor] = versionOf(newest.id) ?? [];
+    if (version[0] > major || (version[0] === major && version[1] > minor)) {
+      throw new Complaint('usage', `no model ${quote(name)}`, {}, `the newest release modelled is ${newest.id}`);
+    }
     const inForce = releases.filter(release => compare(release.version, version) <= 0).pop();
     return inForce ? inForce.stage : stageOf('mmap_lock');
   }

@@ -220,5 +220,5 @@ export const TraceDocumentSchema = TraceHeaderSchema.extend({
 
 /** The published JSON Schema of a document. */
 export function traceJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(TraceDocumentSchema, { io: 'input' }) as Record<string, unknown>;
+  return z.toJSONSchema(TraceDocumentSchema, { io: 'input', reused: 'ref' }) as Record<string, unknown>;
 }

@@ -1,0 +1,105 @@
+/** From a name to a stage. */
+import { describe, expect, it } from 'vitest';
+import { Complaint } from '../../src/errors.js';
+import { findStage, lineage, newest, resolveModels, stageFromData } from '../../src/lineage/resolve.js';
+
+describe('a model is named by', () => {
+  it.each([
+    ['mmap_lock', 'mmap_lock'],
+    ['v6.6', 'v6.6'],
+    ['6.6', 'v6.6'],
+    ['v6.6.63', 'v6.6'],
+    ['v6.11', 'v6.10'],
+    ['6.14.3', 'v6.13'],
+    ['v6.16', 'v6.15'],
+    ['6.1', 'mmap_lock'],
+    ['5.10.200', 'mmap_lock'],
+    ['per-vma', newest.id],
+    [`${newest.id}.44`, newest.id],
+  ])('%s: the stage %s', (name, id) => {
+    expect(findStage(name).id).toBe(id);
+  });
+
+  it('a list, without repetition, in the order given', () => {
+    expect(resolveModels('v6.6, mmap_lock,6.6.1').map(stage => stage.id)).toEqual(['v6.6', 'mmap_lock']);
+  });
+
+  it('all', () => {
+    expect(resolveModels('all')).toEqual(lineage);
+  });
+});
+
+describe('refused with what to do', () => {
+  it.each([
+    ['v6.66', 'the newest release modelled is'],
+    ['7.9', 'the newest release modelled is'],
+    ['mmap_lok', 'did you mean mmap_lock?'],
+    ['pre-vma', 'did you mean per-vma?'],
+    ['__proto__', 'vmalock models lists them'],
+    ['', 'vmalock models lists them'],
+  ])('%j', (name, hint) => {
+    const refusal = catchComplaint(() => findStage(name));
+    expect(refusal.class).toBe('usage');
+    expect(refusal.hint).toContain(hint);
+  });
+});
+
+describe('a series', () => {
+  const series = {
+    id: 'mine',
+    title: 'mm: try something',
+    author: 'A Developer',
+    date: '2026-01-01',
+    link: 'not mailed',
+    merged: null,
+    parent: 'v6.6',
+    changes: { hugetlb_fault: { answer: 'go', by: '1/1' } },
+  };
+
+  it('answers what it changes and otherwise as its parent', () => {
+    const stage = stageFromData(series);
+    expect(stage.answers).toEqual({ ...findStage('v6.6').answers, hugetlb_fault: 'go' });
+    expect(stage.vmaLock).toBe('rwsem-seq');
+  });
+
+  it.each<[string, object, string, string]>([
+    ['an unknown site', { changes: { hugetlb_falt: { answer: 'go', by: 'x' } } }, 'no such site', 'hugetlb_fault'],
+    [
+      'an answer the site lacks',
+      { changes: { hugetlb_fault: { answer: 'no', by: 'x' } } },
+      'cannot answer',
+      'retry, go',
+    ],
+    [
+      'an edit without effect',
+      { changes: { hugetlb_fault: { answer: 'retry', by: 'x' } } },
+      'already answers',
+      'remove',
+    ],
+    ['an unknown parent', { parent: 'v6.5x' }, 'no such parent', 'v6.5'],
+    ['a lock there is not', { lock: { answer: 'rcu', by: 'x' } }, 'no such VMA lock', 'refcount'],
+    ['the lock its parent has', { lock: { answer: 'rwsem-seq', by: 'x' } }, 'already rwsem-seq', 'remove'],
+    [
+      'a lock without answers',
+      { parent: 'mmap_lock', lock: { answer: 'refcount', by: 'x' } },
+      'no answer at',
+      'answer one of',
+    ],
+    ['an id of the lineage', { id: 'v6.6' }, 'in the lineage already', 'another id'],
+  ])('is refused: %s', (_, change, message, hint) => {
+    const refusal = catchComplaint(() => stageFromData({ ...series, ...change }));
+    expect(refusal.class).toBe('semantic');
+    expect(refusal.message).toContain(message);
+    expect(refusal.hint).toContain(hint);
+  });
+});
+
+function catchComplaint(what: () => unknown): Complaint {
+  try {
+    what();
+  } catch (error) {
+    if (error instanceof Complaint) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
