@@ -21,6 +21,7 @@ import { FRACTION, type Ns, PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
+import { Pace } from './pace.js';
 import type { FaultRow } from './result.js';
 
 export interface RunOptions {
@@ -52,6 +53,8 @@ class Runner extends Task implements Thread {
   unborn = false;
   /** index of the event that must start before the first of its queue */
   behind = NONE;
+  /** epoch in which it acted last */
+  epoch = NONE;
   /** how much later than recorded its next event starts */
   shift: Ns = FRACTION;
   /** when the event before was over, on our clock */
@@ -82,6 +85,8 @@ export class Run {
   private readonly runners: Runner[] = [];
   private readonly backlog = new Backlog();
   private readonly closed: boolean;
+  /** how far the clock is ahead of the recording for everybody */
+  private readonly pace = new Pace();
   /** threads whose next event must not overtake another */
   private readonly overtaken: Runner[] = [];
   /** threads asleep in an operation */
@@ -104,16 +109,20 @@ export class Run {
     kernel.strings = info.strings;
     this.collector.info = info;
     const { n, t, op, thread } = columns;
+    const { pace } = this;
     for (let row = 0; row < n; row++) {
       const at = t[row];
+      if (first + row >= pace.due) pace.next(first + row, this.closed);
+      const { base } = pace;
       if (at >= 0) {
-        engine.horizon = at;
-        engine.runUntil(at);
+        engine.horizon = at + base;
+        engine.runUntil(at + base);
       } else this.quiesce();
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
-      engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at;
+      engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at + base;
       if (op[row] === OP.thread) continue;
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
+      if (runner.epoch !== pace.epoch) pace.saw(runner);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
       if (runner.state === FAULTING) userfaultAnswered(kernel, runner);
       const now = engine.now;
@@ -244,7 +253,7 @@ export class Run {
   }
 
   private horizonOf(t: Ns): Ns {
-    return t >= 0 ? t : Number.POSITIVE_INFINITY;
+    return t >= 0 ? t + this.pace.base : Number.POSITIVE_INFINITY;
   }
 
   private addRunner(thread: number): Runner {
