@@ -141,7 +141,8 @@ export class Collector implements Ledger {
     return {
       i: task.i,
       model: this.model,
-      t: task.start,
+      t: task.t >= 0 ? task.t : task.start,
+      start: task.start,
       tid: info.tids[task.id],
       mm: info.mms[task.mm.id],
       addr: formatAddr(task.page, task.off),

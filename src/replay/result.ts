@@ -96,7 +96,10 @@ export interface ExpectFailure {
 export interface FaultRow {
   i: number;
   model: string;
+  /** as recorded; where the event has no time, when it started */
   t: number;
+  /** when it started in this replay, ns: later than `t` by what its thread waited before */
+  start: number;
   tid: number;
   mm: number;
   addr: string;

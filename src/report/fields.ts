@@ -8,6 +8,7 @@ export const EVENT_FIELDS = [
   'i',
   'model',
   't',
+  'start',
   'tid',
   'mm',
   'addr',

@@ -14,8 +14,8 @@ describe('closed timing', () => {
     const replayed = await replay(events, 'v6.18');
     const waited = replayed.row('v6.18', 2).wait_ns;
     expect(waited).toBe(40_000 + WAKE);
-    expect(replayed.row('v6.18', 3).t).toBe(100_000 + waited);
-    expect(replayed.row('v6.18', 4).t).toBe(100_000);
+    expect(replayed.row('v6.18', 3).start).toBe(100_000 + waited);
+    expect(replayed.row('v6.18', 4).start).toBe(100_000);
   });
 
   test.each([1, 1024])(
@@ -31,14 +31,14 @@ describe('closed timing', () => {
       const replayed = await replay(events, 'v6.18', { batch });
       const waited = replayed.row('v6.18', 2).wait_ns;
       expect(waited).toBe(700 + WAKE);
-      expect(replayed.row('v6.18', 4).t).toBe(40_000 + waited);
+      expect(replayed.row('v6.18', 4).start).toBe(40_000 + waited);
     },
   );
 
   test('a wait for I/O was recorded as well and shifts nothing by itself', async () => {
     const io = read(1, 2, 20_000, { page: { entry: 'swap', wait: 5_000 } });
     const replayed = await replay([vma(0, 8, { t: 0 }), io, read(2, 2, 100_000)], 'v6.18');
-    expect(replayed.row('v6.18', 2).t).toBe(100_000);
+    expect(replayed.row('v6.18', 2).start).toBe(100_000);
   });
 
   test('what the recording waited itself is not waited again', async () => {
@@ -47,13 +47,13 @@ describe('closed timing', () => {
     const events = [vma(0, 8, { t: 0 }), vma(16, 4, { t: 0 }), busy, recorded, read(17, 2, 100_000)];
     const row = (await replay(events, 'v6.18')).row('v6.18', 4);
     // It waits until 63 us where the recording waited until 55 us.
-    expect(row.t).toBe(100_000 + 40_000 + WAKE - 35_000);
+    expect(row.start).toBe(100_000 + 40_000 + WAKE - 35_000);
   });
 
   test('no event starts before the one in front of it is over', async () => {
     const slow = read(1, 2, 20_000, { page: { entry: 'migration', wait: 50_000 } });
     const replayed = await replay([vma(0, 8, { t: 0 }), slow, read(2, 2, 30_000)], 'v6.18');
-    expect(replayed.row('v6.18', 2).t).toBe(20_000 + replayed.row('v6.18', 1).hold_ns);
+    expect(replayed.row('v6.18', 2).start).toBe(20_000 + replayed.row('v6.18', 1).hold_ns);
   });
 });
 
@@ -61,7 +61,7 @@ describe('recorded timing', () => {
   test('everything starts when it was recorded to start', async () => {
     const events = [vma(0, 8, { t: 0 }), busy, read(1, 2, 20_000), read(2, 2, 100_000)];
     const replayed = await replay(events, 'v6.18', { timing: 'recorded' });
-    expect(replayed.row('v6.18', 3).t).toBe(100_000);
+    expect(replayed.row('v6.18', 3).start).toBe(100_000);
   });
 
   test('a section is held just so: from its recorded time to its recorded end', async () => {
@@ -96,7 +96,7 @@ describe('fork', () => {
     const fork: Event = { op: 'fork', tid: 1, t: 20_000, dur: 50_000, child_tid: 9, child_mm: 2 };
     const events = [vma(0, 8, { t: 0 }), fork, read(1, 9, 30_000, { mm: 2 })];
     const row = (await replay(events, 'v6.18')).row('v6.18', 2);
-    expect(row.t).toBeGreaterThanOrEqual(70_000);
+    expect(row.start).toBeGreaterThanOrEqual(70_000);
     expect(row.verdict).toBe('vma_lock');
   });
 });
