@@ -8,7 +8,7 @@ import { Histogram } from './histogram.js';
 import type { LockRow, Times } from './result.js';
 
 /** VMAs with a row of their own; those contended later share the row of their mm. */
-export const VMA_ROWS = 512;
+export const VMA_ROWS = 256;
 
 /** One lock in one mode. */
 export class LockStat {
