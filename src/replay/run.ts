@@ -89,6 +89,8 @@ export class Run {
   private readonly pace = new Pace();
   /** threads whose next event must not overtake another */
   private readonly overtaken: Runner[] = [];
+  /** threads with events in the backlog */
+  private lateThreads = 0;
   /** threads asleep in an operation */
   private readonly operating: Runner[] = [];
   private info!: TraceInfo;
@@ -129,7 +131,7 @@ export class Run {
       if (runner.head === NONE && !runner.unborn) {
         if (runner.state === RELEASING && runner.holds !== null && runner.until <= now) this.release(runner);
         const free = runner.state === IDLE && runner.lastEnd <= now && at + runner.shift <= now;
-        if (free && this.inTheWay(columns, row, first + row) < 0) {
+        if (free && this.inTheWay(runner, columns, row, first + row) < 0) {
           this.begin(runner, columns, row, first + row);
           continue;
         }
@@ -198,7 +200,7 @@ export class Run {
     const { backlog } = this;
     const slot = runner.head;
     const i = backlog.index[slot];
-    const earlier = this.inTheWay(backlog.rows, slot, i);
+    const earlier = this.inTheWay(runner, backlog.rows, slot, i);
     if (earlier >= 0) {
       runner.behind = earlier;
       this.overtaken.push(runner);
@@ -209,7 +211,10 @@ export class Run {
       runner.shift = Math.max(runner.shift, this.engine.now - backlog.rows.t[slot]);
     runner.behind = NONE;
     runner.head = backlog.remove(slot);
-    if (runner.head === NONE) runner.tail = NONE;
+    if (runner.head === NONE) {
+      runner.tail = NONE;
+      this.lateThreads--;
+    }
     this.begin(runner, backlog.rows, slot, i);
     if (this.overtaken.length > 0) this.letPass(i);
   }
@@ -219,10 +224,12 @@ export class Run {
    * not started, or an operation that was over by then in the recording and is not yet here. Of those whose length was not
    * recorded only the ones that make a mapping count, while they sleep for the lock: a fault there came after them.
    */
-  private inTheWay(of: Columns, row: number, i: number): number {
+  private inTheWay(runner: Runner, of: Columns, row: number, i: number): number {
     // At recorded times everything starts when it did: the order is the recording's own.
     if (!this.closed) return NONE;
-    const waiting = this.backlog.inTheWay(of, row, i);
+    // What waits on the thread itself comes in order anyway.
+    const others = this.lateThreads - (runner.head === NONE ? 0 : 1);
+    const waiting = others === 0 ? NONE : this.backlog.inTheWay(of, row, i);
     if (waiting >= 0 || this.operating.length === 0) return waiting;
     const start = of.page[row];
     const end = of.op[row] === OP.fault ? start + 1 : start + of.len[row];
@@ -278,7 +285,10 @@ export class Run {
     while (this.backlog.full) if (!this.engine.step()) this.unblock();
     const slot = this.backlog.add(columns, row, i, runner.tail);
     runner.tail = slot;
-    if (runner.head === NONE) runner.head = slot;
+    if (runner.head === NONE) {
+      runner.head = slot;
+      this.lateThreads++;
+    }
     this.schedule(runner);
   }
 
