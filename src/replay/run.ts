@@ -9,7 +9,7 @@ import { Engine, type Thread } from '../engine/engine.js';
 import { Bug } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import { walk } from '../kernel/fault.js';
-import { DONE, HOLDING, userfaultAnswered, wake_userfault } from '../kernel/fault-steps.js';
+import { BLOCKED, HOLDING, userfaultAnswered, wake_userfault } from '../kernel/fault-steps.js';
 import { Kernel } from '../kernel/kernel.js';
 import { existing } from '../kernel/mmap-ops.js';
 import { OPERATIONS } from '../kernel/operations.js';
@@ -329,11 +329,15 @@ export class Run {
   /** Lets a fault go on until it is over, asleep, or only holds its lock. */
   private fault(runner: Runner): void {
     const state = walk(this.kernel, runner);
+    if (state === BLOCKED) {
+      runner.state = FAULTING;
+      return;
+    }
+    if (runner.waitedForLocks > 0 && this.closed) runner.shift += runner.waitedForLocks;
     if (state === HOLDING) {
       runner.state = RELEASING;
       if (runner.head !== NONE) this.schedule(runner);
-    } else if (state === DONE) this.done(runner, this.engine.now);
-    else runner.state = FAULTING;
+    } else this.done(runner, this.engine.now);
   }
 
   /** The event of `runner` was over at `now`. */
@@ -342,7 +346,6 @@ export class Run {
     runner.lastEnd = now;
     this.collector.end(now);
     if (runner.op !== OP.fault) this.afterOperation(runner);
-    else if (runner.waitedForLocks > 0 && this.closed) runner.shift += runner.waitedForLocks;
     if (runner.head !== NONE) this.schedule(runner);
   }
 
