@@ -26,6 +26,7 @@ import {
 import { handle_mm_fault } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
 import { anon_vma_prepare, HANDLED, RETRY, SIGNAL } from './outcome.js';
+import { leave, READ, woken } from './section.js';
 import { type Task, VERDICT_SIGNAL } from './task.js';
 import { VM_ACCESS_FLAGS, VM_GROWSDOWN, type Vma } from './vma.js';
 
@@ -54,19 +55,9 @@ export function lock_mm_and_find_vma(k: Kernel, task: Task): number {
   return BLOCKED;
 }
 
-/** Woken in the queue of mmap_lock: a writer may find it stolen and sleeps on. */
+/** Woken in the queue of mmap_lock, by whoever held it. */
 export function mmapWoken(k: Kernel, task: Task, write: boolean, next: number): number {
-  const { mm } = task;
-  if (!mm.mmap_lock.woken(task.id)) return BLOCKED;
-  const waited = k.engine.now - task.since;
-  task.blockedOn = null;
-  task.waited += waited;
-  task.waitedForLocks += waited;
-  task.since = k.engine.now;
-  k.ledger.mmapLocked(mm, write, waited, true);
-  k.ledger.blocked(task, task.vma, waited);
-  if (write) k.lock?.beginWriteSection(mm);
-  return next;
+  return woken(k, task, task.mm, write, task.vma) ? next : BLOCKED;
 }
 
 export function mmap_locked(k: Kernel, task: Task): number {
@@ -75,9 +66,7 @@ export function mmap_locked(k: Kernel, task: Task): number {
   if (vma === null) {
     const above = mm.mm_mt.find(task.page);
     if (above === null || !(above.vm_flags & VM_GROWSDOWN)) return badArea(k, task, 'bad_area');
-    const held = k.engine.now - task.since;
-    task.held += held;
-    k.mmap_read_unlock(mm, held);
+    leave(k, task, mm, READ);
     return STACK_WRITE_LOCK;
   }
   if (access_error(task, vma)) return badArea(k, task, 'bad_area_access_error');
@@ -94,19 +83,13 @@ export function mmap_locked(k: Kernel, task: Task): number {
       return holdMmap(k, task, task.cost, SIGNALLED_MMAP);
     case RETRY:
       // Only the first attempt may drop the lock to sleep; what it slept for is settled then.
-      unlockToWait(k, task);
+      leave(k, task, mm, READ);
       task.waited += task.sleep;
       return after(k, task, task.sleep, MMAP_RETRY);
     default:
-      unlockToWait(k, task);
+      leave(k, task, mm, READ);
       return awaitMonitor(k, task, MMAP_RETRY);
   }
-}
-
-function unlockToWait(k: Kernel, task: Task): void {
-  const held = k.engine.now - task.since;
-  task.held += held;
-  k.mmap_read_unlock(task.mm, held);
 }
 
 /** bad_area(): no VMA, or bad_area_access_error(): one that forbids the access. */

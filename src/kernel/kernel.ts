@@ -26,8 +26,6 @@ export class Kernel {
   /** files and names of the trace, by index */
   files: readonly FileFacts[] = [];
   strings: readonly string[] = [];
-  /** index of `[heap]` among them */
-  heapLabel = -1;
   /** Threads that hold a lock for reading, and whose release is made up for when somebody asks. */
   private readonly holding: Task[] = [];
   /** Called when such a release is made up for: `task.until` has passed. */

@@ -23,8 +23,6 @@ export class Mm implements LockedMm {
   brk: Page = -1;
   /** VM_LOCKED when mlockall(MCL_FUTURE) is in force */
   def_flags = 0;
-  /** ns on the engine's clock at which the migration in progress ends */
-  migrationEnds = 0;
   /** has any VMA ever been stored here? */
   everMapped = false;
   /** made by a fork this trace shows, so that every thread of it is known */

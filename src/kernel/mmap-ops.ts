@@ -228,7 +228,6 @@ export function* brk(k: Kernel, task: Task): Operation {
   if (replaced > 0) mm.page_table.clearRange(old, wanted);
   if (replaced >= 0) {
     const vma = new Vma(old, wanted, VM_READ | VM_WRITE | mm.def_flags, old, -1, 0, -1);
-    vma.label = k.heapLabel;
     const heap = yield* insert(k, task, mm, vma, true);
     locked = (heap.vm_flags & VM_LOCKED) !== 0;
   }

@@ -34,7 +34,6 @@ export function* migrate(k: Kernel, task: Task): Operation {
     mm.page_table.set(at, PTE_MIGRATION | (pte & ~PTE_KIND_MASK));
   }
   const duration = task.dur >= 0 ? task.dur : k.costs.wait_migration;
-  mm.migrationEnds = Math.max(mm.migrationEnds, k.engine.now + duration);
   if (!k.engine.pass(task.id, duration)) yield;
   for (const [at, pte] of entries) {
     if ((mm.page_table.get(at) & PTE_KIND_MASK) === PTE_MIGRATION) mm.page_table.set(at, pte);

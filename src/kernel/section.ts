@@ -80,7 +80,7 @@ export function* enter(k: Kernel, task: Task, mm: Mm, write: boolean): Generator
 
 function* queue(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefined, void, undefined> {
   do yield;
-  while (!woken(k, task, mm, write));
+  while (!woken(k, task, mm, write, null));
 }
 
 /** Takes mmap_lock of `mm`. False when the thread sleeps in its queue now. */
@@ -111,8 +111,8 @@ export function tryLock(k: Kernel, task: Task, mm: Mm): boolean {
   return false;
 }
 
-/** Woken in the queue: does the thread hold the lock now? */
-function woken(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
+/** Woken in the queue of mmap_lock: does the thread hold it now? A writer may find it stolen and sleeps on. */
+export function woken(k: Kernel, task: Task, mm: Mm, write: boolean, vma: Vma | null): boolean {
   if (!mm.mmap_lock.woken(task.id)) return false;
   const waited = k.engine.now - task.since;
   task.blockedOn = null;
@@ -120,7 +120,7 @@ function woken(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
   task.waitedForLocks += waited;
   task.since = k.engine.now;
   k.ledger.mmapLocked(mm, write, waited, true);
-  k.ledger.blocked(task, null, waited);
+  k.ledger.blocked(task, vma, waited);
   if (write) k.lock?.beginWriteSection(mm);
   return true;
 }
