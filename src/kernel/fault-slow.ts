@@ -26,7 +26,7 @@ import {
 import { handle_mm_fault } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
 import { anon_vma_prepare, HANDLED, RETRY, SIGNAL } from './outcome.js';
-import { leave, READ, woken } from './section.js';
+import { leave, READ, readersLeft, vma_start_write, woken } from './section.js';
 import { type Task, VERDICT_SIGNAL } from './task.js';
 import { VM_ACCESS_FLAGS, VM_GROWSDOWN, type Vma } from './vma.js';
 
@@ -144,16 +144,9 @@ export function expand_stack(k: Kernel, task: Task): number {
   }
   task.vma = vma;
   anon_vma_prepare(mm, vma);
-  if (k.lock !== null && k.at['expand_stack.lock'] === 'write_and_mark' && !k.lock.isMarked(mm, vma)) {
-    k.settleHolders(vma);
-    if (k.lock.excludeReaders(vma)) {
-      vma.writer = task.id;
-      k.blame(task, vma.reader);
-      task.blockedOn = 'the readers of the stack VMA';
-      task.step = STACK_MARKED;
-      return BLOCKED;
-    }
-    k.lock.mark(mm, vma);
+  if (k.at['expand_stack.lock'] === 'write_and_mark' && !vma_start_write(k, task, mm, vma)) {
+    task.step = STACK_MARKED;
+    return BLOCKED;
   }
   mm.mm_mt.resize(vma, task.page, vma.vm_end);
   return downgraded(k, task);
@@ -161,8 +154,7 @@ export function expand_stack(k: Kernel, task: Task): number {
 
 /** The last reader of the stack VMA has left. */
 export function stack_marked(k: Kernel, task: Task): number {
-  task.blockedOn = null;
-  k.lock!.mark(task.mm, task.vma!);
+  readersLeft(k, task, task.mm, task.vma!);
   task.mm.mm_mt.resize(task.vma!, task.page, task.vma!.vm_end);
   return downgraded(k, task);
 }

@@ -178,6 +178,11 @@ export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma): boolea
 /** Sleeps until the last reader has left; then `vma` is marked. */
 export function* readersLeave(k: Kernel, task: Task, mm: Mm, vma: Vma): Generator<undefined, void, undefined> {
   yield;
+  readersLeft(k, task, mm, vma);
+}
+
+/** The last reader has left: `vma` is marked, and what that took is told. */
+export function readersLeft(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
   const waited = k.engine.now - task.markSince;
   task.blockedOn = null;
   task.waited += waited;

@@ -283,6 +283,24 @@ describe('branches', () => {
     expect((await replay([stack, fault(2000)], 'v6.18')).row('v6.18', -1).verdict).toBe('signal');
   });
 
+  test('a growing stack waits for the readers of its VMA, and the wait is told like that of any operation', async () => {
+    const stack = mmap(4096, 16, { flags: ['private', 'anonymous', 'growsdown'] });
+    // migration_entry_wait() sleeps with the VMA lock held.
+    const inside = fault(4100, { tid: 2, t: 1_000_000, access: 'read', page: { entry: 'migration', wait: 100_000 } });
+    const replayed = await replay([stack, fault(4101), inside, fault(4000, { tid: 3, t: 1_050_000 })], 'v6.18');
+    expect(replayed.row('v6.18', 2)).toMatchObject({ verdict: 'vma_lock' });
+    const grown = replayed.row('v6.18', 3);
+    expect(grown).toMatchObject({ verdict: 'mmap_lock', blocked_by: { op: 'fault', tid: 2 } });
+    expect(grown.wait_ns).toBeGreaterThan(40_000);
+    const marks = replayed.model('v6.18').locks.filter(row => row.lock === 'vma_lock' && row.mode === 'write');
+    // The other row adds up those nobody waited for: mmap marked what it mapped.
+    expect(marks.map(({ acquired, contended }) => [acquired, contended])).toEqual([
+      [1, 1],
+      [1, 0],
+    ]);
+    expect(marks[0].wait_ns.total).toBe(grown.wait_ns);
+  });
+
   test('waits are those the trace says, and are slept with the lock the kernel holds meanwhile', async () => {
     const facts = (entry: string, folio?: string) => page({ entry, ...(folio && { folio }), wait: 5_000 });
     const held = async (event: Event) => (await replay([ANON, anonVma, event], 'v6.18')).row('v6.18', -1);
