@@ -33,6 +33,7 @@ export const OPS = [
   'uffd_continue',
   'uffd_move',
   'uffd_wp',
+  'uffd_rwp',
   'collapse',
   'reclaim',
   'migrate',
@@ -121,11 +122,13 @@ export const ACCESS_EXEC = 2;
 export const ACCESS_MASK = 3;
 export const FAULT_KERNEL_MODE = 4;
 
-/** `modes` of `uffd_register`; the bit of a mode is `1 << index`. */
-export const UFFD_MODES = ['missing', 'wp', 'minor'] as const;
+/** `modes` of `uffd_register`; the bit of a mode is `1 << index`. `wp_async` is `wp` with UFFD_FEATURE_WP_ASYNC. */
+export const UFFD_MODES = ['missing', 'wp', 'minor', 'rwp', 'wp_async'] as const;
 export const UFFD_MISSING = 1;
 export const UFFD_WP = 2;
 export const UFFD_MINOR = 4;
+export const UFFD_RWP = 8;
+export const UFFD_WP_ASYNC = 16;
 
 /** `kind` of `read_maps`. */
 export const MAPS_KINDS = ['maps', 'smaps', 'numa_maps', 'procmap_query'] as const;
@@ -139,6 +142,7 @@ export type MapsKind = (typeof MAPS_KINDS)[number];
  *     bits 4-5  folio   index into FOLIOS plus 1, 0 when absent
  *     bits 6-7  huge    index into HUGES plus 1, 0 when absent
  *     then two bits for each boolean of FACT_BITS: "is it said", "what does it say"
+ *     bits 22-23 race   index into RACES plus 1, 0 when absent
  */
 export const ENTRIES = [
   'none',
@@ -157,8 +161,11 @@ export const FOLIOS = ['cached', 'absent', 'locked'] as const;
 export type Folio = (typeof FOLIOS)[number];
 export const HUGES = ['pmd', 'pud'] as const;
 export type Huge = (typeof HUGES)[number];
-export const FACT_BITS = ['readahead', 'swap_sync', 'shared', 'numa_hint'] as const;
+export const FACT_BITS = ['readahead', 'swap_sync', 'shared', 'numa_hint', 'eof', 'hole_punch', 'oom'] as const;
 export type FactBit = (typeof FACT_BITS)[number];
+/** What became of the VMA between the lookup and the lock: it left the tree, or its bounds moved away from the address. */
+export const RACES = ['detached', 'range'] as const;
+export type Race = (typeof RACES)[number];
 
 export const ENTRY = Object.freeze(Object.fromEntries(ENTRIES.map((name, i) => [name, i + 1]))) as Readonly<
   Record<Entry, number>
@@ -176,7 +183,13 @@ export const FACT_SHIFT: Readonly<Record<FactBit, number>> = Object.freeze({
   swap_sync: 10,
   shared: 12,
   numa_hint: 14,
+  eof: 16,
+  hole_punch: 18,
+  oom: 20,
 });
+export const RACE_SHIFT = 22;
+export const RACE_DETACHED = 1;
+export const RACE_RANGE = 2;
 
 /** What a recording says the kernel did (`truth`), packed: path index plus 1, then `fallback` said and value. */
 export const PATHS = ['vma_lock', 'mmap_lock', 'signal', 'killed'] as const;

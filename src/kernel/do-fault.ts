@@ -6,13 +6,14 @@
  * (v6.6 to v6.18).
  * Leaves out: fault-around maps the neighbours too; the next fault there says so itself by not happening.
  */
-import { FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import { ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import {
   folioOf,
   HANDLED,
   handle_userfault,
   install,
+  mayDropLock,
   type Outcome,
   RETRY,
   releaseAndWait,
@@ -45,52 +46,66 @@ function do_read_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Out
   }
   if (vmaLocked && k.at.do_read_fault === 'retry') return retryAt(task, 'do_read_fault');
   if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
-  return __do_fault(k, task, vma, PTE_FILE_RO);
+  return __do_fault(k, task, vma, vmaLocked, PTE_FILE_RO);
 }
 
 function do_cow_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
   if (vmaLocked && k.at.do_cow_fault === 'retry') return retryAt(task, 'do_cow_fault');
   if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
-  return __do_fault(k, task, vma, PTE_ANON);
+  return __do_fault(k, task, vma, vmaLocked, PTE_ANON);
 }
 
 function do_shared_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
   if (vmaLocked && k.at.do_shared_fault === 'retry') return retryAt(task, 'do_shared_fault');
   if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
-  return __do_fault(k, task, vma, PTE_FILE_RW);
+  return __do_fault(k, task, vma, vmaLocked, PTE_FILE_RW);
 }
 
 /** Does ->map_pages settle it: is the folio up to date, unlocked and without the readahead mark? */
 function should_fault_around(task: Task, vma: Vma): boolean {
   if (!(vma.vm_ops & VM_OPS.map_pages) || vma.vm_ops & VM_OPS.dax) return false;
   if (vma.vm_flags & (VM_UFFD_WP | VM_UFFD_MINOR)) return false;
-  if (task.settled) return true;
   const folio = folioOf(task.facts);
+  if (says(task.facts, 'readahead') && !task.readAhead) return false;
+  if (says(task.facts, 'eof') || (task.facts & 15) === ENTRY.swap) return false;
+  if (task.settled) return true;
+  if (says(task.facts, 'hole_punch')) return false;
   // A page a userfaultfd monitor must supply is in no cache, unless the trace says so.
   if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return false;
-  return folio !== FOLIO_ABSENT && folio !== FOLIO_LOCKED && !says(task.facts, 'readahead');
+  return folio !== FOLIO_ABSENT && folio !== FOLIO_LOCKED;
 }
 
 /** __do_fault(): ->fault of the page cache, of shmem, of a DAX file or of a driver; maps the page with `state`. */
-function __do_fault(k: Kernel, task: Task, vma: Vma, state: number): Outcome {
+function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: number): Outcome {
   task.cost += k.costs.file_fault;
+  if (says(task.facts, 'eof')) {
+    task.site = isShmem(k, vma) ? 'shmem_fault.eof' : 'filemap_fault.eof';
+    return SIGNAL;
+  }
   if (!task.settled) {
     const folio = folioOf(task.facts);
-    if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return handle_userfault(task);
-    if (vma.vm_flags & VM_UFFD_MINOR && folio !== FOLIO_ABSENT) return handle_userfault(task);
+    if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return handle_userfault(k, task, vmaLocked);
+    if (vma.vm_flags & VM_UFFD_MINOR && folio !== FOLIO_ABSENT) return handle_userfault(k, task, vmaLocked);
     if (isShmem(k, vma)) {
+      if (says(task.facts, 'hole_punch')) return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
       // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
-      if (folio === FOLIO_LOCKED) waitHolding(task, k.costs.wait_folio);
+      if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
+      else if (folio === FOLIO_LOCKED) waitHolding(task, k.costs.wait_folio);
     } else if (hasPageCache(vma)) {
-      if (folio === FOLIO_ABSENT) return releaseAndWait(task, 'filemap_fault', k.costs.wait_io, true);
-      if (folio === FOLIO_LOCKED) {
-        return releaseAndWait(task, 'lock_folio_maybe_drop_mmap', k.costs.wait_folio, false);
+      if (folio === FOLIO_ABSENT) {
+        if (vmaLocked) task.tried = true;
+        return releaseAndWait(task, 'filemap_fault', k.costs.wait_io);
       }
-      if (says(task.facts, 'readahead') && !(vma.vm_flags & VM_RAND_READ)) {
-        return releaseAndWait(task, 'do_async_mmap_readahead', k.costs.wait_readahead, false);
+      if (folio === FOLIO_LOCKED) {
+        return releaseAndWait(task, 'lock_folio_maybe_drop_mmap', k.costs.wait_folio);
       }
     }
+  }
+  const marked = says(task.facts, 'readahead') && !task.readAhead && hasPageCache(vma) && !isShmem(k, vma);
+  if (marked && !(vma.vm_flags & VM_RAND_READ) && mayDropLock(k, task, vmaLocked)) {
+    task.readAhead = true;
+    return releaseAndWait(task, 'do_async_mmap_readahead', k.costs.wait_readahead);
   }
   install(task, state);
   return HANDLED;
@@ -101,7 +116,7 @@ const hasPageCache = (vma: Vma) => (vma.vm_ops & VM_OPS.map_pages) !== 0 && (vma
 
 const SHMEM: ReadonlySet<string> = new Set(['tmpfs', 'shmem', 'memfd']);
 
-function isShmem(k: Kernel, vma: Vma): boolean {
+export function isShmem(k: Kernel, vma: Vma): boolean {
   if (vma.vm_file === FILE_SHMEM) return true;
   const fs = k.files[vma.vm_file]?.fs;
   return typeof fs === 'string' && SHMEM.has(fs);

@@ -4,6 +4,7 @@
  * Models: mm/memory.c do_swap_page, handle_pte_marker, remove_device_exclusive_entry; mm/filemap.c __folio_lock_or_retry;
  * mm/migrate.c migration_entry_wait (v6.4 to v6.18).
  */
+import type { Ns } from '../units.js';
 import { FOLIO_CACHED, FOLIO_LOCKED } from '../vocab.js';
 import { do_fault } from './do-fault.js';
 import type { Kernel } from './kernel.js';
@@ -12,12 +13,14 @@ import {
   HANDLED,
   handle_userfault,
   install,
+  mayDropLock,
   type Outcome,
   RETRY,
   releaseAndWait,
   retryAt,
   SIGNAL,
   says,
+  UNLOCKED,
   vmf_anon_prepare,
   waitHolding,
 } from './outcome.js';
@@ -55,7 +58,10 @@ export function do_swap_page(
       install(task, vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON);
       return migration_entry_wait(k, task, vmaLocked);
     case PTE_DEVICE_EXCLUSIVE:
-      if (folioOf(task.facts) === FOLIO_LOCKED && !task.settled) return __folio_lock_or_retry(k, task, vmaLocked);
+      if (folioOf(task.facts) === FOLIO_LOCKED && !task.settled) {
+        const outcome = __folio_lock_or_retry(k, task, vmaLocked, k.costs.wait_folio);
+        if (outcome !== HANDLED) return outcome;
+      }
       install(task, mapped);
       return HANDLED;
     case PTE_DEVICE_PRIVATE:
@@ -85,29 +91,35 @@ function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outc
   task.cost = k.costs.swap;
   const folio = folioOf(task.facts);
   if (!task.settled) {
-    if (folio === FOLIO_LOCKED) return __folio_lock_or_retry(k, task, vmaLocked);
-    if (folio !== FOLIO_CACHED && !says(task.facts, 'swap_sync')) {
-      // The read is submitted under the lock; the folio stays locked until it is done.
-      task.tried = true;
-      return __folio_lock_or_retry(k, task, vmaLocked);
-    }
-    if (folio !== FOLIO_CACHED) waitHolding(task, k.costs.wait_sync_swap);
+    const locked = folio === FOLIO_LOCKED;
+    if (locked || (folio !== FOLIO_CACHED && !says(task.facts, 'swap_sync'))) {
+      // The read is submitted under the lock (VM_FAULT_MAJOR); the folio stays locked until it is done.
+      const outcome = __folio_lock_or_retry(k, task, vmaLocked, locked ? k.costs.wait_folio : k.costs.wait_io);
+      if (!locked && vmaLocked) task.tried = true;
+      if (outcome !== HANDLED) return outcome;
+    } else if (folio !== FOLIO_CACHED) waitHolding(task, k.costs.wait_sync_swap);
   }
   install(task, mapped);
   return HANDLED;
 }
 
-/** __folio_lock_or_retry(): the folio is locked. Under mmap_lock that is dropped too, and the next pass finds the page. */
-function __folio_lock_or_retry(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
+/**
+ * __folio_lock_or_retry(): the folio is locked, for `ns` more where the trace does not say. HANDLED when it was waited for with
+ * the lock held. Under mmap_lock that is dropped too, once, and the next pass finds the page.
+ */
+function __folio_lock_or_retry(k: Kernel, task: Task, vmaLocked: boolean, ns: Ns): Outcome {
   if (vmaLocked && k.at.__folio_lock_or_retry === 'retry_at_once') return retryAt(task, '__folio_lock_or_retry');
-  const wait = task.tried ? k.costs.wait_io : k.costs.wait_folio;
-  return releaseAndWait(task, '__folio_lock_or_retry', wait, false);
+  const held = vmaLocked ? k.at.__folio_lock_or_retry === 'wait_with_lock' : !mayDropLock(k, task, vmaLocked);
+  return held ? waitHolding(task, ns) : releaseAndWait(task, '__folio_lock_or_retry', ns);
 }
 
 /** migration_entry_wait(): sleeps until the page has moved. */
 function migration_entry_wait(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
-  if (vmaLocked && k.at.migration_entry_wait === 'release_and_wait') {
-    return releaseAndWait(task, 'migration_entry_wait', k.costs.wait_migration, false);
+  const answer = vmaLocked ? k.at.migration_entry_wait : 'wait_with_lock';
+  if (answer === 'release_and_wait') return releaseAndWait(task, 'migration_entry_wait', k.costs.wait_migration);
+  if (answer === 'release_and_return') {
+    waitHolding(task, k.costs.wait_migration);
+    return UNLOCKED;
   }
   return waitHolding(task, k.costs.wait_migration);
 }
@@ -127,7 +139,7 @@ function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: b
     return outcome;
   }
   if (write && !vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
-  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(task);
+  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(k, task, vmaLocked);
   install(task, (write ? PTE_ANON : PTE_ZERO) | PTE_UFFD_WP);
   return HANDLED;
 }

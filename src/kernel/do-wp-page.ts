@@ -17,11 +17,13 @@ import {
 } from './outcome.js';
 import { PTE_ANON, PTE_ANON_WP, PTE_FILE_RW, PTE_KIND_MASK, PTE_SHARED_COW, PTE_UFFD_WP } from './page-table.js';
 import type { Task } from './task.js';
-import { VM_PFNMAP, VM_SHARED, VM_UFFD_WP, type Vma } from './vma.js';
+import { UFFD_WP_ASYNC, VM_PFNMAP, VM_SHARED, VM_UFFD_WP, type Vma } from './vma.js';
 
 export function do_wp_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: number): Outcome {
   task.cost = k.costs.wp;
-  if (state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !task.settled) return handle_userfault(task);
+  // userfaultfd_wp_async(): the bit is taken off in place, and the write goes on.
+  const sync = vma.vm_flags & VM_UFFD_WP && !(vma.vm_flags & UFFD_WP_ASYNC);
+  if (state & PTE_UFFD_WP && sync && !task.settled) return handle_userfault(k, task, vmaLocked);
   if (vma.vm_flags & VM_SHARED) {
     return vma.vm_flags & VM_PFNMAP ? wp_pfn_shared(k, task, vma, vmaLocked) : wp_page_shared(k, task, vma, vmaLocked);
   }

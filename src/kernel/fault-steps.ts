@@ -32,6 +32,10 @@ export const STACK_WRITE_LOCK_WOKEN = 14;
 export const EXPAND_STACK = 15;
 export const STACK_MARKED = 16;
 export const SIGNALLED_MMAP = 17;
+export const SPECULATE = 18;
+export const SPECULATE_COMMIT = 19;
+/** The fault is done, but its VMA lock was dropped already. */
+export const UNLOCKED_DONE = 20;
 
 /** Goes on at `next`, after `ns` have passed. */
 export function after(k: Kernel, task: Task, ns: Ns, next: number): number {
@@ -105,7 +109,8 @@ function wakeFromMonitor(k: Kernel, task: Task, settled: boolean): void {
 
 export function finish(k: Kernel, task: Task, verdict: number): typeof DONE {
   task.verdict = verdict;
-  task.marked = task.fallback || task.site !== null || task.waited > 0 || task.settled || task.byThread >= 0;
+  task.marked =
+    task.fallback || task.site !== null || task.waited > 0 || task.settled || task.raced || task.byThread >= 0;
   if (task.fallback && task.counter !== COUNTER_NONE && task.byThread >= 0 && task.waitedForLocks === 0) {
     // It fell back because of a writer, without waiting for it: still a victim.
     k.ledger.blocked(task, task.vma, 0);

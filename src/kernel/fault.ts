@@ -9,7 +9,7 @@
  * a scheduler that wants to put other threads between any two steps calls `step` instead. Steps return the next one.
  */
 import type { Ns } from '../units.js';
-import { FAULT_KERNEL_MODE } from '../vocab.js';
+import { FAULT_KERNEL_MODE, RACE_DETACHED } from '../vocab.js';
 import {
   expand_stack,
   lock_mm_and_find_vma,
@@ -38,9 +38,12 @@ import {
   MMAP_READ_UNLOCK,
   MMAP_RETRY,
   RETRIED,
+  SPECULATE,
+  SPECULATE_COMMIT,
   STACK_MARKED,
   STACK_WRITE_LOCK,
   STACK_WRITE_LOCK_WOKEN,
+  UNLOCKED_DONE,
   VMA_END_READ,
   VMA_LOCKED,
   VMA_START_READ,
@@ -48,9 +51,11 @@ import {
 } from './fault-steps.js';
 import { handle_mm_fault } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
-import { HANDLED, SIGNAL, USERFAULT } from './outcome.js';
+import { BROKEN, HANDLED, raceOf, SIGNAL, UNLOCKED, USERFAULT } from './outcome.js';
+import { __handle_speculative_fault, do_speculative_fault, speculate_commit } from './speculate.js';
 import {
   COUNTER_ABORT,
+  COUNTER_MISS,
   COUNTER_RETRY,
   COUNTER_SUCCESS,
   type Task,
@@ -108,6 +113,12 @@ function stepAt(k: Kernel, task: Task, at: number): number {
       return mmapWoken(k, task, false, MMAP_LOCKED);
     case MMAP_LOCKED:
       return mmap_locked(k, task);
+    case SPECULATE:
+      return k.speculates === 'vm_sequence' ? __handle_speculative_fault(k, task) : do_speculative_fault(k, task);
+    case SPECULATE_COMMIT:
+      return speculate_commit(k, task);
+    case UNLOCKED_DONE:
+      return finish(k, task, VERDICT_VMA_LOCK);
     case MMAP_READ_UNLOCK:
       return mmap_read_unlock(k, task, VERDICT_MMAP_LOCK);
     case MMAP_RETRY:
@@ -140,6 +151,11 @@ function do_user_addr_fault(k: Kernel, task: Task): number {
     task.site = task.code & FAULT_KERNEL_MODE ? 'do_user_addr_fault.kernel_mode' : 'do_user_addr_fault';
     return LOCK_MMAP;
   }
+  if (k.at['do_user_addr_fault.mm_users'] === 'mmap_lock' && task.mm.users <= 1) {
+    task.site = 'do_user_addr_fault.mm_users';
+    return LOCK_MMAP;
+  }
+  if (k.speculates !== null) return SPECULATE;
   task.tries = 1;
   return LOCK_VMA_UNDER_RCU;
 }
@@ -147,14 +163,15 @@ function do_user_addr_fault(k: Kernel, task: Task): number {
 /** The lookup up to the lock: mas_walk() and what may be asked of a VMA nobody holds. */
 function lock_vma_under_rcu(k: Kernel, task: Task): number {
   const vma = task.mm.mm_mt.walk(task.page);
-  if (vma === null) return abort(task, 'lock_vma_under_rcu.no_vma');
+  if (vma === null) return abort(k, task, 'lock_vma_under_rcu.no_vma');
   task.vma = vma;
   const { at } = k;
-  if (at['lock_vma_under_rcu.vm_ops'] !== 'any' && !vma_is_anonymous(vma)) {
-    return abort(task, 'lock_vma_under_rcu.vm_ops');
+  const vm_ops = at['lock_vma_under_rcu.vm_ops'];
+  if (vm_ops !== 'any' && !vma_is_anonymous(vma) && !(vm_ops === 'anonymous_or_tcp' && vma_is_tcp(k, vma))) {
+    return abort(k, task, 'lock_vma_under_rcu.vm_ops');
   }
   if (at['lock_vma_under_rcu.anon_vma'] === 'abort_before_lock' && vma.anon_vma === null) {
-    return abort(task, 'lock_vma_under_rcu.anon_vma');
+    return abort(k, task, 'lock_vma_under_rcu.anon_vma');
   }
   if (k.lock!.seqSaysLocked(task.mm, vma)) return refused(k, task, vma);
   return VMA_START_READ;
@@ -165,6 +182,7 @@ function vma_start_read(k: Kernel, task: Task): number {
   const taken = k.lock!.take(vma);
   if (taken === READ_FAILED) return refused(k, task, vma);
   if (taken === READ_DETACHED) return missed(k, task);
+  if (raceOf(task.facts) !== 0 && !task.raced) return raced(k, task, vma);
   vma.reader = task.id;
   task.since = k.engine.now;
   return VMA_START_READ_RECHECK;
@@ -186,17 +204,18 @@ function vma_locked(k: Kernel, task: Task): number {
   const vma = task.vma!;
   if (at['lock_vma_under_rcu.anon_vma'] === 'abort_after_lock' && vma.anon_vma === null && vma_is_anonymous(vma)) {
     k.vma_end_read(vma);
-    return abort(task, 'lock_vma_under_rcu.anon_vma');
+    return abort(k, task, 'lock_vma_under_rcu.anon_vma');
   }
   if (at['lock_vma_under_rcu.userfaultfd_armed'] === 'abort' && vma.vm_userfaultfd_ctx !== 0) {
     k.vma_end_read(vma);
-    return abort(task, 'lock_vma_under_rcu.userfaultfd_armed');
+    return abort(k, task, 'lock_vma_under_rcu.userfaultfd_armed');
   }
   const outside = task.page < vma.vm_start || task.page >= vma.vm_end;
   const detached = k.lock!.isDetached(vma);
-  if (outside && (!detached || at['lock_vma_under_rcu.range'] === 'before_detached')) {
+  const range = at['lock_vma_under_rcu.range'];
+  if (outside && range !== 'never' && (!detached || range === 'before_detached')) {
     k.vma_end_read(vma);
-    return abort(task, 'lock_vma_under_rcu.range');
+    return abort(k, task, 'lock_vma_under_rcu.range');
   }
   if (detached) {
     k.vma_end_read(vma);
@@ -209,6 +228,7 @@ function vma_locked(k: Kernel, task: Task): number {
       return LOCK_MMAP;
     }
     task.counter = COUNTER_SUCCESS;
+    task.verdict = VERDICT_SIGNAL;
     task.cost = k.costs.minor;
     return holdUntil(k, task, vma, task.cost, VMA_END_READ);
   }
@@ -217,6 +237,7 @@ function vma_locked(k: Kernel, task: Task): number {
 
 function handle_under_vma_lock(k: Kernel, task: Task): number {
   const vma = task.vma!;
+  task.verdict = VERDICT_VMA_LOCK;
   switch (handle_mm_fault(k, task, vma, true)) {
     case HANDLED:
       task.counter = COUNTER_SUCCESS;
@@ -224,10 +245,20 @@ function handle_under_vma_lock(k: Kernel, task: Task): number {
       return holdUntil(k, task, vma, task.cost + task.sleep, VMA_END_READ);
     case SIGNAL:
       task.counter = COUNTER_SUCCESS;
+      task.verdict = VERDICT_SIGNAL;
       return holdUntil(k, task, vma, task.cost, VMA_END_READ);
     case USERFAULT:
       release(k, task, vma, k.engine.now);
       return awaitMonitor(k, task, RETRIED);
+    case UNLOCKED:
+      release(k, task, vma, k.engine.now);
+      task.counter = COUNTER_SUCCESS;
+      task.waited += task.sleep;
+      return after(k, task, task.sleep, UNLOCKED_DONE);
+    case BROKEN:
+      task.sleep = Math.max(0, task.wait);
+      task.waited += task.sleep;
+      return holdUntil(k, task, vma, task.cost + task.sleep, VMA_END_READ);
     default:
       release(k, task, vma, k.engine.now);
       task.waited += task.sleep;
@@ -244,7 +275,7 @@ function release(k: Kernel, task: Task, vma: Vma, now: Ns): void {
 
 function vma_end_read(k: Kernel, task: Task): number {
   release(k, task, task.vma!, task.until);
-  return finish(k, task, task.site === null ? VERDICT_VMA_LOCK : VERDICT_SIGNAL);
+  return finish(k, task, task.verdict);
 }
 
 /** VM_FAULT_RETRY: the VMA lock is gone, and the VMA perhaps too. */
@@ -255,21 +286,49 @@ function retried(task: Task): number {
 }
 
 /** lock_vma_under_rcu() returned NULL. */
-function abort(task: Task, site: string): number {
-  task.counter = COUNTER_ABORT;
+function abort(k: Kernel, task: Task, site: string): number {
+  if (k.at['lock_vma_under_rcu.count'] === 'all') task.counter = COUNTER_ABORT;
   task.site = site;
   return LOCK_MMAP;
+}
+
+/** A TCP receive mapping: no callback of it can be needed. */
+function vma_is_tcp(k: Kernel, vma: Vma): boolean {
+  return k.files[vma.vm_file]?.fs === 'tcp';
+}
+
+/** The trace says that the VMA was unmapped, or resized, between the lookup and the lock. */
+function raced(k: Kernel, task: Task, vma: Vma): number {
+  task.raced = true;
+  if (raceOf(task.facts) === RACE_DETACHED) {
+    k.vma_end_read(vma);
+    return missed(k, task);
+  }
+  if (k.at['lock_vma_under_rcu.range'] !== 'never') {
+    k.vma_end_read(vma);
+    return abort(k, task, 'lock_vma_under_rcu.range');
+  }
+  vma.reader = task.id;
+  task.since = k.engine.now;
+  return VMA_START_READ_RECHECK;
 }
 
 /** vma_start_read() failed: somebody has the VMA for writing, and that somebody holds mmap_lock. */
 function refused(k: Kernel, task: Task, vma: Vma): number {
   k.blame(task, task.mm.mmap_lock.writer);
   k.ledger.vmaReadRefused(task.mm, vma);
-  return abort(task, 'vma_start_read');
+  task.counter = COUNTER_ABORT;
+  task.site = 'vma_start_read';
+  return LOCK_MMAP;
 }
 
 /** The VMA was detached under us: look it up again. */
 function missed(k: Kernel, task: Task): number {
+  if (k.at['lock_vma_under_rcu.detached'] === 'give_up') {
+    task.counter = COUNTER_MISS;
+    task.site = 'lock_vma_under_rcu.detached';
+    return LOCK_MMAP;
+  }
   k.ledger.miss(task);
   return LOCK_VMA_UNDER_RCU;
 }

@@ -37,14 +37,16 @@ import { vm_area_dup } from './vma-ops.js';
 export function* fork(k: Kernel, task: Task): Operation {
   const { mm: parent, b: childMm } = task;
   if (childMm === parent.id || childMm < 0) {
-    parent.users++;
+    if (task.a >= 0) k.uses(k.tasks[task.a], parent);
+    else parent.users++;
     return;
   }
   if (!tryEnter(k, task, parent, WRITE)) yield* enter(k, task, parent, WRITE);
   const since = task.since;
   const child = k.freshMm(childMm);
   child.forked = true;
-  child.users = 1;
+  if (task.a >= 0) k.uses(k.tasks[task.a], child);
+  else child.users = 1;
   child.mmap_lock.write(task.id);
   k.lock?.beginWriteSection(child);
   let cost = k.costs.op;
@@ -103,14 +105,14 @@ export function* exec(k: Kernel, task: Task): Operation {
   if (newMm < 0 || newMm === old.id) return;
   const fresh = k.freshMm(newMm);
   fresh.forked = old.forked;
-  fresh.users = 1;
-  if (--old.users === 0 && old.forked) k.freshMm(old.id);
+  k.uses(task, fresh);
+  if (old.users === 0 && old.forked) k.freshMm(old.id);
 }
 
 /** exit(2): the last thread of an mm whose threads are all known tears it down. */
 export function* exit(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  mm.users--;
+  k.uses(task, null);
   if (mm.users > 0 || !mm.forked) return;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const pages = mm.page_table.count;

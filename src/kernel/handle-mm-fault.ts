@@ -50,7 +50,16 @@ import {
   PTE_ZERO,
 } from './page-table.js';
 import type { Task } from './task.js';
-import { VM_HUGEPAGE, VM_HUGETLB, VM_UFFD_MISSING, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
+import {
+  VM_HUGEPAGE,
+  VM_HUGETLB,
+  VM_SHARED,
+  VM_UFFD_MISSING,
+  VM_UFFD_RWP,
+  VM_UFFD_WP,
+  type Vma,
+  vma_is_anonymous,
+} from './vma.js';
 
 /** The PTE kind an explicit `page.entry` stands for, by ENTRY code; `present` needs a look at the VMA. */
 const KIND_OF_ENTRY: readonly number[] = Object.freeze(
@@ -79,7 +88,8 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   task.cost = k.costs.minor;
   task.sleep = 0;
   if (vma.vm_flags & VM_HUGETLB) return hugetlb_fault(k, task, vma, vmaLocked);
-  const state = entryOf(task, vma);
+  if (says(task.facts, 'oom')) return HANDLED;
+  const state = entryOf(k, task, vma);
   const write = (task.code & ACCESS_MASK) === ACCESS_WRITE;
   const kind = state & PTE_KIND_MASK;
   if (hugeOf(task.facts) !== 0 || state & PTE_HUGE) return handle_huge(k, task, vma, vmaLocked, state, write);
@@ -88,7 +98,12 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
     if (isHugeCandidate(task, vma)) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
     return do_anonymous_page(k, task, vma, vmaLocked, write);
   }
+  // A shared file's page in swap leaves no entry: its ->fault finds it.
+  if (kind === PTE_SWAP && vma.vm_flags & VM_SHARED) return do_fault(k, task, vma, vmaLocked, write);
   if (kind >= PTE_SWAP) return do_swap_page(k, task, vma, vmaLocked, kind, write);
+  if (state & PTE_PROTNONE && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_RWP && !task.settled) {
+    return handle_userfault(k, task, vmaLocked);
+  }
   if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
     // do_numa_page(): copies the page to another node with the lock held.
     install(task, state & ~PTE_PROTNONE);
@@ -101,7 +116,7 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
 }
 
 /** The entry the fault meets: what the trace says of it, else what the trace's own history left there. */
-function entryOf(task: Task, vma: Vma): number {
+export function entryOf(k: Kernel, task: Task, vma: Vma): number {
   const derived = task.mm.page_table.get(task.page);
   // A wait has settled it: whoever resolved the page left it in the history.
   if (task.facts === 0 || task.settled) return derived;
@@ -110,12 +125,20 @@ function entryOf(task: Task, vma: Vma): number {
   if (entry === ENTRY.present) {
     const kind = derived & PTE_KIND_MASK;
     if (kind === PTE_NONE || kind >= PTE_SWAP) state = presentState(task, vma);
-  } else if (entry !== 0) state = KIND_OF_ENTRY[entry];
+  } else if (entry !== 0 && exists(k, KIND_OF_ENTRY[entry])) state = KIND_OF_ENTRY[entry];
   if (isSaid(task.facts, 'shared') && state !== PTE_NONE) {
     if (says(task.facts, 'shared')) state |= PTE_SHARED_COW;
     else state &= ~PTE_SHARED_COW;
   }
   return state;
+}
+
+/** Does this kernel know such entries? Where it does not, the call that would have made them failed, and nothing changed. */
+function exists(k: Kernel, kind: number): boolean {
+  if (kind === PTE_MARKER_GUARD) return k.at['handle_pte_marker.guard'] !== 'absent';
+  if (kind === PTE_MARKER_POISON) return k.at['handle_pte_marker.poison'] !== 'absent';
+  if (kind === PTE_MARKER_UFFD_WP) return k.at['handle_pte_marker.uffd_wp'] !== 'absent';
+  return true;
 }
 
 /** A page said to be present that history knows nothing of: write-protected when the fault is a write. */
@@ -129,20 +152,20 @@ function presentState(task: Task, vma: Vma): number {
 function do_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
   const missing = (vma.vm_flags & VM_UFFD_MISSING) !== 0 && !task.settled;
   if (!write) {
-    if (missing) return handle_userfault(task);
+    if (missing) return handle_userfault(k, task, vmaLocked);
     task.cost = k.costs.anon_read;
     install(task, PTE_ZERO);
     return HANDLED;
   }
   task.cost = k.costs.anon_write;
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
-  if (missing) return handle_userfault(task);
+  if (missing) return handle_userfault(k, task, vmaLocked);
   install(task, PTE_ANON);
   return HANDLED;
 }
 
 /** Would a first touch here take a whole PMD? Only where the program asked for huge pages and nothing is mapped yet. */
-function isHugeCandidate(task: Task, vma: Vma): boolean {
+export function isHugeCandidate(task: Task, vma: Vma): boolean {
   if (!(vma.vm_flags & VM_HUGEPAGE) || task.facts !== 0) return false;
   const first = task.page - (task.page % PMD_PAGES);
   if (first < vma.vm_start || first + PMD_PAGES > vma.vm_end) return false;
@@ -153,7 +176,7 @@ function isHugeCandidate(task: Task, vma: Vma): boolean {
 function do_huge_pmd_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
   task.cost = k.costs.huge;
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
-  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(task);
+  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(k, task, vmaLocked);
   installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
   return HANDLED;
 }
@@ -168,12 +191,12 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
     installHuge(task.mm, task.page, (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
     return waitHolding(task, k.costs.wait_migration);
   }
-  if (kind === PTE_DEVICE_PRIVATE) {
+  if (kind === PTE_DEVICE_PRIVATE && k.at.do_huge_pmd_device_private !== 'absent') {
     if (vmaLocked && k.at.do_huge_pmd_device_private === 'retry') return retryAt(task, 'do_huge_pmd_device_private');
     installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
     return HANDLED;
   }
-  if (kind === PTE_NONE) {
+  if (kind === PTE_NONE || kind === PTE_DEVICE_PRIVATE) {
     if (anonymous) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
     if (vmaLocked && k.at.create_huge_pmd === 'retry')
       return retryAt(task, pud ? 'create_huge_pud' : 'create_huge_pmd');
@@ -184,7 +207,8 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   if (says(task.facts, 'numa_hint')) return waitHolding(task, 0);
   const writable = (kind === PTE_ANON || kind === PTE_FILE_RW) && !(state & (PTE_UFFD_WP | PTE_SHARED_COW));
   if (!write || (writable && folioOf(task.facts) !== FOLIO_LOCKED)) return HANDLED;
-  if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !task.settled) return handle_userfault(task);
+  if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !task.settled)
+    return handle_userfault(k, task, vmaLocked);
   if (!anonymous && vmaLocked && k.at.wp_huge_pmd === 'retry')
     return retryAt(task, pud ? 'wp_huge_pud' : 'wp_huge_pmd');
   // do_huge_pmd_wp_page() takes the folio lock with the lock held.

@@ -44,8 +44,8 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
   }
   if (vma.vm_flags & VM_UFFD_ARMED && !task.settled) {
     const absent = state === PTE_NONE;
-    if (absent && vma.vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) return handle_userfault(task);
-    if (write && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return handle_userfault(task);
+    if (absent && vma.vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) return handle_userfault(k, task, vmaLocked);
+    if (write && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return handle_userfault(k, task, vmaLocked);
   }
   const copies = write && !shared && (state & PTE_SHARED_COW || says(task.facts, 'shared'));
   if (state !== PTE_NONE && !copies) return HANDLED;

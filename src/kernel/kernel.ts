@@ -9,7 +9,7 @@ import type { Costs } from './costs.js';
 import type { Ledger } from './ledger.js';
 import { Mm } from './mm.js';
 import type { Answers } from './sites.js';
-import type { Stage } from './stage.js';
+import { isSpeculation, type Stage } from './stage.js';
 import type { Task } from './task.js';
 import { Vma } from './vma.js';
 import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
@@ -19,8 +19,10 @@ const NOBODY_ASKS = new Vma(0, 0, 0, 0, -1, 0, -1);
 
 export class Kernel {
   readonly at: Answers;
-  /** null where the stage has no VMA lock */
+  /** what a writer marks; null where there is nothing */
   readonly lock: VmaLock | null;
+  /** by which sequence count faults speculate; null where they do not */
+  readonly speculates: 'vm_sequence' | 'mmap_seq' | null;
   readonly mms: Mm[] = [];
   readonly tasks: Task[] = [];
   /** files and names of the trace, by index */
@@ -44,6 +46,7 @@ export class Kernel {
     // A stage without a VMA lock leaves fault sites unanswered and is never asked.
     this.at = stage.answers as Answers;
     this.lock = vmaLockNamed(stage.vmaLock);
+    this.speculates = isSpeculation(stage.vmaLock) ? stage.vmaLock : null;
   }
 
   /** The mm with dense index `id`, made on first use. */
@@ -60,6 +63,14 @@ export class Kernel {
   freshMm(id: number): Mm {
     this.mms[id] = undefined as unknown as Mm;
     return this.mm(id);
+  }
+
+  /** `task` uses `mm` from now on, and no other; null when it is gone. */
+  uses(task: Task, mm: Mm | null): void {
+    if (task.uses === mm) return;
+    if (task.uses !== null) task.uses.users--;
+    task.uses = mm;
+    if (mm !== null) mm.users++;
   }
 
   newIdentity(): number {

@@ -9,6 +9,8 @@ export interface Ledger {
   fault(task: Task): void;
   /** The VMA was detached between lookup and lock: vma_lock_miss, and the lookup is repeated. */
   miss(task: Task): void;
+  /** A counter of that kernel that is not one of the VMA lock's, by its name in /proc/vmstat. */
+  count(counter: string): void;
   /** mmap_lock was taken after `waited`; `contended` when it was not free at once. */
   mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void;
   /** An mmap_read_trylock() found it taken. */

@@ -27,7 +27,7 @@ export class Mm implements LockedMm {
   everMapped = false;
   /** made by a fork this trace shows, so that every thread of it is known */
   forked = false;
-  /** threads that use it, as far as the trace has shown */
+  /** mm_users: threads that use it, as far as the trace has shown (see Kernel.uses) */
   users = 0;
   /** faults asleep in handle_userfault(), in order of arrival */
   readonly userfaults: Task[] = [];

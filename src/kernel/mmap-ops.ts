@@ -41,7 +41,7 @@ import {
   Vma,
 } from './vma.js';
 import { vma_merge_new_range } from './vma-merge.js';
-import { mergeParticipants, unmap_range, vm_area_dup, vma_modify } from './vma-ops.js';
+import { mergeParticipants, unmap_range, unmap_region, vm_area_dup, vma_modify } from './vma-ops.js';
 
 /** Where the unknown offset of a file mapping is put: far from any other, so that it merges with nothing. */
 const UNKNOWN_OFFSET = 2 ** 31;
@@ -135,7 +135,7 @@ export function* mmap(k: Kernel, task: Task): Operation {
   const vma = describe(k, task);
   const { vm_start, vm_end } = vma;
   const replaced = yield* unmap_range(k, task, mm, vm_start, vm_end);
-  if (replaced > 0) mm.page_table.clearRange(vm_start, vm_end);
+  if (replaced > 0) unmap_region(mm, vm_start, vm_end);
   if (replaced >= 0) yield* insert(k, task, mm, vma);
   if (!hold(k, task, k.costs.op, !(vma.vm_flags & VM_LOCKED))) yield;
   leave(k, task, mm, WRITE);
@@ -175,11 +175,11 @@ function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): 
   if (downgrades) {
     if (!hold(k, task, k.costs.op, false)) yield;
     downgrade(k, task, mm);
-    mm.page_table.clearRange(start, end);
+    unmap_region(mm, start, end);
     if (!hold(k, task, zap)) yield;
     leave(k, task, mm, READ);
   } else {
-    mm.page_table.clearRange(start, end);
+    unmap_region(mm, start, end);
     if (!hold(k, task, k.costs.op + zap)) yield;
     leave(k, task, mm, WRITE);
   }
@@ -225,7 +225,7 @@ export function* brk(k: Kernel, task: Task): Operation {
   let locked = false;
   // Where the trace lost a munmap something still seems to be in the way; the kernel would have refused.
   const replaced = old >= 0 && wanted > old ? yield* unmap_range(k, task, mm, old, wanted) : -1;
-  if (replaced > 0) mm.page_table.clearRange(old, wanted);
+  if (replaced > 0) unmap_region(mm, old, wanted);
   if (replaced >= 0) {
     const vma = new Vma(old, wanted, VM_READ | VM_WRITE | mm.def_flags, old, -1, 0, -1);
     const heap = yield* insert(k, task, mm, vma, true);
@@ -276,11 +276,11 @@ function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Ope
   // mremap_to(): EINVAL where the two overlap, EPERM where the new place is sealed.
   if (from + oldLen > to && to + newLen > from) return;
   if ((yield* unmap_range(k, task, mm, to, to + newLen)) < 0) return;
-  mm.page_table.clearRange(to, to + newLen);
+  unmap_region(mm, to, to + newLen);
   // Whoever asks for less than there was loses the tail first.
   if (newLen < oldLen) {
     yield* unmap_range(k, task, mm, from + newLen, from + oldLen);
-    mm.page_table.clearRange(from + newLen, from + oldLen);
+    unmap_region(mm, from + newLen, from + oldLen);
   }
   const source = mm.mm_mt.walk(from);
   if (source === null) return;
@@ -305,5 +305,8 @@ function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Ope
       source.anon_vma = null;
       source.anon_vma_chain = 0;
     }
-  } else yield* unmap_range(k, task, mm, from, from + Math.min(oldLen, newLen));
+  } else {
+    yield* unmap_range(k, task, mm, from, from + Math.min(oldLen, newLen));
+    unmap_region(mm, from, from + Math.min(oldLen, newLen));
+  }
 }

@@ -41,6 +41,7 @@ export const OPERATIONS: readonly (Start | undefined)[] = (() => {
   table[OP.uffd_continue] = uffd_fill;
   table[OP.uffd_move] = uffd_move;
   table[OP.uffd_wp] = uffd_wp;
+  table[OP.uffd_rwp] = uffd_wp;
   table[OP.collapse] = collapse;
   table[OP.reclaim] = reclaim;
   table[OP.migrate] = migrate;

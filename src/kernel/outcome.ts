@@ -7,7 +7,7 @@
  * Decides, never waits: a result says what to wait for and whether the lock is held meanwhile.
  */
 import type { Ns, Page } from '../units.js';
-import { FACT_SHIFT, type FactBit, FOLIO_SHIFT, HUGE_SHIFT, VM_OPS } from '../vocab.js';
+import { FACT_SHIFT, type FactBit, FOLIO_SHIFT, HUGE_SHIFT, RACE_SHIFT, VM_OPS } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import type { Task } from './task.js';
@@ -22,12 +22,23 @@ export const RETRY = 1;
 export const SIGNAL = 2;
 /** VM_FAULT_RETRY from handle_userfault(): the lock is dropped, then a monitor must resolve the page. */
 export const USERFAULT = 3;
-export type Outcome = typeof HANDLED | typeof RETRY | typeof SIGNAL | typeof USERFAULT;
+/** VM_FAULT_VMA_UNLOCKED without RETRY: the lock is dropped, then `task.sleep` ns of waiting, and the fault is done. */
+export const UNLOCKED = 4;
+/** The series has a bug here, and no result: handled, and nothing is counted. */
+export const BROKEN = 5;
+export type Outcome =
+  | typeof HANDLED
+  | typeof RETRY
+  | typeof SIGNAL
+  | typeof USERFAULT
+  | typeof UNLOCKED
+  | typeof BROKEN;
 
 /** Pages of a PMD: 2 MiB. */
 export const PMD_PAGES = 512;
 
 export const folioOf = (facts: number) => (facts >> FOLIO_SHIFT) & 3;
+export const raceOf = (facts: number) => (facts >> RACE_SHIFT) & 3;
 export const hugeOf = (facts: number) => (facts >> HUGE_SHIFT) & 3;
 /** Does the trace say that the fact holds? */
 export const says = (facts: number, fact: FactBit) => ((facts >> FACT_SHIFT[fact]) & 3) === 3;
@@ -41,11 +52,17 @@ export function retryAt(task: Task, site: string): typeof RETRY {
 }
 
 /** Drops the lock, sleeps for what the trace says or `ns`, and lets the next pass find the page. */
-export function releaseAndWait(task: Task, site: string, ns: Ns, major: boolean): typeof RETRY {
-  task.sleep = task.wait >= 0 ? task.wait : ns;
+export function releaseAndWait(task: Task, site: string, ns: Ns): typeof RETRY {
+  // What the trace says is all the fault waited: the first sleep has it.
+  if (task.wait < 0) task.sleep = ns;
+  else task.sleep = task.settled ? 0 : task.wait;
   task.settled = true;
-  if (major) task.tried = true;
   return retryAt(task, site);
+}
+
+/** fault_flag_allow_retry_first(): may the fault drop the lock to sleep? Not mmap_lock, when it was TRIED already. */
+export function mayDropLock(k: Kernel, task: Task, vmaLocked: boolean): boolean {
+  return vmaLocked || !task.tried || k.at['do_user_addr_fault.tried'] !== 'major';
 }
 
 /** Sleeps with the lock held, for what the trace says or `ns`; then the fault is done. */
@@ -54,9 +71,13 @@ export function waitHolding(task: Task, ns: Ns): typeof HANDLED {
   return HANDLED;
 }
 
-/** handle_userfault(): always drops the lock before it sleeps. */
-export function handle_userfault(task: Task): typeof USERFAULT {
+/**
+ * handle_userfault(): drops the lock before it sleeps. The RFC drops mmap_lock, which it does not hold, and goes on as if the
+ * fault were handled: said as that, with the wait, since what a kernel does after that is anybody's guess.
+ */
+export function handle_userfault(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
   task.site = 'handle_userfault';
+  if (vmaLocked && k.at.handle_userfault === 'drops_mmap_lock') return BROKEN;
   return USERFAULT;
 }
 
@@ -70,7 +91,7 @@ export function vmf_can_call_fault(task: Task, vma: Vma, vmaLocked: boolean): bo
 /** __vmf_anon_prepare(): true when the VMA has an anon_vma now; false is VM_FAULT_RETRY. */
 export function vmf_anon_prepare(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): boolean {
   if (vma.anon_vma) return true;
-  if (vmaLocked) {
+  if (vmaLocked && k.at.vmf_anon_prepare !== 'unlocked') {
     // The order is mmap_lock, then VMA lock; the other way round only a trylock cannot deadlock.
     if (k.at.vmf_anon_prepare === 'retry' || !k.mmap_read_trylock(task)) {
       task.site = 'vmf_anon_prepare';

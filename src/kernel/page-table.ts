@@ -45,6 +45,8 @@ export const PTE_HUGE = 0x80;
 
 /** Pages per chunk: 2^6. */
 const CHUNK = 64;
+/** Chunks per table of PTEs: 2^3. */
+const TABLE = 8;
 const FREE = -1;
 const FEWEST_CHUNKS = 8;
 
@@ -63,6 +65,8 @@ export class PageTable {
   private total = 0;
   private lastKey = FREE;
   private lastChunk = 0;
+  /** tables of PTEs, each of TABLE chunks: made with the first entry in them, freed with the mappings of their 2 MiB */
+  private readonly tables = new Set<number>();
   /** chunks of the range being worked on, reused */
   private readonly found: number[] = [];
 
@@ -81,6 +85,19 @@ export class PageTable {
     const key = Math.floor(page / CHUNK);
     const chunk = this.chunkOf(key);
     return chunk < 0 ? PTE_NONE : this.slab[chunk * CHUNK + (page - key * CHUNK)];
+  }
+
+  /** pmd_present(): is there a table of PTEs for `page`? */
+  hasTable(page: Page): boolean {
+    return this.tables.has(Math.floor(page / (CHUNK * TABLE)));
+  }
+
+  /** free_pgtables(): the tables of `[floor, ceiling)` go, for nothing is mapped there any more. */
+  freeTables(floor: Page, ceiling: Page): void {
+    const first = Math.ceil(floor / (CHUNK * TABLE));
+    const end = Math.floor(ceiling / (CHUNK * TABLE));
+    if (end - first < this.tables.size) for (let table = first; table < end; table++) this.tables.delete(table);
+    else for (const table of this.tables) if (table >= first && table < end) this.tables.delete(table);
   }
 
   set(page: Page, state: number): void {
@@ -243,6 +260,7 @@ export class PageTable {
   private add(key: number): number {
     if (this.freed.length === 0 && this.taken === this.keys.length) this.grow();
     const chunk = this.freed.pop() ?? this.taken++;
+    this.tables.add(Math.floor(key / TABLE));
     this.keys[chunk] = key;
     this.enter(chunk);
     this.lastKey = key;

@@ -25,7 +25,13 @@ export const stageSchema = z.strictObject({
   merged: z.string().max(20).nullable().describe('release it came in; null when it was never merged'),
   commits: z.array(z.string().max(60)).optional(),
   parent: z.string().nullable().describe('id of the stage it edits'),
-  lock: change.optional().describe('the VMA lock, when the series changes it: none, rwsem-seq or refcount'),
+  lock: change
+    .optional()
+    .describe('the VMA lock, when the series changes it: none, vm_sequence, mmap_seq, rwsem-seq or refcount'),
+  names: z
+    .record(z.string().max(60), z.string().min(1).max(60))
+    .optional()
+    .describe('kernel functions the series calls otherwise: merged name to its own'),
   changes: z.record(z.string(), change).describe('site to answer: only what the series changed'),
 });
 

@@ -3,11 +3,18 @@
  * from a JSON file (stage-file.ts) passes the same door and meets the same refusals.
  */
 import { Complaint, nearest, quote } from '../errors.js';
-import { type Answers, SITES, type SiteName } from './sites.js';
+import { type Answers, SITES, type Site, type SiteName } from './sites.js';
 
-/** The VMA locks there are: none, rwsem and sequence (6.4 to 6.14), reference count (6.15 on). */
-export const VMA_LOCKS = ['none', 'rwsem-seq', 'refcount'] as const;
+/**
+ * How a fault does without mmap_lock: not at all; speculatively, by a sequence count of the VMA (Dufour) or of the mm
+ * (Lespinasse); by a VMA lock of rwsem and sequence (the RFC, 6.4 to 6.14) or of a reference count (6.15 on).
+ */
+export const VMA_LOCKS = ['none', 'vm_sequence', 'mmap_seq', 'rwsem-seq', 'refcount'] as const;
 export type VmaLockName = (typeof VMA_LOCKS)[number];
+
+/** Does a fault under this lock hold nothing, and look afterwards whether anybody changed what it saw? */
+export const isSpeculation = (lock: VmaLockName): lock is 'vm_sequence' | 'mmap_seq' =>
+  lock === 'vm_sequence' || lock === 'mmap_seq';
 
 /** One changed answer and the patch that changed it. */
 export interface Change {
@@ -33,6 +40,8 @@ export interface StageData {
   /** id of the stage it edits; null for the first */
   readonly parent: string | null;
   readonly lock?: Change;
+  /** what the series calls a kernel function that was merged under another name: merged name to its own */
+  readonly names?: Readonly<Record<string, string>>;
   readonly changes: Readonly<Partial<Record<SiteName, Change>>>;
 }
 
@@ -42,11 +51,49 @@ export interface Stage extends StageData {
   readonly answers: Readonly<Partial<Answers>>;
 }
 
+/** Who must answer which sites. */
+const FLOORS: Readonly<Record<VmaLockName, readonly Site['floor'][]>> = {
+  none: ['all'],
+  vm_sequence: ['all', 'fast', 'speculation'],
+  mmap_seq: ['all', 'fast', 'speculation'],
+  'rwsem-seq': ['all', 'fast', 'vma'],
+  refcount: ['all', 'fast', 'vma'],
+};
+
+/** Sites where a fault may drop the VMA lock itself, and the answers that say so. */
+const DROPS: readonly (readonly [SiteName, readonly string[]])[] = [
+  ['__folio_lock_or_retry', ['release_and_wait']],
+  ['migration_entry_wait', ['release_and_return', 'release_and_wait']],
+  ['handle_userfault', ['release_and_wait']],
+];
+
+/** Two answers that no kernel can give together: the VMA lock would be dropped twice, or one that is not held. */
+function clashOf(answers: Partial<Record<SiteName, string>>): { site: SiteName; but: string; hint: string } | null {
+  const end = answers['do_user_addr_fault.vma_end_read'];
+  for (const [site, drops] of DROPS) {
+    const answer = answers[site];
+    if (answer === undefined || !drops.includes(answer)) continue;
+    if (end === 'always') {
+      const but = 'do_user_addr_fault.vma_end_read drops the VMA lock always: it would be dropped twice';
+      return { site, but, hint: 'let do_user_addr_fault.vma_end_read answer unless_retry_or_completed' };
+    }
+    if (answer === 'release_and_return' && end !== 'unless_vma_unlocked') {
+      const but = 'do_user_addr_fault.vma_end_read cannot tell, since there is no RETRY: it would be dropped twice';
+      return { site, but, hint: 'let do_user_addr_fault.vma_end_read answer unless_vma_unlocked' };
+    }
+  }
+  if (answers['lock_vma_under_rcu.userfaultfd_armed'] === 'go' && answers.handle_userfault === 'unreachable') {
+    const but = 'lock_vma_under_rcu.userfaultfd_armed lets faults go there';
+    return { site: 'handle_userfault', but, hint: 'let handle_userfault answer release_and_wait' };
+  }
+  return null;
+}
+
 /**
  * Resolves a lineage file against its parent and freezes it.
  *
- * Throws a semantic Complaint for an unknown site or answer, for an edit that changes nothing, and for a stage with a VMA
- * lock that leaves a fault site unanswered.
+ * Throws a semantic Complaint for an unknown site or answer, for an edit that changes nothing, for a site left unanswered
+ * that the stage's lock will be asked, and for answers that contradict each other.
  */
 export function defineStage(data: StageData, parent: Stage | null): Stage {
   const refuse = (path: string, what: string, hint: string): never => {
@@ -80,9 +127,12 @@ export function defineStage(data: StageData, parent: Stage | null): Stage {
     refuse('lock', `the VMA lock is already ${lock} in ${data.parent}`, 'remove the line');
   }
   for (const [name, site] of Object.entries(SITES)) {
-    if (answers[name as SiteName] === undefined && (lock !== 'none' || site.floor === 'op')) {
+    if (answers[name as SiteName] === undefined && FLOORS[lock as VmaLockName].includes(site.floor)) {
       refuse(`changes.${name}`, `no answer at ${name}`, `answer one of: ${site.answers.join(', ')}`);
     }
   }
+  const clash = clashOf(answers);
+  if (clash !== null)
+    refuse(`changes.${clash.site}`, `${clash.site} answers ${answers[clash.site]}, but ${clash.but}`, clash.hint);
   return Object.freeze({ ...data, vmaLock: lock as VmaLockName, answers: Object.freeze(answers as Partial<Answers>) });
 }

@@ -85,6 +85,14 @@ export class Task {
   settled = false;
   /** a VMA-lock attempt returned RETRY and MAJOR */
   tried = false;
+  /** a speculation's sequence count, the entry it found, and the one it will map */
+  snapshot = 0;
+  found = 0;
+  mapped = 0;
+  /** the readahead that a marked folio asks for was started */
+  readAhead = false;
+  /** the race the trace speaks of is over */
+  raced = false;
   /** ns of handling, holding the lock */
   cost: Ns = FRACTION;
   /** ns to sleep, with or without the lock as the result says */
@@ -102,6 +110,9 @@ export class Task {
   byThread = NOBODY;
   byIndex = -1;
   byOp = 0;
+
+  /** the mm it is a user of, as far as the trace has shown */
+  uses: Mm | null = null;
 
   /** What it sleeps for, when only another thread can end that: for the deadlock report. */
   blockedOn: string | null = null;
@@ -161,6 +172,8 @@ export class Task {
     this.fallback = false;
     this.settled = false;
     this.tried = false;
+    this.readAhead = false;
+    this.raced = false;
     this.byThread = NOBODY;
   }
 

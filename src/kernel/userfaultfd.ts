@@ -6,7 +6,7 @@
  * Leaves out: more than one userfaultfd per mm (their ranges never overlap), and its features.
  */
 import type { Page } from '../units.js';
-import { OP, UFFD_MINOR, UFFD_MISSING, UFFD_WP } from '../vocab.js';
+import { OP, UFFD_MINOR, UFFD_MISSING, UFFD_RWP, UFFD_WP, UFFD_WP_ASYNC as UFFD_WP_ASYNC_MODE } from '../vocab.js';
 import { wake_userfault } from './fault-steps.js';
 import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
@@ -18,6 +18,7 @@ import {
   PTE_FILE_RW,
   PTE_KIND_MASK,
   PTE_NONE,
+  PTE_PROTNONE,
   PTE_SWAP,
   PTE_UFFD_WP,
   PTE_ZERO,
@@ -26,10 +27,12 @@ import { POPULATE_LIMIT } from './populate.js';
 import { enter, hold, leave, type Operation, READ, tryEnter, WRITE } from './section.js';
 import type { Task } from './task.js';
 import {
+  UFFD_WP_ASYNC,
   VM_SHARED,
   VM_UFFD_ARMED,
   VM_UFFD_MINOR,
   VM_UFFD_MISSING,
+  VM_UFFD_RWP,
   VM_UFFD_WP,
   type Vma,
   vma_is_anonymous,
@@ -47,14 +50,28 @@ export function* uffd_register(k: Kernel, task: Task): Operation {
   if (modes & UFFD_MISSING) armed |= VM_UFFD_MISSING;
   if (modes & UFFD_WP) armed |= VM_UFFD_WP;
   if (modes & UFFD_MINOR) armed |= VM_UFFD_MINOR;
+  if (modes & UFFD_RWP) armed |= VM_UFFD_RWP;
+  if (modes & UFFD_WP_ASYNC_MODE) armed |= VM_UFFD_WP | UFFD_WP_ASYNC;
+  if (registers && !knows(k, armed)) return;
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
   yield* modifyRange(k, task, vma => {
+    if (registers && armed & VM_UFFD_WP && !vma_is_anonymous(vma) && k.at['userfaultfd_register.wp'] !== 'any')
+      return null;
     const flags = (vma.vm_flags & ~VM_UFFD_ARMED) | (registers ? armed : 0);
     return flags === vma.vm_flags ? null : { flags, uffd_ctx: registers ? CTX : 0 };
   });
   if (!registers) wake_userfault(k, mm, task.page, task.page + task.len, true);
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
+}
+
+/** Does this kernel have every mode that is asked for? Where it does not, UFFDIO_API or UFFDIO_REGISTER failed with EINVAL. */
+function knows(k: Kernel, armed: number): boolean {
+  const { at } = k;
+  if (armed & VM_UFFD_WP && at['userfaultfd_register.wp'] === 'absent') return false;
+  if (armed & VM_UFFD_MINOR && at['userfaultfd_register.minor'] === 'absent') return false;
+  if (armed & UFFD_WP_ASYNC && at['userfaultfd_register.wp_async'] === 'absent') return false;
+  return !(armed & VM_UFFD_RWP) || at['userfaultfd_register.rwp'] === 'present';
 }
 
 /** UFFDIO_COPY, ZEROPAGE, CONTINUE: fills the range and wakes who slept there. */
@@ -131,15 +148,21 @@ export function* uffd_move(k: Kernel, task: Task): Operation {
   wake_userfault(k, mm, task.page, end, false);
 }
 
-/** UFFDIO_WRITEPROTECT: protects the range; where faults sleep on it, it resolves them instead. mmap_lock in any version. */
+/**
+ * UFFDIO_WRITEPROTECT, and UFFDIO_RWPROTECT, which takes reads away too: protects the range; where faults sleep on it, it
+ * resolves them instead. mmap_lock in any version.
+ */
 export function* uffd_wp(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const end = task.page + task.len;
+  const reads = task.op === OP.uffd_rwp;
+  if (reads && k.at['userfaultfd_register.rwp'] === 'absent') return;
+  const bits = reads ? PTE_UFFD_WP | PTE_PROTNONE : PTE_UFFD_WP;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const resolves = mm.userfaults.some(fault => fault.page >= task.page && fault.page < end);
   mm.page_table.transformRange(task.page, end, pte => {
     if ((pte & PTE_KIND_MASK) >= PTE_SWAP) return pte;
-    return resolves ? pte & ~PTE_UFFD_WP : pte | PTE_UFFD_WP;
+    return resolves ? pte & ~bits : pte | bits;
   });
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, READ);

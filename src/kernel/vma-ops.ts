@@ -6,7 +6,7 @@
  *
  * Context: mmap_lock held for writing by `task`.
  */
-import type { Page } from '../units.js';
+import { PAGE_END, type Page } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { readersLeave, vma_start_write, vma_store } from './section.js';
@@ -90,6 +90,13 @@ export function* unmap_range(
     vma = next;
   }
   return count;
+}
+
+/** unmap_region(): zaps `[start, end)`, out of which every VMA is gone, and frees the tables up to the neighbours. */
+export function unmap_region(mm: Mm, start: Page, end: Page): void {
+  const { mm_mt, page_table } = mm;
+  page_table.clearRange(start, end);
+  page_table.freeTables(mm_mt.lastBelow(start)?.vm_end ?? 0, mm_mt.find(end)?.vm_start ?? PAGE_END);
 }
 
 /** What vma_modify() gives a range: fields left out stay as they are. */

@@ -29,10 +29,13 @@ export const VM_UFFD_WP = 1 << 17;
 export const VM_UFFD_MINOR = 1 << 18;
 export const VM_SEALED = 1 << 19;
 export const VM_LOCKONFAULT = 1 << 20;
+export const VM_UFFD_RWP = 1 << 21;
+/** VM_UFFD_WP of a userfaultfd with UFFD_FEATURE_WP_ASYNC */
+export const UFFD_WP_ASYNC = 1 << 22;
 
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 /** userfaultfd_armed(): any mode registered. */
-export const VM_UFFD_ARMED = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR;
+export const VM_UFFD_ARMED = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR | VM_UFFD_RWP | UFFD_WP_ASYNC;
 /**
  * include/linux/mm.h VM_SPECIAL, as far as we carry it: such a VMA never merges. VM_HUGETLB stands for the VM_DONTEXPAND
  * that hugetlbfs_file_mmap() sets with it.

@@ -11,6 +11,19 @@ export default {
   commits: ['8d7071af8907'],
   parent: null,
   changes: {
+    'handle_pte_marker.uffd_wp': { answer: 'missing', by: '5c041f5d1f23 mm: teach core mm about pte markers, in 5.19' },
+    'handle_pte_marker.poison': { answer: 'signal', by: '15520a3f0469 mm: use pte markers for swap errors' },
+    'handle_pte_marker.guard': { answer: 'absent', by: 'new in 6.13' },
+    'userfaultfd_register.wp': {
+      answer: 'any',
+      by: 'b1f9e876862d mm/uffd: enable write protection for shmem & hugetlbfs',
+    },
+    'userfaultfd_register.minor': {
+      answer: 'present',
+      by: '7677f7fd8be7 userfaultfd: add minor fault registration mode',
+    },
+    'userfaultfd_register.wp_async': { answer: 'absent', by: 'new in 6.7' },
+    'userfaultfd_register.rwp': { answer: 'absent', by: 'new in 7.3' },
     'do_vmi_align_munmap.downgrade': {
       answer: 'unless_grows',
       by: 'dd2283f2605e mm: mmap: zap pages with read mmap_sem in munmap',

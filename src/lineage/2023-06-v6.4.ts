@@ -1,78 +1,19 @@
 /**
- * Linux 6.4: per-VMA locks as merged. A user fault in an anonymous VMA that already has an anon_vma is handled under the
- * lock of its VMA; everything else takes mmap_lock as before. As of 6.4.6: fork marks every parent VMA and stack growth
- * marks the stack, as mainline does since 6.5.
+ * Linux 6.4 as of 6.4.6: fork marks every VMA of the parent, and a stack grows under the write lock with its VMA marked, as in
+ * mainline since 6.5.
  */
 import type { StageData } from '../kernel/stage.js';
 
 export default {
   id: 'v6.4',
-  title: 'Per-VMA locks',
-  author: 'Suren Baghdasaryan',
-  date: '2023-06-25',
-  link: 'https://lore.kernel.org/all/20230227173632.3292573-1-surenb@google.com/',
-  merged: '6.4',
-  commits: ['5e31275cc997', '50ee32537206', '0bff0aaea03e'],
-  parent: 'mmap_lock',
-  lock: { answer: 'rwsem-seq', by: '5e31275cc997 mm: add per-VMA lock and helper functions to control it' },
+  title: 'Per-VMA locks, with the fixes to fork and stack growth',
+  author: 'Suren Baghdasaryan, Linus Torvalds',
+  date: '2023-07-11',
+  link: 'https://lore.kernel.org/all/20230708191212.4147700-1-surenb@google.com/',
+  merged: '6.4.3',
+  commits: ['fb49c455323f', 'c137381f71ae', '33313a747e81', '8d7071af8907'],
+  parent: 'v6.4.0',
   changes: {
-    'do_user_addr_fault.access_error': {
-      answer: 'mmap_lock',
-      by: '0bff0aaea03e x86/mm: try VMA lock-based page fault handling first',
-    },
-    'do_user_addr_fault.vma_end_read': {
-      answer: 'always',
-      by: '0bff0aaea03e x86/mm: try VMA lock-based page fault handling first',
-    },
-    'do_user_addr_fault.tried': {
-      answer: 'no',
-      by: '0bff0aaea03e x86/mm: try VMA lock-based page fault handling first',
-    },
-    'lock_vma_under_rcu.vm_ops': { answer: 'anonymous', by: '50ee32537206 mm: introduce lock_vma_under_rcu' },
-    'lock_vma_under_rcu.anon_vma': {
-      answer: 'abort_before_lock',
-      by: '2ac0af1b66e3 mm: fall back to mmap_lock if vma->anon_vma is not yet set',
-    },
-    'lock_vma_under_rcu.userfaultfd_armed': {
-      answer: 'abort',
-      by: '444eeb17437a mm: prevent userfaults to be handled under per-vma lock',
-    },
-    'lock_vma_under_rcu.range': { answer: 'before_detached', by: '50ee32537206 mm: introduce lock_vma_under_rcu' },
-    do_swap_page: {
-      answer: 'retry',
-      by: '17c05f18e541 mm: prevent do_swap_page from handling page faults under VMA lock',
-    },
-    'do_swap_page.device_private': {
-      answer: 'retry',
-      by: '17c05f18e541 mm: prevent do_swap_page from handling page faults under VMA lock',
-    },
-    'handle_pte_marker.guard': { answer: 'absent', by: 'new in 6.13' },
-    __folio_lock_or_retry: {
-      answer: 'retry_at_once',
-      by: '17c05f18e541 mm: prevent do_swap_page from handling page faults under VMA lock',
-    },
-    migration_entry_wait: {
-      answer: 'wait_with_lock',
-      by: '17c05f18e541 mm: prevent do_swap_page from handling page faults under VMA lock',
-    },
-    do_read_fault: { answer: 'retry', by: 'file mappings are not locked' },
-    do_cow_fault: { answer: 'retry', by: 'file mappings are not locked' },
-    do_shared_fault: { answer: 'retry', by: 'file mappings are not locked' },
-    do_wp_page: { answer: 'retry', by: 'file mappings are not locked' },
-    wp_page_shared: { answer: 'retry', by: 'file mappings are not locked' },
-    wp_pfn_shared: { answer: 'retry', by: 'file mappings are not locked' },
-    vmf_anon_prepare: {
-      answer: 'retry',
-      by: '2ac0af1b66e3 mm: fall back to mmap_lock if vma->anon_vma is not yet set',
-    },
-    create_huge_pmd: { answer: 'retry', by: 'file mappings are not locked' },
-    wp_huge_pmd: { answer: 'retry', by: 'file mappings are not locked' },
-    do_huge_pmd_device_private: { answer: 'absent', by: 'new in 7.2' },
-    hugetlb_fault: { answer: 'retry', by: 'file mappings are not locked' },
-    handle_userfault: {
-      answer: 'unreachable',
-      by: '444eeb17437a mm: prevent userfaults to be handled under per-vma lock',
-    },
     'dup_mmap.start_write': { answer: 'all', by: 'fb49c455323f fork: lock VMAs of the parent process when forking' },
     'expand_stack.lock': { answer: 'write_and_mark', by: 'c137381f71ae mm: lock a vma before stack expansion' },
   },

@@ -13,6 +13,7 @@ export default {
   merged: '6.7',
   parent: 'v6.6',
   changes: {
+    'userfaultfd_register.wp_async': { answer: 'present', by: 'userfaultfd: UFFD_FEATURE_WP_ASYNC' },
     do_read_fault: { answer: 'map_pages', by: 'mm: handle read faults under the VMA lock' },
     do_cow_fault: { answer: 'map_pages', by: 'mm: handle COW faults under the VMA lock' },
     do_shared_fault: { answer: 'map_pages', by: 'mm: handle shared faults under the VMA lock' },

@@ -21,7 +21,7 @@ export const lineage: readonly Stage[] = [...byId.values()];
 /** Releases in order of version, each with the stage that was in force from it on. */
 const releases: readonly { version: readonly number[]; stage: Stage }[] = lineage
   .filter(stage => /^v\d/.test(stage.id))
-  .map(stage => ({ version: versionOf(stage.id) ?? [], stage }));
+  .map(stage => ({ version: versionOf(stage.merged ?? stage.id) ?? [], stage }));
 
 /** What `-m per-vma` means: the newest mainline stage. */
 export const newest: Stage = releases[releases.length - 1].stage;
@@ -31,7 +31,7 @@ export const newest: Stage = releases[releases.length - 1].stage;
  * VMA lock is `mmap_lock`. Throws a usage Complaint that names the nearest id.
  */
 export function findStage(name: string): Stage {
-  const exact = byId.get(name);
+  const exact = byId.get(name) ?? byId.get(`v${name}`);
   if (exact) return exact;
   if (name === 'per-vma') return newest;
   const version = versionOf(name);

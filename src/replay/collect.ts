@@ -6,6 +6,7 @@ import { invariant } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Ledger } from '../kernel/ledger.js';
 import type { Mm } from '../kernel/mm.js';
+import { isSpeculation, type Stage } from '../kernel/stage.js';
 import {
   COUNTER_ABORT,
   COUNTER_MISS,
@@ -43,6 +44,9 @@ const VERDICTS: readonly Verdict[] = (() => {
   return names;
 })();
 
+/** Under speculation what no lock was needed for is no VMA lock's doing. */
+const SPECULATIVE_VERDICTS = VERDICTS.with(VERDICT_VMA_LOCK, 'speculative');
+
 /** Where a fault leaves the VMA lock because of somebody else. */
 const CONTENDED: ReadonlySet<string> = new Set(['vma_start_read', 'vmf_anon_prepare']);
 
@@ -63,9 +67,14 @@ export class Collector implements Ledger {
   readonly outcomes = new Map<number, Outcome>();
   /** faults in an mm of which the trace knows no mapping at all */
   unmapped = 0;
+  private readonly model: string;
+  private readonly hasVmaLock: boolean;
+  private readonly verdictNames: readonly Verdict[];
   private readonly counters = new Float64Array(5);
   private readonly verdicts = new Float64Array(4);
   private readonly reasons: { counter: number; site: string; count: number; wait: Ns }[] = [];
+  /** the kernel's counters beside those of the VMA lock, by name */
+  private readonly others = new Map<string, number>();
   private readonly locks = new LockTable();
   private readonly blockers = new Blockers();
   private readonly pending: FaultRow[] = [];
@@ -73,16 +82,22 @@ export class Collector implements Ledger {
   private kernelMode = 0;
   private userFallbacks = 0;
   private uncounted = 0;
+  /** faults whose last word was a miss */
+  private givenUp = 0;
+  /** signals without mmap_lock, of faults that were tried */
+  private speculativeSignals = 0;
   private faultWait: Ns = FRACTION;
   private opWait: Ns = FRACTION;
   private firstStart: Ns = FRACTION;
   private lastEnd: Ns = FRACTION;
 
   constructor(
-    private readonly model: string,
-    private readonly hasVmaLock: boolean,
+    private readonly stage: Stage,
     private readonly onFault: ((row: FaultRow) => void) | null,
   ) {
+    this.model = stage.id;
+    this.hasVmaLock = stage.vmaLock !== 'none' && !isSpeculation(stage.vmaLock);
+    this.verdictNames = isSpeculation(stage.vmaLock) ? SPECULATIVE_VERDICTS : VERDICTS;
     this.faultWait = 0;
     this.opWait = 0;
     this.firstStart = -1;
@@ -98,12 +113,14 @@ export class Collector implements Ledger {
     this.verdicts[task.verdict]++;
     this.counters[task.counter]++;
     if (task.counter === COUNTER_NONE) this.uncounted++;
+    else if (task.counter === COUNTER_MISS) this.givenUp++;
     this.faultWait += task.waited;
     if (task.verdict !== VERDICT_VMA_LOCK) this.reason(task);
+    if (task.verdict === VERDICT_SIGNAL && !task.fallback && task.tries > 0) this.speculativeSignals++;
     if (this.total <= EXPECT_LIMIT) {
       this.outcomes.set(task.i, {
-        verdict: VERDICTS[task.verdict],
-        site: task.site,
+        verdict: this.verdictNames[task.verdict],
+        site: this.nameOf(task.site),
         counter: COUNTERS[task.counter],
       });
     }
@@ -124,7 +141,7 @@ export class Collector implements Ledger {
   }
 
   private reason(task: Task): void {
-    const site = task.site ?? 'do_user_addr_fault';
+    const site = this.nameOf(task.site) ?? 'do_user_addr_fault';
     if (!task.mm.everMapped && task.fallback && task.verdict === VERDICT_SIGNAL) this.unmapped++;
     for (const reason of this.reasons) {
       if (reason.site === site && reason.counter === task.counter) {
@@ -134,6 +151,15 @@ export class Collector implements Ledger {
       }
     }
     this.reasons.push({ counter: task.counter, site, count: 1, wait: task.waited });
+  }
+
+  /** A site as the series itself called the function. */
+  private nameOf(site: string | null): string | null {
+    const { names } = this.stage;
+    if (site === null || names === undefined) return site;
+    const dot = site.indexOf('.');
+    const own = names[dot < 0 ? site : site.slice(0, dot)];
+    return own === undefined ? site : own + (dot < 0 ? '' : site.slice(dot));
   }
 
   private row(task: Task): FaultRow {
@@ -146,15 +172,19 @@ export class Collector implements Ledger {
       tid: info.tids[task.id],
       mm: info.mms[task.mm.id],
       addr: formatAddr(task.page, task.off),
-      verdict: VERDICTS[task.verdict],
+      verdict: this.verdictNames[task.verdict],
       fallback: task.fallback,
       counter: COUNTERS[task.counter],
-      site: task.site,
+      site: this.nameOf(task.site),
       wait_ns: task.waited,
       hold_ns: task.held,
       tries: task.tries,
       blocked_by: task.byThread < 0 ? null : { i: task.byIndex, op: OPS[task.byOp], tid: info.tids[task.byThread] },
     };
+  }
+
+  count(counter: string): void {
+    this.others.set(counter, (this.others.get(counter) ?? 0) + 1);
   }
 
   miss(_task: Task): void {
@@ -225,12 +255,19 @@ export class Collector implements Ledger {
     );
     invariant(reasons === total - verdicts[VERDICT_VMA_LOCK], `reasons do not add up ${where}`);
     invariant(
-      counters[COUNTER_SUCCESS] + counters[COUNTER_ABORT] + counters[COUNTER_RETRY] + this.uncounted === total,
+      counters[COUNTER_SUCCESS] + counters[COUNTER_ABORT] + counters[COUNTER_RETRY] + this.givenUp + this.uncounted ===
+        total,
       `counters do not add up ${where}`,
     );
     invariant(
       this.hasVmaLock || counters[COUNTER_SUCCESS] === 0,
       `a VMA lock was counted where there is none ${where}`,
+    );
+    const attempts = this.others.get('spf_attempt') ?? 0;
+    const gaveUp = this.others.get('spf_abort') ?? 0;
+    invariant(
+      attempts === 0 || attempts === gaveUp + verdicts[VERDICT_VMA_LOCK] + this.speculativeSignals,
+      `speculations do not add up ${where}`,
     );
     invariant(this.userFallbacks <= user, `more fallbacks than user faults ${where}`);
     for (const mm of this.kernel.mms) {
@@ -266,6 +303,7 @@ export class Collector implements Ledger {
         vma_lock_abort: counters[COUNTER_ABORT],
         vma_lock_retry: counters[COUNTER_RETRY],
         vma_lock_miss: counters[COUNTER_MISS],
+        ...Object.fromEntries([...this.others].sort(([a], [b]) => compareText(a, b))),
       },
       fallback_ratio: known > 0 ? this.userFallbacks / user : null,
       reasons,

@@ -57,7 +57,8 @@ export interface Blocker {
 export interface ModelResult {
   model: string;
   faults: { total: number; user: number; kernel: number; vma_lock: number; mmap_lock: number; signal: number };
-  counters: Record<Counter, number>;
+  /** of the VMA lock; and by its own names what else that kernel counts, such as `spf_abort` */
+  counters: Record<Counter, number> & Record<string, number>;
   /** user faults that took the mmap_lock path over all user faults; null without user faults */
   fallback_ratio: number | null;
   reasons: Reason[];

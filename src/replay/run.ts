@@ -97,7 +97,7 @@ export class Run {
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
-    this.collector = new Collector(stage.id, stage.vmaLock !== 'none', options.onFault);
+    this.collector = new Collector(stage, options.onFault);
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;
@@ -110,6 +110,7 @@ export class Run {
     kernel.files = info.files;
     kernel.strings = info.strings;
     this.collector.info = info;
+    if (first === 0 && kernel.at['do_user_addr_fault.mm_users'] === 'mmap_lock') this.meet(columns);
     const { n, t, op, thread } = columns;
     const { pace } = this;
     for (let row = 0; row < n; row++) {
@@ -141,6 +142,20 @@ export class Run {
     if (this.collector.wantsRows) {
       kernel.settleDue();
       this.collector.emit();
+    }
+  }
+
+  /**
+   * Who acts in the first batch of a trace, and was not born in it, was there from the beginning: for kernels that ask
+   * whether a program has more than one thread.
+   */
+  private meet(columns: Columns): void {
+    const born = new Set<number>();
+    for (let row = 0; row < columns.n; row++) {
+      const thread = columns.thread[row];
+      if (columns.op[row] === OP.fork) born.add(columns.a[row]);
+      const runner = this.runners[thread] ?? this.addRunner(thread);
+      if (runner.uses === null && !born.has(thread)) this.kernel.uses(runner, this.kernel.mm(columns.mm[row]));
     }
   }
 
@@ -307,6 +322,7 @@ export class Run {
     const { kernel, engine } = this;
     const mm = kernel.mm(columns.mm[row]);
     runner.start = engine.now;
+    if (runner.uses !== mm) kernel.uses(runner, mm);
     if (columns.op[row] === OP.fault) {
       runner.takeFault(columns, row, i, mm);
       this.fault(runner);

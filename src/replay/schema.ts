@@ -58,12 +58,15 @@ const modelResult = z.strictObject({
     mmap_lock: count,
     signal: count,
   }),
-  counters: z.strictObject({
-    vma_lock_success: count,
-    vma_lock_abort: count,
-    vma_lock_retry: count,
-    vma_lock_miss: count,
-  }),
+  counters: z
+    .object({
+      vma_lock_success: count,
+      vma_lock_abort: count,
+      vma_lock_retry: count,
+      vma_lock_miss: count,
+    })
+    .catchall(count)
+    .describe('by its name in /proc/vmstat; speculative page faults have counters of their own'),
   fallback_ratio: z
     .number()
     .min(0)

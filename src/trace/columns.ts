@@ -22,7 +22,7 @@
  *     fork                                                                                    child thread child mm
  *     exec                                                                                    new mm
  *     uffd_register/unregister  addr    len                         modes
- *     uffd_copy .. uffd_wp      addr    len      src
+ *     uffd_copy .. uffd_rwp     addr    len      src
  *     collapse                  addr    len (0 when unsaid: one PMD)
  *     reclaim migrate numa_scan gup  addr len
  *     read_maps                                                     index in MAPS_KINDS       reader pid or -1

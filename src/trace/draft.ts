@@ -90,6 +90,7 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
     uffd_continue: UFFD,
     uffd_move: UFFD,
     uffd_wp: UFFD,
+    uffd_rwp: UFFD,
     collapse: [['addr'], ['len']],
     reclaim: [RANGE, []],
     migrate: [RANGE, []],

@@ -23,6 +23,8 @@ import {
   OP,
   type OpName,
   PATHS,
+  RACE_SHIFT,
+  RACES,
   TRUTH_FALLBACK,
   TRUTH_FALLBACK_SAID,
   UFFD_MODES,
@@ -266,6 +268,7 @@ const PAGE_WORDS: readonly (readonly [key: string, list: readonly string[], shif
   ['entry', ENTRIES, 0],
   ['folio', FOLIOS, FOLIO_SHIFT],
   ['huge', HUGES, HUGE_SHIFT],
+  ['race', RACES, RACE_SHIFT],
 ];
 
 function encodeTruth(value: JsonValue, draft: Draft, unknown: UnknownKey): boolean {

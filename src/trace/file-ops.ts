@@ -38,6 +38,8 @@ const BY_FS: ReadonlyMap<string, number> = new Map([
   ...['squashfs', 'iso9660', 'erofs', 'aio'].map(fs => [fs, NO_MKWRITE] as const),
   // shmem_vm_ops and shmem_anon_vm_ops have no page_mkwrite
   ...['tmpfs', 'shmem', 'memfd', 'devtmpfs'].map(fs => [fs, NO_MKWRITE] as const),
+  // tcp_vm_ops has no callback at all
+  ['tcp', 0],
   // no ->map_pages
   ...['ceph', 'ocfs2', 'kernfs', 'sysfs', 'cgroup', 'cgroup2'].map(
     fs => [fs, VM_OPS.fault | VM_OPS.page_mkwrite] as const,

@@ -7,6 +7,7 @@ import {
   FAULT_KERNEL_MODE,
   FOLIO_SHIFT,
   HUGE_SHIFT,
+  RACE_SHIFT,
   TRUTH_FALLBACK,
   TRUTH_FALLBACK_SAID,
 } from '../vocab.js';
@@ -21,6 +22,9 @@ import * as words from './words.js';
 /** Where numbers that are no key's own are put in `Draft.val`. */
 const SCRATCH = KEYS.length;
 const FACT_SHIFTS = FACT_BITS.map(name => FACT_SHIFT[name]);
+/** By place in PAGE_KEYS: the words of a key that has a word, and where its code goes; `wait` has a number instead. */
+const PAGE_WORDS = [words.AS_ENTRY, words.AS_FOLIO, words.AS_HUGE, words.AS_HUGE, words.AS_RACE];
+const PAGE_SHIFTS = [0, FOLIO_SHIFT, HUGE_SHIFT, 0, RACE_SHIFT];
 const FIRST_FACT_BIT = words.PAGE_KEYS.indexOf(FACT_BITS[0]);
 
 export class FactScanner extends TokenScanner {
@@ -128,9 +132,9 @@ export class FactScanner extends TokenScanner {
         p = this.integer(p, SCRATCH);
         draft.wait = this.val[SCRATCH];
       } else {
-        const code = this.wordAs(p, key === 0 ? words.AS_ENTRY : key === 1 ? words.AS_FOLIO : words.AS_HUGE);
+        const code = this.wordAs(p, PAGE_WORDS[key]);
         if (code < 0) return NOT_SURE;
-        facts |= (code + 1) << (key === 0 ? 0 : key === 1 ? FOLIO_SHIFT : HUGE_SHIFT);
+        facts |= (code + 1) << PAGE_SHIFTS[key];
         p = this.at;
       }
       if (p < 0) return NOT_SURE;

@@ -16,6 +16,7 @@ import {
   OPS,
   type OpName,
   PATHS,
+  RACES,
   UFFD_MODES,
 } from '../vocab.js';
 import { COMMON_KEYS, type KeyName, OP_KEYS, TID_OPTIONAL } from './draft.js';
@@ -61,8 +62,12 @@ export const PageFacts = object('what this fault met; what is left out is derive
   swap_sync: flag('the swap device is synchronous (zram, brd, pmem)').optional(),
   shared: flag('a write needs a copy').optional(),
   numa_hint: flag('a NUMA hinting fault').optional(),
+  eof: flag('the address lies beyond the end of the file').optional(),
+  hole_punch: flag('a hole is being punched into the shmem file here').optional(),
+  oom: flag('no memory could be allocated').optional(),
+  race: oneOf('the VMA, between lookup and lock: left the tree, or was resized', RACES).optional(),
   wait: ns('waited for I/O or a folio lock').optional(),
-} satisfies Record<(typeof FACT_BITS)[number] | 'entry' | 'folio' | 'huge' | 'wait', z.ZodType>);
+} satisfies Record<(typeof FACT_BITS)[number] | 'entry' | 'folio' | 'huge' | 'wait' | 'race', z.ZodType>);
 
 export const Truth = object('what the recorded kernel did; absence means unknown', {
   path: oneOf('where the fault was finished', PATHS).optional(),

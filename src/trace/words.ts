@@ -18,6 +18,7 @@ import {
   PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
+  RACES,
   UFFD_MODES,
 } from '../vocab.js';
 import { KEYS } from './draft.js';
@@ -31,7 +32,7 @@ export function protText(prot: number): string {
 }
 
 /** Keys inside `page`, `truth` and one of `locks`. */
-export const PAGE_KEYS = ['entry', 'folio', 'huge', 'wait', ...FACT_BITS] as const;
+export const PAGE_KEYS = ['entry', 'folio', 'huge', 'wait', 'race', ...FACT_BITS] as const;
 export const TRUTH_KEYS = ['path', 'fallback', 'anon_prepare', 'via', 'wait'] as const;
 export const LOCK_KEYS = ['mode', 'ask', 'got', 'end'] as const;
 export const LOCK_MODES = ['read', 'write'] as const;
@@ -53,6 +54,7 @@ const lists: Record<string, readonly string[]> = {
   ENTRIES,
   FOLIOS,
   HUGES,
+  RACES,
   TRUTH_KEYS,
   PATHS,
   ANON_PREPARES,
@@ -83,6 +85,7 @@ export const AS_PAGE_KEY = placeIn(PAGE_KEYS);
 export const AS_ENTRY = placeIn(ENTRIES);
 export const AS_FOLIO = placeIn(FOLIOS);
 export const AS_HUGE = placeIn(HUGES);
+export const AS_RACE = placeIn(RACES);
 export const AS_TRUTH_KEY = placeIn(TRUTH_KEYS);
 export const AS_PATH = placeIn(PATHS);
 export const AS_ANON_PREPARE = placeIn(ANON_PREPARES);

@@ -12,7 +12,7 @@ const TOP: readonly string[] = ['$schema', 'format', 'version', 'meta', 'expect'
 const META: readonly string[] = ['name', 'producer', 'kernel', 'arch', 'pageSize', 'cpus', 'clock', 'lost', 'command'];
 const ADDRESSES: readonly string[] = ['addr', 'len', 'offset', 'old_len', 'new_len', 'new_addr', 'src'];
 const INNER: Readonly<Record<string, readonly string[]>> = {
-  page: ['entry', 'folio', ...FACT_BITS, 'huge', 'wait'],
+  page: ['entry', 'folio', ...FACT_BITS, 'huge', 'wait', 'race'],
   truth: TRUTH_KEYS,
   file: ['name', 'fs', ...FILE_OPS],
 };

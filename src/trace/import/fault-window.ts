@@ -10,6 +10,7 @@
  */
 import type { Ns } from '../../units.js';
 import type { PageObject, TruthObject } from './event.js';
+import type { Mode } from './uffd.js';
 
 /** The slow path of the x86 handler: it took mmap_lock for this fault. */
 const SLOW_PATH = 'lock_mm_and_find_vma';
@@ -56,7 +57,7 @@ export class FaultWindow {
   done: 'minor' | 'major' | null = null;
   doneAt: Ns = -1;
   /** userfaultfd requests of other threads that ran from beginning to end while this fault waited */
-  readonly resolvers: { name: string; mode: 'missing' | 'wp' | 'minor'; at: Ns }[] = [];
+  readonly resolvers: { name: string; mode: Mode; at: Ns }[] = [];
 
   #acquired: Acquisition[] = [];
   #refusedInARow = 0;
@@ -142,7 +143,7 @@ export class FaultWindow {
   }
 
   /** Which userfaultfd request ended this fault: none when the fault itself put the page there or read it in. */
-  get resolvedBy(): { name: string; mode: 'missing' | 'wp' | 'minor'; at: Ns } | null {
+  get resolvedBy(): { name: string; mode: Mode; at: Ns } | null {
     if (this.#firstRss >= 0 || this.#readAhead >= 0 || this.#handlerCalls.length > 0) return null;
     return this.resolvers.at(-1) ?? null;
   }

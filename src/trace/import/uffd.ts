@@ -15,7 +15,7 @@ import type { Extent } from './address-map.js';
 import type { EventObject } from './event.js';
 import type { Entry } from './outbox.js';
 
-type Mode = (typeof UFFD_MODES)[number];
+export type Mode = (typeof UFFD_MODES)[number];
 
 const UFFDIO = 0xaa;
 const REGISTER = 0;

@@ -1,0 +1,25 @@
+/**
+ * Speculative page faults by one sequence count for the whole mm, on 5.12-rc: odd while anybody holds mmap_lock for writing.
+ * Anonymous memory, file reads and copies of what is cached, pages in the swap cache. Any writer makes a speculation give up,
+ * whatever VMA it is about.
+ */
+import type { StageData } from '../kernel/stage.js';
+
+export default {
+  id: 'spf_lespinasse_2021',
+  title: '[PATCH 00/29] Speculative page faults (anon vmas and file mappings)',
+  author: 'Michel Lespinasse',
+  date: '2021-04-30',
+  link: 'https://lore.kernel.org/all/20210430195232.30491-1-michel@lespinasse.org/',
+  merged: null,
+  parent: 'mmap_lock',
+  lock: { answer: 'mmap_seq', by: 'mmap locking API: add mmap_seq' },
+  changes: {
+    'do_user_addr_fault.mm_users': { answer: 'mmap_lock', by: 'x86/mm: attempt speculative mm faults first' },
+    vma_can_speculate: { answer: 'anonymous_or_file', by: 'fs: list file types that support speculative faults' },
+    'do_swap_page.speculative': { answer: 'swap_cache', by: 'mm: implement speculative handling in do_swap_page()' },
+    'userfaultfd_register.wp': { answer: 'anonymous', by: '5.7; file mappings came in 5.19' },
+    'userfaultfd_register.minor': { answer: 'absent', by: 'new in 5.13' },
+    'expand_stack.lock': { answer: 'read', by: 'as in 5.12' },
+  },
+} satisfies StageData;

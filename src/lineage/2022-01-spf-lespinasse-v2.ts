@@ -1,0 +1,17 @@
+/** Speculative page faults by one sequence count for the whole mm, second version, on 5.17-rc: anonymous memory only. */
+import type { StageData } from '../kernel/stage.js';
+
+export default {
+  id: 'spf_lespinasse_2022',
+  title: '[PATCH v2 00/35] Speculative page faults',
+  author: 'Michel Lespinasse',
+  date: '2022-01-28',
+  link: 'https://lore.kernel.org/all/20220128131006.67712-1-michel@lespinasse.org/',
+  merged: null,
+  parent: 'spf_lespinasse_2021',
+  changes: {
+    vma_can_speculate: { answer: 'anonymous', by: 'x86/mm: attempt speculative mm faults first' },
+    'do_swap_page.speculative': { answer: 'abort', by: 'no speculative do_swap_page() in this version' },
+    'userfaultfd_register.minor': { answer: 'present', by: 'userfaultfd: add minor fault registration mode, in 5.13' },
+  },
+} satisfies StageData;
