@@ -14,6 +14,10 @@ export default {
       answer: 'retry',
       by: 'mm/huge_memory: add device-private THP support to the fault handler',
     },
+    'dup_mmap.start_write': {
+      answer: 'all_killable',
+      by: '7370f8e1b3a8 mm: use vma_start_write_killable() in dup_mmap()',
+    },
     'madvise_lock.guard': { answer: 'vma_read', by: 'mm/madvise: allow guard page install/remove under VMA lock' },
     proc_smaps: { answer: 'vma_read', by: 'fs/proc/task_mmu: read smaps and numa_maps under per-vma lock' },
   },
