@@ -60,8 +60,7 @@ function* collapse_huge_page(k: Kernel, task: Task, mm: Mm, pmd: Page): Operatio
  */
 function* collapse_file(k: Kernel, task: Task, mm: Mm, pmd: Page): Operation {
   const answer = k.at.retract_page_tables;
-  if (!k.engine.pass(task.id, k.costs.collapse)) yield;
-  task.spent += k.costs.collapse;
+  if (!hold(k, task, k.costs.collapse, false)) yield;
   if (answer === 'no_lock') {
     retract(mm, mm.mm_mt.walk(pmd), pmd);
     return;

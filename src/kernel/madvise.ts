@@ -5,7 +5,7 @@
  * madvise_collapse, collapse_huge_page (v6.18).
  */
 import type { Page } from '../units.js';
-import { ADVICE } from '../vocab.js';
+import { ADVICE, VM_OPS } from '../vocab.js';
 import { collapseOne } from './collapse.js';
 import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
@@ -46,6 +46,9 @@ const FLAG_ADVICE: ReadonlyMap<number, { readonly set: number; readonly clear: n
   [ADVICE.unmergeable, { set: 0, clear: VM_MERGEABLE }],
 ]);
 
+/** File systems whose pages are swapped. */
+const SHMEM: ReadonlySet<string> = new Set(['tmpfs', 'shmem', 'sysv_shm']);
+
 /** Null where that kernel takes no lock for the advice, or does not know it. */
 export function madvise(k: Kernel, task: Task): Operation | null {
   const flags = FLAG_ADVICE.get(task.code);
@@ -65,7 +68,9 @@ export function madvise(k: Kernel, task: Task): Operation | null {
     case ADVICE.soft_offline:
       return null;
     case ADVICE.remove:
-      return remove(k, task);
+      return aroundFile(k, task);
+    case ADVICE.willneed:
+      return readsAhead(k, task) ? aroundFile(k, task) : underReadLock(k, task);
     default:
       return underReadLock(k, task);
   }
@@ -184,8 +189,15 @@ function* underReadLock(k: Kernel, task: Task): Operation {
   leave(k, task, mm, READ);
 }
 
-/** MADV_REMOVE: mmap_lock is dropped around fallocate() and taken again. */
-function* remove(k: Kernel, task: Task): Operation {
+/** madvise_willneed(): what is not swapped in and is no DAX goes through vfs_fadvise(). */
+function readsAhead(k: Kernel, task: Task): boolean {
+  const vma = task.mm.mm_mt.walk(task.page);
+  if (vma === null || vma.vm_ops === 0 || vma.vm_ops & VM_OPS.dax) return false;
+  return vma.vm_file < k.files.length && !SHMEM.has(k.files[vma.vm_file].fs ?? '');
+}
+
+/** MADV_REMOVE and MADV_WILLNEED of a file: mmap_lock is dropped around the file system's part and taken again. */
+function* aroundFile(k: Kernel, task: Task): Operation {
   const { mm } = task;
   for (let section = 0; section < 2; section++) {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);

@@ -147,10 +147,10 @@ export function* mmap(k: Kernel, task: Task): Operation {
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const vma = describe(k, task);
   const { vm_start, vm_end } = vma;
-  yield* mmap_region(k, task, mm, vma, !(vma.vm_flags & VM_LOCKED));
+  const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || (vma.vm_flags & VM_LOCKED) !== 0;
+  yield* mmap_region(k, task, mm, vma, !populates);
   leave(k, task, mm, WRITE);
-  const wanted = (task.code >> PROT_SHIFT) & MAP.populate || vma.vm_flags & VM_LOCKED;
-  if (wanted) yield* populate(k, task, mm, vm_start, vm_end, (vma.vm_flags & VM_WRITE) !== 0);
+  if (populates) yield* populate(k, task, mm, vm_start, vm_end, (vma.vm_flags & VM_WRITE) !== 0);
 }
 
 /**
