@@ -21,7 +21,7 @@ import {
 import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { FRACTION, formatAddr, type Ns } from '../units.js';
-import { FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
+import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
 import { LockTable, nameOf } from './lock-table.js';
 import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
@@ -46,9 +46,6 @@ const VERDICTS: readonly Verdict[] = (() => {
 
 /** Under speculation what no lock was needed for is no VMA lock's doing. */
 const SPECULATIVE_VERDICTS = VERDICTS.with(VERDICT_VMA_LOCK, 'speculative');
-
-/** Where a fault leaves the VMA lock because of somebody else. */
-const CONTENDED: ReadonlySet<string> = new Set(['vma_start_read', 'vmf_anon_prepare']);
 
 /** Faults whose outcome is kept for `expect`: litmus traces are small. */
 export const EXPECT_LIMIT = 10_000;
@@ -225,7 +222,7 @@ export class Collector implements Ledger {
     const same = other.i === task.byIndex && other.len > 0;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
     const name = nameOf(vma ?? target, this.kernel);
-    const fallback = task.op === OP.fault && task.site !== null && CONTENDED.has(task.site);
+    const fallback = task.op === OP.fault && task.site !== null && CONTENDED_SITES.has(task.site);
     const start = same ? other.page : -1;
     this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);
   }

@@ -1,6 +1,7 @@
 /** The finding: what a replay says, in sentences a person can quote. Plain text; every name in it is still unescaped. */
 import type { Blocker, ModelResult, Reason, ReplayResult } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
+import { CONTENDED_SITES, MARKED_SITES } from '../vocab.js';
 import { formatPercent, formatRatio, userFallbacks, whereOf } from './rows.js';
 import { SITE_WORDS } from './site-words.js';
 import { keepEnds } from './style.js';
@@ -126,9 +127,6 @@ function causesOf(model: ModelResult, fallbacks: number): Cause[] {
   return causes.sort((a, b) => b.count - a.count);
 }
 
-/** Sites where another thread's operation is what sent the fault away. */
-const CONTENDED_SITES: ReadonlySet<string> = new Set(['vma_start_read', 'vmf_anon_prepare']);
-
 /** Reasons that are no fallback of a user fault, or none that a VMA lock could have spared it. */
 const NO_CHOICE: ReadonlySet<string> = new Set([
   'do_user_addr_fault',
@@ -172,7 +170,7 @@ function worst(blockers: readonly Blocker[]): Culprit | null {
 /** What it did: it marked VMAs, or where mmap_lock alone was wanted of it, had that. */
 function did({ op, tid, row, mappings }: Culprit, byOthers: readonly Reason[]): string {
   const who = `${op === 'fault' ? 'a fault' : op} by thread ${tid}`;
-  if (byOthers.some(({ site }) => site !== 'vma_start_read')) return `${who} kept mmap_lock busy`;
+  if (byOthers.some(({ site }) => !MARKED_SITES.has(site))) return `${who} kept mmap_lock busy`;
   const where = whereOf(row);
   if (where === null) return `${who} had write-locked the VMA`;
   return `${who} write-locked ${keepEnds(where, NAME_WIDTH)}${mappings === 1 ? '' : ` and ${mappings - 1} more`}`;
