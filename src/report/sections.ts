@@ -95,7 +95,7 @@ function reasons(result: ReplayResult): Section {
     }
   }
   const site: Heading = { title: 'site', kind: 'text', whole: true };
-  const headings = [text('model'), text('counter'), site, number('faults'), number('share'), number('waited')];
+  const headings = [text('model'), text('counter'), site, number('faults'), number('share', 1), number('waited', 2)];
   return { title: 'Why faults did not finish under the VMA lock', note: null, headings, rows, more };
 }
 
