@@ -24,12 +24,15 @@ async function models(id: string | undefined, options: ModelsOptions): Promise<v
   }
   const sink = openSink(options.out, []);
   try {
-    const [{ loadModels }, { renderListing }, { outputStyle }] = await Promise.all([
+    const [{ loadModel, loadModels }, { renderListing }, { outputStyle }] = await Promise.all([
       import('./models-option.js'),
       import('../report/listing.js'),
       import('./terminal.js'),
     ]);
-    const listing = await listingOf(id, options.diff, loadModels);
+    const listing =
+      options.diff === undefined
+        ? await listingOf(id, loadModels)
+        : edit(await loadModel(options.diff[0]), await loadModel(options.diff[1]));
     sink.write(renderListing(listing, options.format, outputStyle(options)));
     await sink.commit();
   } finally {
@@ -39,11 +42,7 @@ async function models(id: string | undefined, options: ModelsOptions): Promise<v
 
 type Load = (names: readonly string[]) => Promise<Stage[]>;
 
-async function listingOf(id: string | undefined, diff: string[] | undefined, load: Load): Promise<Listing> {
-  if (diff !== undefined) {
-    const [[from], [to]] = [await load([diff[0]]), await load([diff[1]])];
-    return edit(from, to);
-  }
+async function listingOf(id: string | undefined, load: Load): Promise<Listing> {
   if (id === undefined) return lineage(await load(['all']));
   const stages = await load([id]);
   return stages.length === 1 ? one(stages[0]) : lineage(stages);
