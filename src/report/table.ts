@@ -3,9 +3,9 @@ import Table from 'cli-table3';
 import { escapeText } from '../errors.js';
 import type { ReplayResult } from '../replay/result.js';
 import { formatCount } from '../units.js';
-import { finding, remarks, subject } from './finding.js';
+import { openingOf } from './finding.js';
 import type { ReportOptions } from './reporter.js';
-import { type Heading, type Section, sections } from './sections.js';
+import { type Heading, type Opening, type Section, sections } from './sections.js';
 import { displayWidth, keepEnds, type Style } from './style.js';
 
 /** Columns between two cells, and where otherwise something would have to be cut. */
@@ -21,13 +21,17 @@ export function reportTable(results: readonly ReplayResult[], options: ReportOpt
 }
 
 function one(result: ReplayResult, { fields, style }: ReportOptions): string {
-  const opening = [
-    ...wrap(escapeText(finding(result)), style.width).map(line => style.chalk.bold(line)),
-    ...wrap(escapeText(subject(result)), style.width).map(line => style.chalk.dim(line)),
-    ...remarks(result).flatMap(line => wrap(escapeText(line), style.width)),
-  ].join('\n');
   const tables = sections(result, fields).map(section => renderSection(section, style));
-  return [opening, ...tables].join('\n\n') + '\n';
+  return [renderOpening(openingOf(result), style), ...tables].join('\n\n') + '\n';
+}
+
+/** The sentence and what belongs to it, without a final line feed. */
+export function renderOpening({ finding, subject, remarks }: Opening, style: Style): string {
+  return [
+    ...wrap(escapeText(finding), style.width).map(line => style.chalk.bold(line)),
+    ...wrap(escapeText(subject), style.width).map(line => style.chalk.dim(line)),
+    ...remarks.flatMap(line => wrap(escapeText(line), style.width)),
+  ].join('\n');
 }
 
 /** One titled table, without a final line feed. */
