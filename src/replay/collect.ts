@@ -221,7 +221,7 @@ export class Collector implements Ledger {
     // The one to blame may have gone on to its next event meanwhile, or work on no pages in particular (a fork).
     const same = other.i === task.byIndex && other.len > 0;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
-    const name = nameOf(vma ?? target, this.kernel);
+    const name = nameOf(target ?? vma, this.kernel);
     const fallback = task.op === OP.fault && task.site !== null && CONTENDED_SITES.has(task.site);
     const start = same ? other.page : -1;
     this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);
