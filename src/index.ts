@@ -15,17 +15,24 @@ export { type Answers, SITES, type Site, type SiteName } from './kernel/sites.js
 export type { Change, Stage, StageData, VmaLockName } from './kernel/stage.js';
 export { parseStageFile } from './kernel/stage-file.js';
 export { findStage, lineage, newest, resolveModels, stageFromData } from './lineage/resolve.js';
+export { Diff, type DiffOptions } from './replay/diff.js';
 export { Replay, type ReplayOptions } from './replay/replay.js';
 export type {
   Blocker,
+  BlockerChange,
+  ChangedFault,
   Counter,
+  DiffResult,
+  Ends,
   ExpectFailure,
   FaultRow,
+  FromTo,
   LockRow,
   ModelResult,
   Reason,
   ReplayResult,
   Times,
+  Transition,
   Verdict,
 } from './replay/result.js';
 export { FORMATS, type Format, loadReporter } from './report/index.js';

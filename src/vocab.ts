@@ -207,3 +207,18 @@ export type FileOp = (typeof FILE_OPS)[number];
 export const VM_OPS = Object.freeze(Object.fromEntries(FILE_OPS.map((name, bit) => [name, 1 << bit]))) as Readonly<
   Record<FileOp, number>
 >;
+
+/** Sites of a result where a fault found its VMA marked by somebody else. */
+export const MARKED_SITES: ReadonlySet<string> = new Set([
+  'vma_start_read',
+  'vma_read_trylock',
+  '__handle_speculative_fault.vm_sequence',
+  'pte_map_lock.vma_has_changed',
+]);
+/** Sites where another thread's operation is what sent the fault away: those, and where it had mmap_lock. */
+export const CONTENDED_SITES: ReadonlySet<string> = new Set([
+  ...MARKED_SITES,
+  'vmf_anon_prepare',
+  'do_user_addr_fault.spf_abort_odd',
+  '__pte_map_lock.spf_abort_pte_map_lock_seq1',
+]);

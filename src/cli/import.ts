@@ -35,7 +35,7 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     import('../trace/input.js'),
     import('../trace/writer.js'),
   ]);
-  const progress = new Progress(options.progress && !options.quiet && process.stderr.isTTY === true);
+  const progress = new Progress(options);
   const sink = openSink(options.out, [input]);
   const spool = openSpool();
   const skipped: Complaint[] = [];

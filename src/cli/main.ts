@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { Complaint, EXIT_OK, EXIT_TROUBLE, QUOTE_LIMIT } from '../errors.js';
 import { fail, voice } from './complain.js';
+import { registerDiff } from './diff.js';
 import { registerImport } from './import.js';
 import { registerModels } from './models.js';
 import { openSink } from './output.js';
@@ -11,8 +12,12 @@ import { registerSchema } from './schema.js';
 import { registerValidate } from './validate.js';
 
 const EXIT_STATUS = `
-Exit status: 0 fine, 1 the answer is no (invalid, --fail-if met), 2 usage or bad input,
-70 a bug in vmalock, 130 and 143 by signal, 141 when the reader of its output went away.`;
+Exit status: 0 fine, 1 the answer is no (invalid, differs, --fail-if met),
+2 usage or bad input, 70 a bug in vmalock, 130 and 143 by signal, 141 when the reader
+of its output went away.`;
+
+/** In the order the help lists them. */
+const COMMANDS = [registerReplay, registerDiff, registerValidate, registerImport, registerModels, registerSchema];
 
 /** Runs the command line; never rejects, never exits after output: sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
@@ -34,9 +39,7 @@ export async function main(argv: string[]): Promise<void> {
     .hook('preAction', (_, command) => {
       voice.quiet = command.opts().quiet === true;
     });
-  for (const register of [registerReplay, registerValidate, registerImport, registerModels, registerSchema]) {
-    register(program);
-  }
+  for (const register of COMMANDS) register(program);
   try {
     await program.parseAsync(argv).catch(async (error: unknown) => {
       if (!(error instanceof CommanderError)) throw error;

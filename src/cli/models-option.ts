@@ -17,6 +17,13 @@ export async function loadModels(names: readonly string[] = DEFAULT_MODELS): Pro
   return [...stages];
 }
 
+/** The one stage a name means. */
+export async function loadModel(name: string): Promise<Stage> {
+  const stages = await loadModels([name]);
+  if (stages.length === 1) return stages[0];
+  throw new Complaint('usage', `${quote(name)} is ${stages.length} models`, {}, 'name one of them');
+}
+
 async function loadSeries(path: string): Promise<Stage> {
   const { parseStageFile } = await import('../kernel/stage-file.js');
   const data = parseStageFile(await readJsonFile(path), path);

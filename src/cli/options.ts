@@ -28,13 +28,17 @@ export interface ReportingOptions<F extends string = Format> {
   fields?: string[];
 }
 
-/** Options of commands that replay. */
-export interface ReplayingOptions {
-  model?: string[];
+/** Options of commands that let models run. */
+export interface RunningOptions {
   timing: 'closed' | 'recorded';
   costs?: string;
   seed: number;
   events?: string;
+}
+
+/** Options of commands that replay. */
+export interface ReplayingOptions extends RunningOptions {
+  model?: string[];
   failIf?: Condition[];
 }
 
@@ -68,18 +72,26 @@ export function withFields(command: Command): Command {
   return command.option('--fields <names>', 'only these fields, in this order (an unknown one lists them)', list);
 }
 
-export function withReplay(command: Command): Command {
+/** @param rows what `--events` has a row for */
+export function withRun(command: Command, rows: string): Command {
   return command
-    .option(
-      '-m, --model <models>',
-      'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
-      (text: string, before: string[] = []) => [...before, ...list(text)],
-    )
     .addOption(choice('--timing <timing>', 'when operations start', ['closed', 'recorded'], 'closed'))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
     .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0)
-    .option('--events <file>', 'one NDJSON row per fault and model; - for stdout, in place of the report')
-    .option('--fail-if <expr>', 'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms', failIf);
+    .option('--events <file>', `one NDJSON row per ${rows}; - for stdout, in place of the report`);
+}
+
+export function withReplay(command: Command): Command {
+  const models = command.option(
+    '-m, --model <models>',
+    'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
+    (text: string, before: string[] = []) => [...before, ...list(text)],
+  );
+  return withRun(models, 'fault and model').option(
+    '--fail-if <expr>',
+    'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms',
+    failIf,
+  );
 }
 
 /** All formats a replay can be reported in. */
@@ -102,7 +114,8 @@ function list(text: string): string[] {
   return names;
 }
 
-function natural(text: string): number {
+/** A whole number from 0 on. */
+export function natural(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new Complaint('usage', `${quote(text)} is not a whole number`, {}, 'give an integer from 0 to 2^53 - 1');

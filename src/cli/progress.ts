@@ -1,5 +1,6 @@
 /** A line on a terminal's stderr that says how far the input is read; nothing at all anywhere else. */
 import { escapeText } from '../errors.js';
+import type { BaseOptions } from './options.js';
 
 /** ms before the first line, so that quick runs stay silent, and between two lines after it */
 const DELAY = 500;
@@ -9,7 +10,11 @@ export class Progress {
   private next = performance.now() + DELAY;
   private shown = false;
 
-  constructor(private readonly wanted: boolean) {}
+  private readonly wanted: boolean;
+
+  constructor({ progress, quiet = false }: Pick<BaseOptions, 'progress' | 'quiet'>) {
+    this.wanted = progress && !quiet && process.stderr.isTTY === true;
+  }
 
   /** @param done bytes read of the input as it is stored; @param total its size, null when unknown */
   update(file: string, done: number, total: number | null): void {

@@ -13,6 +13,10 @@ const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: 'the result of replay --format json',
     load: async () => (await import('../replay/schema.js')).replayJsonSchema(),
   },
+  diff: {
+    what: 'the result of diff --format json',
+    load: async () => (await import('../replay/schema.js')).diffJsonSchema(),
+  },
   series: {
     what: 'a series of your own, for --model ./series.json',
     load: async () => {

@@ -182,10 +182,10 @@ export function downgrade(k: Kernel, task: Task, mm: Mm): void {
 export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma, killable = false): boolean {
   const { lock } = k;
   if (lock === null || lock.isMarked(mm, vma)) return true;
-  if (lock.readers(vma) > 0) k.settleHolders(vma);
+  const holder = lock.readers(vma) > 0 ? k.settleHolders(vma) : -1;
   if (lock.excludeReaders(vma)) {
     vma.writer = task.id;
-    k.blame(task, vma.reader);
+    k.blame(task, holder >= 0 ? holder : vma.reader);
     task.blockedOn = killable ? 'the readers of a VMA (killable)' : 'the readers of a VMA';
     task.markSince = k.engine.now;
     return false;

@@ -9,12 +9,12 @@
  *
  * A cause is a site: the function, and Lespinasse's counter of it in lower case.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import { access_error, after, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
-import { folioOf, hugeOf, raceOf, SIGNAL, says } from './outcome.js';
+import { folioOf, hugeOf, isFolioLocked, raceOf, SIGNAL, says } from './outcome.js';
 import {
   PTE_ANON,
   PTE_ANON_WP,
@@ -100,7 +100,10 @@ function hasPteTable(task: Task, vma: Vma): boolean {
 function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null {
   const state = entryOf(k, task, vma);
   const kind = state & PTE_KIND_MASK;
-  if (kind === PTE_NONE) return vma_is_anonymous(vma) ? anonymousCause(vma, write) : fileCause(k, task, vma, write);
+  // A shared file's page in swap leaves no entry.
+  if (kind === PTE_NONE || (kind === PTE_SWAP && vma.vm_flags & VM_SHARED)) {
+    return vma_is_anonymous(vma) ? anonymousCause(vma, write) : fileCause(k, task, vma, write);
+  }
   if (kind >= PTE_SWAP) {
     const cached = kind === PTE_SWAP && folioOf(task.facts) === FOLIO_CACHED;
     return k.at['do_swap_page.speculative'] === 'swap_cache' && cached ? null : 'do_swap_page.spf_abort_swap';
@@ -121,8 +124,7 @@ function fileCause(k: Kernel, task: Task, vma: Vma, write: boolean): string | nu
   const { facts } = task;
   if (vma.vm_flags & VM_UFFD_ARMED || isShmem(k, vma) || says(facts, 'eof')) return 'do_fault.spf_abort_fault';
   if (write && vma.anon_vma === null) return 'do_cow_fault.spf_abort_anon_vma';
-  const folio = folioOf(facts);
-  const misses = folio === FOLIO_ABSENT || folio === FOLIO_LOCKED || says(facts, 'readahead');
+  const misses = folioOf(facts) === FOLIO_ABSENT || isFolioLocked(task) || says(facts, 'readahead');
   // What ->map_pages does not map for other reasons, the speculative ->fault finds in the cache.
   return misses ? 'filemap_fault.spf_abort_fault' : null;
 }

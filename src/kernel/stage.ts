@@ -45,10 +45,20 @@ export interface StageData {
   readonly changes: Readonly<Partial<Record<SiteName, Change>>>;
 }
 
+/** Which stage gave an answer, and the patch that did. */
+export interface Origin {
+  readonly stage: string;
+  readonly by: string;
+}
+
 /** A stage with every answer resolved through its parents. */
 export interface Stage extends StageData {
   readonly vmaLock: VmaLockName;
   readonly answers: Readonly<Partial<Answers>>;
+  /** where each answer comes from, by site; `lock` is the VMA lock's */
+  readonly origins: Readonly<Partial<Record<SiteName | 'lock', Origin>>>;
+  /** ids from the first stage to this one */
+  readonly line: readonly string[];
 }
 
 /** Who must answer which sites. */
@@ -100,6 +110,7 @@ export function defineStage(data: StageData, parent: Stage | null): Stage {
     throw new Complaint('semantic', `${data.id}: ${what}`, { path }, hint);
   };
   const answers: Partial<Record<SiteName, string>> = { ...parent?.answers };
+  const origins: Partial<Record<SiteName | 'lock', Origin>> = { ...parent?.origins };
   for (const [name, edit] of Object.entries(data.changes)) {
     if (!Object.hasOwn(SITES, name)) {
       const near = nearest(name, Object.keys(SITES));
@@ -118,7 +129,9 @@ export function defineStage(data: StageData, parent: Stage | null): Stage {
       refuse(`changes.${name}`, `${name} already answers ${edit.answer} in ${data.parent}`, 'remove the line');
     }
     answers[site] = edit.answer;
+    origins[site] = { stage: data.id, by: edit.by };
   }
+  if (data.lock) origins.lock = { stage: data.id, by: data.lock.by };
   const lock = data.lock?.answer ?? parent?.vmaLock ?? 'none';
   if (!(VMA_LOCKS as readonly string[]).includes(lock)) {
     refuse('lock', `no such VMA lock ${quote(lock)}`, `there are: ${VMA_LOCKS.join(', ')}`);
@@ -134,5 +147,11 @@ export function defineStage(data: StageData, parent: Stage | null): Stage {
   const clash = clashOf(answers);
   if (clash !== null)
     refuse(`changes.${clash.site}`, `${clash.site} answers ${answers[clash.site]}, but ${clash.but}`, clash.hint);
-  return Object.freeze({ ...data, vmaLock: lock as VmaLockName, answers: Object.freeze(answers as Partial<Answers>) });
+  return Object.freeze({
+    ...data,
+    vmaLock: lock as VmaLockName,
+    answers: Object.freeze(answers as Partial<Answers>),
+    origins: Object.freeze(origins),
+    line: Object.freeze([...(parent?.line ?? []), data.id]),
+  });
 }

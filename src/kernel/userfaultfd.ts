@@ -198,10 +198,14 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   const bits = reads ? PTE_UFFD_WP | PTE_PROTNONE : PTE_UFFD_WP;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const resolves = mm.userfaults.some(fault => fault.page >= task.page && fault.page < end);
-  mm.page_table.transformRange(task.page, end, pte => {
-    if ((pte & PTE_KIND_MASK) >= PTE_SWAP) return pte;
-    return resolves ? pte & ~bits : pte | bits;
-  });
+  const registered = reads ? VM_UFFD_RWP : VM_UFFD_WP;
+  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
+    if (!(vma.vm_flags & registered)) continue;
+    mm.page_table.transformRange(Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end), pte => {
+      if ((pte & PTE_KIND_MASK) >= PTE_SWAP) return pte;
+      return resolves ? pte & ~bits : pte | bits;
+    });
+  }
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, READ);
   if (resolves) wake_userfault(k, mm, task.page, end, false);

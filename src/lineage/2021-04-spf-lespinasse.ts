@@ -1,16 +1,16 @@
 /**
  * Speculative page faults by one sequence count for the whole mm, on 5.12-rc: odd while anybody holds mmap_lock for writing.
  * Anonymous memory, file reads and copies of what is cached, pages in the swap cache. Any writer makes a speculation give up,
- * whatever VMA it is about.
+ * whatever VMA it is about. (Version 1, three weeks later, left files out again.)
  */
 import type { StageData } from '../kernel/stage.js';
 
 export default {
   id: 'spf_lespinasse_2021',
-  title: '[PATCH 00/29] Speculative page faults (anon vmas and file mappings)',
+  title: '[RFC PATCH 00/37] Speculative page faults',
   author: 'Michel Lespinasse',
-  date: '2021-04-30',
-  link: 'https://lore.kernel.org/all/20210430195232.30491-1-michel@lespinasse.org/',
+  date: '2021-04-07',
+  link: 'https://lore.kernel.org/all/20210407014502.24091-1-michel@lespinasse.org/',
   merged: null,
   parent: 'mmap_lock',
   lock: { answer: 'mmap_seq', by: 'mmap locking API: add mmap_seq' },

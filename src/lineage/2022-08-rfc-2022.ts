@@ -7,9 +7,9 @@ import type { StageData } from '../kernel/stage.js';
 
 export default {
   id: 'rfc_2022',
-  title: '[RFC PATCH RESEND 00/28] per-VMA locks proposal',
+  title: '[RFC PATCH 00/28] per-VMA locks proposal',
   author: 'Suren Baghdasaryan',
-  date: '2022-09-01',
+  date: '2022-08-29',
   link: 'https://lore.kernel.org/all/20220829212531.3184856-1-surenb@google.com/',
   merged: null,
   parent: 'mmap_lock',

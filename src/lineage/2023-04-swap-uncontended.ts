@@ -11,7 +11,7 @@ export default {
   date: '2023-04-14',
   link: 'https://lore.kernel.org/all/20230414180043.1839745-1-surenb@google.com/',
   merged: null,
-  parent: 'v6.4',
+  parent: 'v6.4.0',
   changes: {
     do_swap_page: { answer: 'go', by: '1/1 mm: handle swap page faults if the faulting page can be locked' },
     'do_swap_page.device_private': {

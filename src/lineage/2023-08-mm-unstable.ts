@@ -11,18 +11,21 @@ export default {
   date: '2023-08-18',
   link: 'https://lore.kernel.org/all/20230818202335.2739663-3-willy@infradead.org/',
   merged: null,
-  commits: ['350f6bbca1de', 'f5617ffeb450'],
+  commits: ['4089eef0e6ac', '1235ccd05b6d', '29a22b9e08d7', '350f6bbca1de'],
   parent: 'v6.5',
   changes: {
     'lock_vma_under_rcu.vm_ops': { answer: 'any', by: '350f6bbca1de mm: allow per-VMA locks on file-backed VMAs' },
-    'lock_vma_under_rcu.userfaultfd_armed': { answer: 'go', by: 'mm: handle userfaults under VMA lock' },
+    'lock_vma_under_rcu.userfaultfd_armed': { answer: 'go', by: '29a22b9e08d7 mm: handle userfaults under VMA lock' },
     'do_user_addr_fault.vma_end_read': {
       answer: 'unless_retry_or_completed',
-      by: 'mm: drop per-VMA lock when returning VM_FAULT_RETRY or VM_FAULT_COMPLETED',
+      by: '4089eef0e6ac mm: drop per-VMA lock when returning VM_FAULT_RETRY or VM_FAULT_COMPLETED',
     },
-    do_swap_page: { answer: 'go', by: 'mm: handle swap page faults under per-VMA lock' },
-    __folio_lock_or_retry: { answer: 'release_and_wait', by: 'mm: handle swap page faults under per-VMA lock' },
-    handle_userfault: { answer: 'release_and_wait', by: 'mm: handle userfaults under VMA lock' },
+    do_swap_page: { answer: 'go', by: '1235ccd05b6d mm: handle swap page faults under per-VMA lock' },
+    __folio_lock_or_retry: {
+      answer: 'release_and_wait',
+      by: '1235ccd05b6d mm: handle swap page faults under per-VMA lock',
+    },
+    handle_userfault: { answer: 'release_and_wait', by: '29a22b9e08d7 mm: handle userfaults under VMA lock' },
     '__split_vma.start_write': {
       answer: 'both',
       by: 'ad9f006351c3 mm: always lock new vma before inserting into vma tree',

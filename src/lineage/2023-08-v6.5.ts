@@ -21,7 +21,7 @@ export default {
     },
     'do_vmi_align_munmap.downgrade': {
       answer: 'always',
-      by: '408579cd627a mm: Update do_vmi_align_munmap() return semantics',
+      by: 'e4bd84c069f2 mm: Always downgrade mmap_lock if requested',
     },
     'queue_pages_range.start_write': {
       answer: 'range',

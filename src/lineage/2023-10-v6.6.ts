@@ -13,7 +13,10 @@ export default {
   merged: '6.6',
   parent: 'mm_unstable_2023_08',
   changes: {
-    create_huge_pmd: { answer: 'go', by: 'mm: allow ->huge_fault() to be called without the mmap_lock held' },
-    wp_huge_pmd: { answer: 'go', by: 'mm: allow ->huge_fault() to be called without the mmap_lock held' },
+    create_huge_pmd: {
+      answer: 'go',
+      by: '40d49a3c9e4a mm: allow ->huge_fault() to be called without the mmap_lock held',
+    },
+    wp_huge_pmd: { answer: 'go', by: '40d49a3c9e4a mm: allow ->huge_fault() to be called without the mmap_lock held' },
   },
 } satisfies StageData;

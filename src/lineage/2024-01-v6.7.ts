@@ -14,11 +14,11 @@ export default {
   parent: 'v6.6',
   changes: {
     'userfaultfd_register.wp_async': { answer: 'present', by: 'userfaultfd: UFFD_FEATURE_WP_ASYNC' },
-    do_read_fault: { answer: 'map_pages', by: 'mm: handle read faults under the VMA lock' },
-    do_cow_fault: { answer: 'map_pages', by: 'mm: handle COW faults under the VMA lock' },
-    do_shared_fault: { answer: 'map_pages', by: 'mm: handle shared faults under the VMA lock' },
-    do_wp_page: { answer: 'vmf_anon_prepare', by: 'mm: call wp_page_copy() under the VMA lock' },
-    wp_page_shared: { answer: 'map_pages', by: 'mm: handle write faults to RO pages under the VMA lock' },
-    wp_pfn_shared: { answer: 'map_pages', by: 'mm: handle write faults to RO pages under the VMA lock' },
+    do_read_fault: { answer: 'map_pages', by: '12214eba1992 mm: handle read faults under the VMA lock' },
+    do_cow_fault: { answer: 'map_pages', by: '4de8c93a4751 mm: handle COW faults under the VMA lock' },
+    do_shared_fault: { answer: 'map_pages', by: '4ed4379881aa mm: handle shared faults under the VMA lock' },
+    do_wp_page: { answer: 'vmf_anon_prepare', by: '164b06f238b9 mm: call wp_page_copy() under the VMA lock' },
+    wp_page_shared: { answer: 'map_pages', by: '4a68fef16df9 mm: handle write faults to RO pages under the VMA lock' },
+    wp_pfn_shared: { answer: 'map_pages', by: '4a68fef16df9 mm: handle write faults to RO pages under the VMA lock' },
   },
 } satisfies StageData;

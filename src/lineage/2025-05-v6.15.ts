@@ -10,6 +10,7 @@ export default {
   date: '2025-05-25',
   link: 'https://lore.kernel.org/all/20250213224655.1680278-1-surenb@google.com/',
   merged: '6.15',
+  commits: ['7b6218ae1253', '8ef95d8f15f9'],
   parent: 'v6.13',
   lock: { answer: 'refcount', by: 'mm: replace vm_lock and detached flag with a reference count' },
   changes: {},

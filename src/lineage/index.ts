@@ -9,8 +9,8 @@ import swap_uncontended_2023_04 from './2023-04-swap-uncontended.js';
 import swap_uncontended_2023_05 from './2023-05-swap-uncontended-v3.js';
 import v4_2023_06_28 from './2023-06-v4-swap-userfaults.js';
 import v6_4_0 from './2023-06-v6.4.0.js';
-import v6_4 from './2023-06-v6.4.js';
 import vma_unlocked_2023_06 from './2023-06-vma-unlocked.js';
+import v6_4 from './2023-07-v6.4.js';
 import mm_unstable_2023_08 from './2023-08-mm-unstable.js';
 import v6_5 from './2023-08-v6.5.js';
 import v6_6 from './2023-10-v6.6.js';
@@ -33,12 +33,12 @@ export const SERIES: readonly StageData[] = [
   spf_lespinasse_2022,
   rfc_2022,
   v6_4_0,
-  v6_4,
-  v6_5,
   swap_uncontended_2023_04,
   swap_uncontended_2023_05,
   vma_unlocked_2023_06,
   v4_2023_06_28,
+  v6_4,
+  v6_5,
   mm_unstable_2023_08,
   v6_6,
   v6_7,

@@ -23,6 +23,9 @@ const releases: readonly { version: readonly number[]; stage: Stage }[] = lineag
   .filter(stage => /^v\d/.test(stage.id))
   .map(stage => ({ version: versionOf(stage.merged ?? stage.id) ?? [], stage }));
 
+/** No series of releases went further: 4.20 was followed by 5.0, 5.19 and 6.19 by 6.0 and 7.0. */
+const LAST_MINOR = 20;
+
 /** What `-m per-vma` means: the newest mainline stage. */
 export const newest: Stage = releases[releases.length - 1].stage;
 
@@ -37,7 +40,7 @@ export function findStage(name: string): Stage {
   const version = versionOf(name);
   if (version) {
     const [major, minor] = versionOf(newest.id) ?? [];
-    if (version[0] > major || (version[0] === major && version[1] > minor)) {
+    if (version[0] > major || (version[0] === major && version[1] > minor) || version[1] > LAST_MINOR) {
       throw new Complaint('usage', `no model ${quote(name)}`, {}, `the newest release modelled is ${newest.id}`);
     }
     const inForce = releases.filter(release => compare(release.version, version) <= 0).pop();

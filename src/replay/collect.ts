@@ -21,7 +21,7 @@ import {
 import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { FRACTION, formatAddr, type Ns } from '../units.js';
-import { FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
+import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
 import { LockTable, nameOf } from './lock-table.js';
 import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
@@ -46,9 +46,6 @@ const VERDICTS: readonly Verdict[] = (() => {
 
 /** Under speculation what no lock was needed for is no VMA lock's doing. */
 const SPECULATIVE_VERDICTS = VERDICTS.with(VERDICT_VMA_LOCK, 'speculative');
-
-/** Where a fault leaves the VMA lock because of somebody else. */
-const CONTENDED: ReadonlySet<string> = new Set(['vma_start_read', 'vmf_anon_prepare']);
 
 /** Faults whose outcome is kept for `expect`: litmus traces are small. */
 export const EXPECT_LIMIT = 10_000;
@@ -210,11 +207,11 @@ export class Collector implements Ledger {
   }
 
   vmaReadRefused(mm: Mm, vma: Vma): void {
-    this.locks.contendedVma(mm.id, vma, false, this.kernel).contended++;
+    this.locks.contendedVma(mm, vma, false, this.kernel).contended++;
   }
 
   vmaMarked(mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
-    const stat = contended ? this.locks.contendedVma(mm.id, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
+    const stat = contended ? this.locks.contendedVma(mm, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
     stat.acquire(waited, contended);
   }
 
@@ -224,8 +221,8 @@ export class Collector implements Ledger {
     // The one to blame may have gone on to its next event meanwhile, or work on no pages in particular (a fork).
     const same = other.i === task.byIndex && other.len > 0;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
-    const name = nameOf(vma ?? target, this.kernel);
-    const fallback = task.op === OP.fault && task.site !== null && CONTENDED.has(task.site);
+    const name = nameOf(target ?? vma, task.mm, this.kernel);
+    const fallback = task.op === OP.fault && task.site !== null && CONTENDED_SITES.has(task.site);
     const start = same ? other.page : -1;
     this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);
   }

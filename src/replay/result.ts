@@ -1,6 +1,6 @@
 /**
- * The result of a replay as plain data: what every reporter sees and `--format json` prints. Shapes follow the published
- * schema `vmalock.replay/1`; all times in ns.
+ * The results of a replay and of a diff as plain data: what every reporter sees and `--format json` prints. Shapes follow
+ * the published schemas `vmalock.replay/1` and `vmalock.diff/1`; all times in ns.
  */
 import type { Expectation } from '../trace/columns.js';
 
@@ -113,4 +113,90 @@ export interface FaultRow {
   hold_ns: number;
   tries: number;
   blocked_by: { i: number; op: string; tid: number } | null;
+}
+
+/** A quantity under the first model of a diff and under the second. */
+export interface FromTo {
+  from: number;
+  to: number;
+}
+
+/** How a fault ends under the two models of a diff: `from` under the first, `to` under the second. */
+export interface Ends {
+  from: Verdict;
+  to: Verdict;
+  /** what decided: `to_site`, or `from_site` where the second model has none */
+  site: string | null;
+  /** null where the fault did not leave the fast path */
+  from_site: string | null;
+  to_site: string | null;
+  from_counter: Counter | null;
+  to_counter: Counter | null;
+}
+
+/** Faults that all change in the same way. */
+export interface Transition extends Ends {
+  count: number;
+  /** ns those faults waited under each model */
+  from_wait_ns: number;
+  to_wait_ns: number;
+}
+
+/** A fault that changes; one row of `diff --events`. */
+export interface ChangedFault extends Ends {
+  i: number;
+  /** as recorded; where the event has no time, when it started under the first model */
+  t: number;
+  tid: number;
+  mm: number;
+  addr: string;
+  from_fallback: boolean;
+  to_fallback: boolean;
+  from_wait_ns: number;
+  to_wait_ns: number;
+  from_blocked_by: FaultRow['blocked_by'];
+  to_blocked_by: FaultRow['blocked_by'];
+}
+
+/** What an operation of a thread on a mapping did to others under each model; see Blocker. */
+export interface BlockerChange {
+  op: string;
+  tid: number;
+  /** from the lowest to the highest page under either model */
+  start?: string;
+  end?: string;
+  name?: string;
+  victims: FromTo;
+  fallbacks: FromTo;
+  wait_ns: FromTo;
+  max_wait_ns: FromTo;
+}
+
+/** Changed faults a diff lists unless told otherwise. */
+export const FIRST = 10;
+
+export interface DiffResult {
+  schema: 'vmalock.diff/1';
+  trace: ReplayResult['trace'];
+  timing: ReplayResult['timing'];
+  /** the models: first and second */
+  from: string;
+  to: string;
+  /** does anything below differ? */
+  differs: boolean;
+  /** faults whose verdict, fallback, counter or site differs */
+  changed: number;
+  /** adds up to `changed`; most faults first */
+  transitions: Transition[];
+  /** faults by where they were finished */
+  verdicts: { vma_lock: FromTo; mmap_lock: FromTo; signal: FromTo };
+  counters: Record<Counter, FromTo>;
+  time: { makespan_ns: FromTo; fault_wait_ns: FromTo; op_wait_ns: FromTo };
+  /** faults that wait less under the second model, and more, whether or not they end alike */
+  waits: { less: number; more: number };
+  /** those that differ; those whose victims' waits change most first */
+  blockers: BlockerChange[];
+  /** the first faults that change, in the order of the trace */
+  faults: ChangedFault[];
+  warnings: string[];
 }

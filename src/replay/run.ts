@@ -5,7 +5,7 @@
  * recording is known to have waited there itself; no event starts before its recorded time or before the one in front of
  * it is over. Recorded timing: nothing shifts. An event without a time starts when everybody before it is done or blocked.
  */
-import { Engine, type Thread } from '../engine/engine.js';
+import { Engine } from '../engine/engine.js';
 import { Bug } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import { walk } from '../kernel/fault.js';
@@ -13,16 +13,16 @@ import { BLOCKED, HOLDING, userfaultAnswered, wake_userfault } from '../kernel/f
 import { Kernel } from '../kernel/kernel.js';
 import { existing } from '../kernel/mmap-ops.js';
 import { OPERATIONS } from '../kernel/operations.js';
-import type { Operation } from '../kernel/section.js';
 import type { Stage } from '../kernel/stage.js';
-import { Task } from '../kernel/task.js';
+import type { Task } from '../kernel/task.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { FRACTION, type Ns, PAGE_END } from '../units.js';
+import { type Ns, PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
 import type { FaultRow } from './result.js';
+import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
 
 export interface RunOptions {
   readonly timing: 'closed' | 'recorded';
@@ -32,51 +32,6 @@ export interface RunOptions {
 
 /** Operations after which there is memory where there was none. */
 const MAPS: ReadonlySet<number> = new Set([OP.mmap, OP.mremap, OP.brk]);
-
-const NONE = -1;
-const IDLE = 0;
-const FAULTING = 1;
-const OPERATING = 2;
-/** Its fault is over but for a release nobody has asked to see, or that is set to happen. */
-const RELEASING = 3;
-
-/** One thread of the trace. */
-class Runner extends Task implements Thread {
-  state = IDLE;
-  operation: Operation | null = null;
-  /** first and last of its events in the backlog */
-  head = NONE;
-  tail = NONE;
-  /** a wake-up for the start of the first of them is set */
-  scheduled = false;
-  /** its fork has not happened yet */
-  unborn = false;
-  /** index of the event that must start before the first of its queue */
-  behind = NONE;
-  /** epoch in which it acted last */
-  epoch = NONE;
-  /** how much later than recorded its next event starts */
-  shift: Ns = FRACTION;
-  /** when the event before was over, on our clock */
-  lastEnd: Ns = FRACTION;
-
-  constructor(
-    id: number,
-    private readonly run: Run,
-  ) {
-    super(id);
-    this.shift = 0;
-    this.lastEnd = 0;
-  }
-
-  resume(): void {
-    this.run.resume(this);
-  }
-
-  waitsFor(): string | null {
-    return this.blockedOn === null ? null : this.run.describe(this);
-  }
-}
 
 export class Run {
   readonly kernel: Kernel;

@@ -34,6 +34,7 @@ function anonymous(start = START, end = START + 8): Vma {
 
 const SILENT: Ledger = {
   fault() {},
+  count() {},
   miss() {},
   mmapLocked() {},
   mmapTrylockFailed() {},

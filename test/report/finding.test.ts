@@ -131,13 +131,13 @@ describe('words for sites', () => {
     const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter(name => name.endsWith('.ts'))
       .map(name => readFileSync(`${folder}/${name}`, 'utf8'));
-    const leave = /(?:\babort|retryAt|releaseAndWait|badArea)\([^;{]*?'([\w.]+)'(?: : '([\w.]+)')?/g;
+    const leave = /(?:\babort|giveUp|blamed|retryAt|releaseAndWait|badArea)\([^;{]*?'([\w.]+)'(?: : '([\w.]+)')?/g;
     return texts.flatMap(text => [...text.matchAll(leave)].flatMap(([, ...sites]) => sites.filter(Boolean)));
   }
 
   test('every site where a fault leaves the VMA lock has some', () => {
     const sites = sitesOf(fileURLToPath(new URL('../../src/kernel', import.meta.url)));
-    expect(sites).toEqual(expect.arrayContaining(['vma_start_read', 'do_read_fault', 'filemap_fault', 'wp_huge_pud']));
+    expect(sites).toEqual(expect.arrayContaining(['do_read_fault', 'filemap_fault', 'wp_huge_pud', 'do_swap_page']));
     expect(sites.filter(site => !SITE_WORDS.has(site))).toEqual([]);
   });
 });

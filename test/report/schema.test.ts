@@ -1,9 +1,10 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type * as z from 'zod';
-import type { ReplayResult } from '../../src/replay/result.js';
-import { ReplaySchema, replayJsonSchema } from '../../src/replay/schema.js';
-import { CONTENDED, HOSTILE, hostileResult, model, result } from './fixtures.js';
+import type { DiffResult, ReplayResult } from '../../src/replay/result.js';
+import { DiffSchema, diffJsonSchema, ReplaySchema, replayJsonSchema } from '../../src/replay/schema.js';
+import { diff, fault, mmap, range, vma } from '../helpers.js';
+import { CHANGED, CONTENDED, diffResult, HOSTILE, hostileDiff, hostileResult, model, result } from './fixtures.js';
 
 describe('the published schema vmalock.replay/1', () => {
   const validate = new Ajv2020({ strict: true }).compile(replayJsonSchema());
@@ -33,6 +34,53 @@ describe('the published schema vmalock.replay/1', () => {
     for (const some of bad) {
       expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
       expect(ReplaySchema.safeParse(some).success).toBe(false);
+    }
+  });
+});
+
+describe('the published schema vmalock.diff/1', () => {
+  const validate = new Ajv2020({ strict: true }).compile(diffJsonSchema());
+
+  test('says what result.ts says', () => {
+    expectTypeOf<DiffResult>().toExtend<z.input<typeof DiffSchema>>();
+    expectTypeOf<z.output<typeof DiffSchema>>().toExtend<DiffResult>();
+  });
+
+  test('accepts results, whatever their names', () => {
+    for (const some of [CHANGED, diffResult(0), hostileDiff(HOSTILE[0])]) {
+      expect(validate(some), JSON.stringify(validate.errors)).toBe(true);
+      expect(DiffSchema.safeParse(some).success).toBe(true);
+    }
+  });
+
+  test('accepts what a diff finds', async () => {
+    const events = [
+      vma(0, 4, { t: 0, name: '[heap]' }),
+      mmap(8, 4, { t: 0, prot: 'r--' }),
+      range('mprotect', 2, 2, { t: 10, tid: 2, prot: 'r--', dur: 9_000 }),
+      fault(0, { t: 500 }),
+      fault(8, { t: 20_000 }),
+      fault(40, { t: 30_000 }),
+    ];
+    for (const to of ['v6.4', 'v6.18', 'mmap_lock']) {
+      const { result: found } = await diff(events, 'mmap_lock', to);
+      expect(validate(found), JSON.stringify(validate.errors)).toBe(true);
+    }
+  });
+
+  test('refuses a key it does not know, a missing one, and a negative count', () => {
+    const [first] = CHANGED.transitions;
+    const [fault] = CHANGED.faults;
+    const bad: unknown[] = [
+      { ...CHANGED, extra: 1 },
+      { ...CHANGED, changed: -1 },
+      { ...CHANGED, transitions: [{ ...first, site: undefined }] },
+      { ...CHANGED, time: { ...CHANGED.time, makespan_ns: { from: 1 } } },
+      { ...CHANGED, faults: [{ ...fault, addr: '7f12' }] },
+    ];
+    for (const some of bad) {
+      expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
+      expect(DiffSchema.safeParse(some).success).toBe(false);
     }
   });
 });
