@@ -102,7 +102,8 @@ export const HUGE: Cells = {
 export const NOT_PRESENT: Cells = {
   mmap_lock: MMAP,
   spf_dufour_v12: 'P',
-  spf_lespinasse_2021: '- do_swap_page.spf_abort_swap',
+  spf_lespinasse_2021: '- do_swap_page.spf_abort_non_swap_entry',
+  spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
   rfc_2022: 'R do_swap_page',
 };
 
