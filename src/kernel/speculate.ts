@@ -7,9 +7,9 @@
  * (Lespinasse, April 2021 and January 2022).
  * Leaves out: contention for the page-table lock (Lespinasse gives up, Dufour tries again), memory policies, mmu notifiers.
  *
- * A cause is a site: the function, and Lespinasse's counter of it in lower case.
+ * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
+import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import { access_error, after, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
@@ -104,14 +104,20 @@ function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null
   if (kind === PTE_NONE || (kind === PTE_SWAP && vma.vm_flags & VM_SHARED)) {
     return vma_is_anonymous(vma) ? anonymousCause(vma, write) : fileCause(k, task, vma, write);
   }
-  if (kind >= PTE_SWAP) {
-    const cached = kind === PTE_SWAP && folioOf(task.facts) === FOLIO_CACHED;
-    return k.at['do_swap_page.speculative'] === 'swap_cache' && cached ? null : 'do_swap_page.spf_abort_swap';
-  }
+  if (kind >= PTE_SWAP)
+    return k.at['do_swap_page.speculative'] === 'swap_cache' ? swapCause(task, kind) : 'do_swap_page.spf_abort_swap';
   if (!write) return null;
   if (state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return 'do_wp_page.spf_abort_userfaultfd';
   const copies = (kind !== PTE_ANON && kind !== PTE_ANON_WP) || (state & PTE_SHARED_COW) !== 0;
   return copies && vma.anon_vma === null ? 'wp_page_copy.spf_abort_anon_vma' : null;
+}
+
+/** In April 2021: a swap entry whose folio is in the swap cache, and unlocked. */
+function swapCause(task: Task, kind: number): string | null {
+  if (kind !== PTE_SWAP) return 'do_swap_page.spf_abort_non_swap_entry';
+  if (isFolioLocked(task)) return 'do_swap_page';
+  const folio = folioOf(task.facts);
+  return folio === FOLIO_CACHED || folio === FOLIO_LOCKED ? null : 'do_swap_page.spf_abort_swap_nopage';
 }
 
 function anonymousCause(vma: Vma, write: boolean): string | null {
@@ -122,11 +128,11 @@ function anonymousCause(vma: Vma, write: boolean): string | null {
 /** A speculative ->fault may not sleep: only what is in the page cache, unlocked, and without the readahead mark. */
 function fileCause(k: Kernel, task: Task, vma: Vma, write: boolean): string | null {
   const { facts } = task;
-  if (vma.vm_flags & VM_UFFD_ARMED || isShmem(k, vma) || says(facts, 'eof')) return 'do_fault.spf_abort_fault';
+  if (vma.vm_flags & VM_UFFD_ARMED || isShmem(k, vma) || says(facts, 'eof')) return 'do_fault';
   if (write && vma.anon_vma === null) return 'do_cow_fault.spf_abort_anon_vma';
   const misses = folioOf(facts) === FOLIO_ABSENT || isFolioLocked(task) || says(facts, 'readahead');
   // What ->map_pages does not map for other reasons, the speculative ->fault finds in the cache.
-  return misses ? 'filemap_fault.spf_abort_fault' : null;
+  return misses ? 'filemap_fault' : null;
 }
 
 /** Does the work without any lock: what it would map is kept aside until the sequence was looked at again. */
@@ -163,10 +169,11 @@ function blamed(k: Kernel, task: Task, site: string): number {
   return k.speculates === 'mmap_seq' ? abort(k, task, site) : giveUp(task, site);
 }
 
-/** Lespinasse counts every abort, and each cause. */
+/** Lespinasse counts every abort, and most causes. */
 function abort(k: Kernel, task: Task, site: string): number {
   k.ledger.count('spf_abort');
-  k.ledger.count(site.slice(site.indexOf('.') + 1));
+  const dot = site.indexOf('.');
+  if (dot >= 0) k.ledger.count(site.slice(dot + 1));
   return giveUp(task, site);
 }
 
