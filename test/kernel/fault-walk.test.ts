@@ -75,6 +75,10 @@ describe('stacks', () => {
       'spf_lespinasse_2022',
       'rfc_2022',
       'v6.4.0',
+      'swap_uncontended_2023_04',
+      'swap_uncontended_2023_05',
+      'vma_unlocked_2023_06',
+      'v4_2023_06_28',
     ]);
   });
 
