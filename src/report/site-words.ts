@@ -69,7 +69,7 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['shmem_falloc_wait', 'a hole was being punched into the shmem file'],
   // mm/filemap.c
   ['__folio_lock_or_retry', 'the folio was locked'],
-  ['remove_device_exclusive_entry', 'the folio was locked'],
+  ['remove_device_exclusive_entry', 'the folio of a device-exclusive page was locked'],
   ['lock_folio_maybe_drop_mmap', 'the folio in the page cache was locked'],
   ['do_async_mmap_readahead', 'the page was marked for readahead'],
   ['filemap_fault', 'the page was not in the page cache'],
