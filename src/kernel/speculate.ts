@@ -7,9 +7,9 @@
  * (Lespinasse, April 2021 and January 2022).
  * Leaves out: contention for the page-table lock (Lespinasse gives up, Dufour tries again), memory policies, mmu notifiers.
  *
- * A cause is a site: the function, and Lespinasse's counter of it in lower case.
+ * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
+import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import { access_error, after, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
@@ -113,6 +113,14 @@ function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null
   if (state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return 'do_wp_page.spf_abort_userfaultfd';
   const copies = (kind !== PTE_ANON && kind !== PTE_ANON_WP) || (state & PTE_SHARED_COW) !== 0;
   return copies && vma.anon_vma === null ? 'wp_page_copy.spf_abort_anon_vma' : null;
+}
+
+/** In April 2021: a swap entry whose folio is in the swap cache, and unlocked. */
+function swapCause(task: Task, kind: number): string | null {
+  if (kind !== PTE_SWAP) return 'do_swap_page.spf_abort_non_swap_entry';
+  if (isFolioLocked(task)) return 'do_swap_page';
+  const folio = folioOf(task.facts);
+  return folio === FOLIO_CACHED || folio === FOLIO_LOCKED ? null : 'do_swap_page.spf_abort_swap_nopage';
 }
 
 function anonymousCause(vma: Vma, write: boolean): string | null {

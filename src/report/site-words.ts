@@ -5,6 +5,7 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['bad_area_access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.mm_users', 'only one thread used the mm'],
+  ['handle_speculative_fault.mm_users', 'only one thread used the mm'],
   // mm/mmap_lock.c
   ['lock_vma_under_rcu.no_vma', 'no VMA covered the address'],
   ['lock_vma_under_rcu.vm_ops', 'the VMA is not anonymous'],
