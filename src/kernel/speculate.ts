@@ -115,14 +115,6 @@ function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null
   return copies && vma.anon_vma === null ? 'wp_page_copy.spf_abort_anon_vma' : null;
 }
 
-/** In April 2021: a swap entry whose folio is in the swap cache, and unlocked. */
-function swapCause(task: Task, kind: number): string | null {
-  if (kind !== PTE_SWAP) return 'do_swap_page.spf_abort_non_swap_entry';
-  if (isFolioLocked(task)) return 'do_swap_page';
-  const folio = folioOf(task.facts);
-  return folio === FOLIO_CACHED || folio === FOLIO_LOCKED ? null : 'do_swap_page.spf_abort_swap_nopage';
-}
-
 function anonymousCause(vma: Vma, write: boolean): string | null {
   if (write && vma.anon_vma === null) return 'do_anonymous_page.spf_abort_anon_vma';
   return vma.vm_flags & VM_UFFD_MISSING ? 'do_anonymous_page.spf_abort_userfaultfd' : null;

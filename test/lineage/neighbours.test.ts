@@ -33,14 +33,7 @@ const REST: Partial<Record<StageId, Changes>> = {
     '- wp_page_copy.spf_abort_anon_vma -> - do_user_addr_fault.spf_abort_no_speculate': [
       'file_private_cow_no_anon_vma',
     ],
-    '- do_fault -> - do_user_addr_fault.spf_abort_no_speculate': [
-      'shmem_read_new',
-      'shmem_swapin',
-      'shmem_hole_punch',
-      'uffd_missing_shmem',
-      'uffd_minor',
-    ],
-    '-! do_fault -> -! do_user_addr_fault.spf_abort_no_speculate': ['beyond_eof'],
+    '-! filemap_fault -> -! do_user_addr_fault.spf_abort_no_speculate': ['beyond_eof'],
     '- do_swap_page -> - do_swap_page.spf_abort_swap': ['swap_cached_contended'],
     '- do_swap_page.spf_abort_swap_nopage -> - do_swap_page.spf_abort_swap': ['swap_new_sync_io', 'swap_new_async_io'],
     '- do_swap_page.spf_abort_non_swap_entry -> - do_swap_page.spf_abort_swap': [
