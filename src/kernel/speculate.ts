@@ -9,7 +9,7 @@
  *
  * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import { access_error, after, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
