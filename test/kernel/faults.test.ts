@@ -66,7 +66,8 @@ function heldOf(replayed: Replayed, stage: StageId): string {
 /** The cell while somebody writes under mmap_lock: the trylock fails, and one count for the whole mm is odd. */
 function busy(stage: StageId, cell: string): string {
   if (cell === 'T') return 'R vmf_anon_prepare';
-  const perMm = stage.startsWith('spf_lespinasse') && (cell === 'P' || cell.includes('.spf_abort_'));
+  const tried = cell === 'P' || (cell.startsWith('-') && !cell.includes('kernel_mode'));
+  const perMm = tried && stage.startsWith('spf_lespinasse');
   if (perMm) return `-${cell.includes('!') ? '!' : ''} do_user_addr_fault.spf_abort_odd`;
   return cell;
 }

@@ -42,7 +42,8 @@ const PFN_MAP_PAGES = mmap(0, 128, {
 const MARKER = {
   mmap_lock: MMAP,
   spf_dufour_v12: '=',
-  spf_lespinasse_2021: '- do_swap_page.spf_abort_swap',
+  spf_lespinasse_2021: '- do_swap_page.spf_abort_non_swap_entry',
+  spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
   rfc_2022: 'R do_swap_page',
   'v6.4.0': 'A lock_vma_under_rcu.userfaultfd_armed',
 };
@@ -94,7 +95,7 @@ export const BRANCHES: Record<string, Kind> = {
   'file_read_readahead_mark: MADV_RANDOM': {
     events: trace(PRIVATE, range('madvise', 0, 128, { advice: 'random' }), read({ readahead: true })),
     cells: {
-      ...file('- filemap_fault.spf_abort_fault'),
+      ...file('- filemap_fault'),
       mm_unstable_2023_08: 'R do_read_fault',
       'v6.7': 'V',
     },
@@ -105,7 +106,7 @@ export const BRANCHES: Record<string, Kind> = {
       write({ readahead: true, wait: WAIT }),
     ),
     cells: asleep('free', {
-      ...file('- filemap_fault.spf_abort_fault'),
+      ...file('- filemap_fault'),
       mm_unstable_2023_08: 'R do_cow_fault',
       'v6.7': 'R do_async_mmap_readahead',
     }),
@@ -163,8 +164,9 @@ export const BRANCHES: Record<string, Kind> = {
     events: trace(ANON, read({ entry: 'swap', wait: 0 })),
     cells: {
       mmap_lock: MMAP,
-      spf_dufour_v12: 'P',
-      spf_lespinasse_2021: '- do_swap_page.spf_abort_swap',
+      spf_dufour_v12: '- do_swap_page',
+      spf_lespinasse_2021: '- do_swap_page.spf_abort_swap_nopage',
+      spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
       rfc_2022: 'R do_swap_page',
       swap_uncontended_2023_04: 'V',
     },
@@ -173,8 +175,9 @@ export const BRANCHES: Record<string, Kind> = {
     events: trace(ANON, write(), range('reclaim', 0, 1), write()),
     cells: {
       mmap_lock: MMAP,
-      spf_dufour_v12: 'P',
-      spf_lespinasse_2021: '- do_swap_page.spf_abort_swap',
+      spf_dufour_v12: '- do_swap_page',
+      spf_lespinasse_2021: '- do_swap_page.spf_abort_swap_nopage',
+      spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
       rfc_2022: 'R do_swap_page',
       swap_uncontended_2023_04: 'R __folio_lock_or_retry',
     },
@@ -216,6 +219,7 @@ export const BRANCHES: Record<string, Kind> = {
     cells: asleep('free', {
       ...MARKER,
       spf_lespinasse_2021: '- do_wp_page.spf_abort_userfaultfd',
+      spf_lespinasse_2022: '- do_wp_page.spf_abort_userfaultfd',
       rfc_2022: 'U handle_userfault | vma_lock',
       vma_unlocked_2023_06: 'R handle_userfault',
     }),

@@ -3,9 +3,9 @@ import { vma } from '../../helpers.js';
 import { asleep, file, type Kind, mapped, PRIVATE, read, SHARED, SHMEM, trace, WAIT, write } from './kind.js';
 
 const ANON_VMA = vma(0, 128, { flags: ['private'], file: { fs: 'ext4', name: 'f' } });
-const MISSES = '- filemap_fault.spf_abort_fault';
+const MISSES = '- filemap_fault';
 const NO_ANON_VMA = '- do_cow_fault.spf_abort_anon_vma';
-const UNSUPPORTED = '- do_fault.spf_abort_fault';
+const UNSUPPORTED = '- do_user_addr_fault.spf_abort_no_speculate';
 
 /** What 6.6 left to mmap_lock at `site`, and 6.7 took over. */
 const since67 = (site: string, cell: string, spf?: string) => ({
@@ -86,7 +86,7 @@ export const FILE_KINDS: Record<string, Kind> = {
     cells: {
       mmap_lock: '-! filemap_fault.eof',
       spf_dufour_v12: '-! __handle_speculative_fault.vm_ops',
-      spf_lespinasse_2021: '-! do_fault.spf_abort_fault',
+      spf_lespinasse_2021: '-! filemap_fault',
       spf_lespinasse_2022: '-! do_user_addr_fault.spf_abort_no_speculate',
       rfc_2022: '-! find_and_lock_anon_vma.vm_ops',
       'v6.4.0': 'A! lock_vma_under_rcu.vm_ops',

@@ -16,7 +16,7 @@
  */
 import { type Event, fault, mmap, range, vma } from '../../helpers.js';
 
-/** The stages in order. v6.4.0 and v6.17 have no cells of their own: they answer a fault like v6.4 and v6.15. */
+/** The stages, each beside those it is most like. v6.4.0 and v6.17 have no cells of their own: they answer a fault like v6.4 and v6.15. */
 export const STAGES = [
   'mmap_lock',
   'spf_dufour_v12',
@@ -102,7 +102,8 @@ export const HUGE: Cells = {
 export const NOT_PRESENT: Cells = {
   mmap_lock: MMAP,
   spf_dufour_v12: 'P',
-  spf_lespinasse_2021: '- do_swap_page.spf_abort_swap',
+  spf_lespinasse_2021: '- do_swap_page.spf_abort_non_swap_entry',
+  spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
   rfc_2022: 'R do_swap_page',
 };
 

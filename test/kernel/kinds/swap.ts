@@ -18,13 +18,12 @@ import {
 const SIGNAL = {
   mmap_lock: '',
   spf_dufour_v12: '',
-  spf_lespinasse_2021: '-! do_swap_page.spf_abort_swap',
+  spf_lespinasse_2021: '-! do_swap_page.spf_abort_non_swap_entry',
+  spf_lespinasse_2022: '-! do_swap_page.spf_abort_swap',
   rfc_2022: 'R! do_swap_page',
 };
-const LOCKED = asleep('free', {
-  ...NOT_PRESENT,
-  swap_uncontended_2023_04: 'R __folio_lock_or_retry',
-});
+const NOPAGE = '- do_swap_page.spf_abort_swap_nopage';
+const LOCKED = { ...NOT_PRESENT, swap_uncontended_2023_04: 'R __folio_lock_or_retry' };
 const MIGRATES = asleep('mmap_lock', { ...NOT_PRESENT, spf_dufour_v12: 'P | free' });
 const plain = trace(ANON, write());
 
@@ -34,19 +33,21 @@ export const SWAP_KINDS: Record<string, Kind> = {
     cells: {
       ...NOT_PRESENT,
       spf_lespinasse_2021: 'P',
-      spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
       swap_uncontended_2023_04: 'V',
     },
   },
   swap_cached_contended: {
     events: trace(ANON, read({ entry: 'swap', folio: 'locked', wait: WAIT })),
-    cells: LOCKED,
+    cells: asleep('free', { ...LOCKED, spf_lespinasse_2021: '- do_swap_page' }),
   },
   swap_new_sync_io: {
     events: trace(ANON, read({ entry: 'swap', swap_sync: true, wait: WAIT })),
-    cells: { ...MIGRATES, swap_uncontended_2023_04: 'V | vma_lock' },
+    cells: { ...MIGRATES, spf_lespinasse_2021: `${NOPAGE} | mmap_lock`, swap_uncontended_2023_04: 'V | vma_lock' },
   },
-  swap_new_async_io: { events: trace(ANON, read({ entry: 'swap', wait: WAIT })), cells: LOCKED },
+  swap_new_async_io: {
+    events: trace(ANON, read({ entry: 'swap', wait: WAIT })),
+    cells: asleep('free', { ...LOCKED, spf_dufour_v12: '- do_swap_page', spf_lespinasse_2021: NOPAGE }),
+  },
   migration_pte: {
     events: trace(ANON, read({ entry: 'migration', wait: WAIT })),
     cells: {
@@ -112,7 +113,8 @@ export const SWAP_KINDS: Record<string, Kind> = {
     cells: {
       mmap_lock: MMAP,
       spf_dufour_v12: '=',
-      spf_lespinasse_2021: '- do_swap_page.spf_abort_swap',
+      spf_lespinasse_2021: '- do_swap_page.spf_abort_non_swap_entry',
+      spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
       rfc_2022: 'R do_swap_page',
       'v6.4.0': 'A lock_vma_under_rcu.userfaultfd_armed',
       vma_unlocked_2023_06: 'V',

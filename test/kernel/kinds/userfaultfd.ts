@@ -27,11 +27,11 @@ export const UFFD_KINDS: Record<string, Kind> = {
   },
   uffd_missing_shmem: {
     events: trace(SHMEM, register('missing'), read(ANSWER)),
-    cells: shared('do_read_fault', '- do_fault.spf_abort_fault'),
+    cells: shared('do_read_fault', '- do_user_addr_fault.spf_abort_no_speculate'),
   },
   uffd_minor: {
     events: trace(SHMEM, register('minor'), read(ANSWER)),
-    cells: shared('do_read_fault', '- do_fault.spf_abort_fault'),
+    cells: shared('do_read_fault', '- do_user_addr_fault.spf_abort_no_speculate'),
   },
   uffd_wp: {
     events: trace(ANON, write(), register('wp'), protect('uffd_wp'), write(ANSWER)),
