@@ -2,7 +2,7 @@
  * mmap, munmap, shmdt, mprotect, mremap, brk: the operations that make, move and remove VMAs.
  *
  * Models: mm/mmap.c (mm/vma.c since 6.12) mmap_region, do_vmi_align_munmap, do_brk_flags; mm/mprotect.c mprotect_fixup;
- * mm/mremap.c mremap_to, shrink_vma, move_vma (v6.4 to v6.18).
+ * mm/mremap.c remap_move, mremap_to, shrink_vma, move_vma (v6.4 to v6.18).
  * Leaves out: limits (RLIMIT, max_map_count), accounting, security hooks: a recorded call is one that succeeded.
  */
 import type { Ns, Page } from '../units.js';
@@ -302,7 +302,7 @@ export function* mremap(k: Kernel, task: Task): Operation {
       return;
     }
     if (to === from && newLen > oldLen) yield* grow(k, task, mm, vma, from + oldLen, newLen - oldLen);
-    if (to !== from) yield* move(k, task, mm, vma, dontUnmap);
+    if (to !== from) yield* move(k, task, mm, dontUnmap);
   }
   const locked = vma !== null && (vma.vm_flags & VM_LOCKED) !== 0 && newLen > oldLen;
   if (!hold(k, task, k.costs.op, !locked)) yield;
@@ -321,12 +321,39 @@ function* grow(k: Kernel, task: Task, mm: Mm, vma: Vma, end: Page, delta: number
   mm.mm_mt.resize(vma, vma.vm_start, end + delta);
 }
 
-/** move_vma(): marks the source, copies it to its new place, moves the pages, unmaps the old place (never downgrading). */
-function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Operation {
+/** remap_move(): where the stage moves several VMAs by one call, each goes the same way; else only the first. */
+function* move(k: Kernel, task: Task, mm: Mm, dontUnmap: boolean): Operation {
   const { page: from, len: oldLen, page2: to, len2: newLen } = task;
-  const moved = Math.min(oldLen, newLen, vma.vm_end - from);
-  // mremap_to(): EINVAL where the two overlap, EPERM where the new place is sealed.
-  if (from + oldLen > to && to + newLen > from) return;
+  const end = from + oldLen;
+  // mremap_to(): EINVAL where the two overlap.
+  if (end > to && to + newLen > from) return;
+  if (k.at.remap_move === 'one' || oldLen !== newLen) {
+    yield* mremap_to(k, task, mm, from, oldLen, to, newLen, dontUnmap);
+    return;
+  }
+  for (let vma = mm.mm_mt.find(from); vma !== null && vma.vm_start < end; ) {
+    const at = Math.max(from, vma.vm_start);
+    const upTo: number = Math.min(end, vma.vm_end);
+    yield* mremap_to(k, task, mm, at, upTo - at, to + (at - from), upTo - at, dontUnmap);
+    vma = mm.mm_mt.find(upTo);
+  }
+}
+
+/**
+ * mremap_to() and move_vma(): marks the source, copies it to its new place, moves the pages, unmaps the old place (never
+ * downgrading).
+ */
+function* mremap_to(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  from: Page,
+  oldLen: number,
+  to: Page,
+  newLen: number,
+  dontUnmap: boolean,
+): Operation {
+  // EPERM where the new place is sealed.
   if ((yield* unmap_range(k, task, mm, to, to + newLen)) < 0) return;
   unmap_region(mm, to, to + newLen);
   // Whoever asks for less than there was loses the tail first.
@@ -336,6 +363,7 @@ function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Ope
   }
   const source = mm.mm_mt.walk(from);
   if (source === null) return;
+  const moved = Math.min(oldLen, newLen, source.vm_end - from);
   if (!vma_start_write(k, task, mm, source)) yield* readersLeave(k, task, mm, source);
   const anonymous = source.vm_file < 0;
   // copy_vma(): memory nobody has faulted yet is renumbered as if it had always been there.

@@ -102,6 +102,7 @@ export const SITES = {
   'mmap_region.start_write': all('when a new VMA is marked', 'before_store', 'after_store'),
   'do_brk_flags.start_write': all('when a new heap is marked', 'before_store', 'after_store', 'never'),
   'expand_stack.lock': all('stack growth', 'read', 'write', 'write_and_mark'),
+  remap_move: all('one mremap that moves a range of several VMAs: how many', 'one', 'each'),
   remap_file_pages: all('remap_file_pages', 'write', 'read_then_write'),
   mm_drop_all_locks: all('an mmu_notifier was registered: the marks on all VMAs', 'end_early', 'stay'),
   exit_mmap: all('the last user of an mm is gone', 'no_lock', 'write', 'read_then_write'),

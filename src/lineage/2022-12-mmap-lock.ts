@@ -44,6 +44,7 @@ export default {
       answer: 'write',
       by: '8d7071af8907 mm: always expand the stack with the mmap write lock held',
     },
+    remap_move: { answer: 'one', by: '2.6' },
     remap_file_pages: { answer: 'write', by: '2.6' },
     mseal: { answer: 'absent', by: 'new in 6.10' },
     'madvise_lock.dontneed': { answer: 'mmap_read', by: '0a27a14a6292 mm: madvise avoid exclusive mmap_sem' },

@@ -1,6 +1,6 @@
 /** What follows from VMA locks for everybody else: who waits for whom and for how long, who does not, what is counted. */
 import { describe, expect, test } from 'vitest';
-import { addressSpace, at, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
+import { addressSpace, at, draw, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
 
 const WAKE = 3_000;
 const VMA_LOCKED = 'v6.4,v6.6,v6.12,v6.18';
@@ -161,6 +161,22 @@ describe('neighbours', () => {
     }
     const replayed = await replay(events, 'v6.18', { timing: 'recorded' });
     expect(replayed.model('v6.18').counters.vma_lock_abort).toBe(40);
+  });
+});
+
+describe('mremap', () => {
+  test('moves several VMAs at once since 6.17, and marks each, old and new', async () => {
+    const to = { old_len: '0x6000', new_addr: at(12), new_len: '0x6000', flags: ['maymove', 'fixed'] };
+    const move = slow({ op: 'mremap', tid: 1, addr: at(0), ...to });
+    const vmas = [vma(0, 3, { t: 0 }), vma(3, 3, { t: 0, prot: 'r--' }), vma(6, 2, { t: 0 })];
+    const looks = [0, 3, 6, 12, 15].map((page, i) => read(page, 10 + i, T + 50_000));
+    const replayed = await replay([...vmas, move, ...looks], 'v6.17,v7.2');
+    for (const model of ['v6.17', 'v7.2']) {
+      const sites = looks.map((_, i) => replayed.row(model, 4 + i).site);
+      const [gone, marked] = ['lock_vma_under_rcu.no_vma', 'vma_start_read'];
+      expect(sites).toEqual([gone, gone, null, marked, marked]);
+    }
+    expect(draw(await addressSpace([...vmas, move], 'v7.2'), 18)).toBe('......AA....BBBCCC');
   });
 });
 
