@@ -45,11 +45,13 @@ export function* fork(k: Kernel, task: Task): Operation {
   }
   if (!tryEnter(k, task, parent, WRITE_KILLABLE)) yield* enter(k, task, parent, WRITE_KILLABLE);
   const since = task.since;
+  const built = k.engine.now;
   const child = k.freshMm(childMm);
   child.forked = true;
   if (task.a >= 0) k.uses(k.tasks[task.a], child);
   else child.users = 1;
   child.mmap_lock.write(task.id);
+  k.ledger.mmapLocked(child, true, 0, false);
   k.lock?.beginWriteSection(child);
   let cost = k.costs.op;
   const marks = k.at['dup_mmap.start_write'];
@@ -69,8 +71,7 @@ export function* fork(k: Kernel, task: Task): Operation {
   child.brk = parent.brk;
   child.start_stack = parent.start_stack;
   if (!hold(k, task, cost)) yield;
-  k.lock?.endWriteAll(child);
-  child.mmap_lock.releaseWrite(task.id);
+  k.mmap_write_unlock(task, child, k.engine.now - built);
   task.since = since;
   leave(k, task, parent, WRITE);
 }

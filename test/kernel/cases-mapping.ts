@@ -23,6 +23,7 @@ export const MAPPING_CASES: Record<string, Case> = {
     op: mmap(3, 3, { prot: 'r--' }),
     sections: 'Wk',
     marks: { rfc_2022: 'M..M..M', 'v6.4': 'V..a..V', 'v6.6': 'V..M..V' },
+    took: { rfc_2022: 'm..m..m', 'v6.4': '...m' },
     after: 'AAABBBCCC',
   },
   'mmap far from any VMA': {
@@ -82,6 +83,7 @@ export const MAPPING_CASES: Record<string, Case> = {
     op: mmap(3, 3, sysv),
     sections: 'Wk',
     marks: { rfc_2022: 'M..f..M', 'v6.4': 'V..f..V', 'v6.6': 'V..M..V' },
+    took: { rfc_2022: 'm..m..m', 'v6.4': '...m' },
     after: 'AAABBBCCC',
   },
 
@@ -165,6 +167,7 @@ export const MAPPING_CASES: Record<string, Case> = {
     op: brk(6),
     sections: 'Wk',
     marks: { rfc_2022: 'M...V', 'v6.4': 'V...a', 'v6.6': 'V...M' },
+    took: { rfc_2022: 'm', 'v6.4': '....m' },
     after: 'AAA.BB',
   },
   'brk that shrinks the heap': {

@@ -35,7 +35,7 @@ export const OTHER_CASES: Record<string, Case> = {
     before: FAMILY,
     op: here('fork', child),
     mm: 7,
-    sections: '-',
+    sections: 'W',
     marks: '',
     took: { rfc_2022: '', 'v6.4': 'm...m........m' },
   },

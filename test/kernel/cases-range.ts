@@ -65,6 +65,7 @@ export const RANGE_CASES: Record<string, Case> = {
     op: range('remap_file_pages', 0, 4),
     sections: { rfc_2022: 'Wk R', 'v6.12': 'Rk Wk R' },
     marks: { rfc_2022: 'f.....M', 'v6.4': 'f.....V', 'v6.6': 'M.....V' },
+    took: { rfc_2022: 'm.....m', 'v6.4': 'm' },
     look: 600,
   },
 
