@@ -111,7 +111,7 @@ function shareCow(pte: number): number {
 
 /** execve(2): the old mm is read-locked while the thread leaves it; the new one is nobody else's yet. */
 export function* exec(k: Kernel, task: Task): Operation {
-  const { mm: old, a: newMm } = task;
+  const { mm: old, b: newMm } = task;
   if (!tryEnter(k, task, old, READ_KILLABLE)) yield* enter(k, task, old, READ_KILLABLE);
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, old, READ);

@@ -21,7 +21,7 @@
  *                               addr    len (0 when unsaid)                                                        name: mode
  *     mlockall munlockall clear_refs                                                                               name: mode
  *     fork                                                                                    child thread child mm
- *     exec                                                                                    new mm
+ *     exec                                                                                                 new mm
  *     uffd_register/unregister  addr    len                         modes
  *     uffd_copy .. uffd_rwp     addr    len      src
  *     collapse                  addr    len (0 when unsaid: one PMD)

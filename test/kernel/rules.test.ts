@@ -220,6 +220,18 @@ describe('fork and exit', () => {
     }
   });
 
+  test('exec leaves the old address space behind, and the last exit takes the new one down', async () => {
+    const family = [
+      vma(0, 4),
+      { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 },
+      { op: 'exec', tid: 2, mm: 2, new_mm: 3 },
+    ];
+    const replayed = await replay([...family, { op: 'exit', tid: 2, mm: 3 }, fault(0, { tid: 3, mm: 2 })], 'v6.18');
+    expect(replayed.row('v6.18', -1).verdict).toBe('signal');
+    const torn = replayed.model('v6.18').locks.filter(({ lock, mm }) => lock === 'mmap_lock' && mm === 3);
+    expect(torn.map(({ mode, acquired }) => `${mode} ${acquired}`).sort()).toEqual(['read 1', 'write 1']);
+  });
+
   test('the last thread of a forked address space takes it down', async () => {
     const fork = { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 };
     const events = [vma(0, 4), fork, { op: 'exit', tid: 2, mm: 2 }, fault(0, { tid: 3, mm: 2 })];
