@@ -57,6 +57,7 @@ export function* fork(k: Kernel, task: Task): Operation {
   }
   child.start_brk = parent.start_brk;
   child.brk = parent.brk;
+  child.start_stack = parent.start_stack;
   if (!hold(k, task, cost)) yield;
   k.lock?.endWriteAll(child);
   child.mmap_lock.releaseWrite(task.id);

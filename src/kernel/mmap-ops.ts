@@ -98,9 +98,10 @@ export function existing(k: Kernel, task: Task): void {
     vma.anon_vma_chain = 1;
   }
   if (task.name >= 0 && k.strings[task.name] === '[heap]') {
-    mm.start_brk = vma.vm_start;
+    mm.start_brk = mm.start_brk < 0 ? vma.vm_start : Math.min(mm.start_brk, vma.vm_start);
     mm.brk = vma.vm_end;
   }
+  if (vma.vm_flags & VM_GROWSDOWN) mm.start_stack = Math.max(mm.start_stack, vma.vm_end - 1);
   const { vm_start: start, vm_end: end } = vma;
   let from = start;
   for (const old of inside) {
