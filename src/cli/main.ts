@@ -7,8 +7,10 @@ import { registerDiff } from './diff.js';
 import { registerImport } from './import.js';
 import { registerModels } from './models.js';
 import { openSink } from './output.js';
+import { registerRecord } from './record.js';
 import { registerReplay } from './replay.js';
 import { registerSchema } from './schema.js';
+import { watchSignals } from './signals.js';
 import { registerValidate } from './validate.js';
 
 const EXIT_STATUS = `
@@ -17,7 +19,15 @@ Exit status: 0 fine, 1 the answer is no (invalid, differs, --fail-if met),
 of its output went away.`;
 
 /** In the order the help lists them. */
-const COMMANDS = [registerReplay, registerDiff, registerValidate, registerImport, registerModels, registerSchema];
+const COMMANDS = [
+  registerReplay,
+  registerDiff,
+  registerValidate,
+  registerImport,
+  registerRecord,
+  registerModels,
+  registerSchema,
+];
 
 /** Runs the command line; never rejects, never exits after output: sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
@@ -79,8 +89,10 @@ function cut(message: string): string {
 
 /** Complaints about the command line itself must already obey --error-format, so it is looked for by hand. */
 function asksForJson(argv: readonly string[]): boolean {
-  return argv.some(
-    (word, i) => word === '--error-format=json' || (word === '--error-format' && argv[i + 1] === 'json'),
+  const end = argv.indexOf('--');
+  const ours = end < 0 ? argv : argv.slice(0, end);
+  return ours.some(
+    (word, i) => word === '--error-format=json' || (word === '--error-format' && ours[i + 1] === 'json'),
   );
 }
 
@@ -96,11 +108,5 @@ function watchProcess(argv: readonly string[]): void {
   });
   process.stderr.on('error', () => {});
   process.once('uncaughtException', error => process.exit(fail(error, argv)));
-  for (const [signal, number] of [
-    ['SIGHUP', 1],
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ] as const) {
-    process.once(signal, () => process.exit(128 + number));
-  }
+  watchSignals();
 }
