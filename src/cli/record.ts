@@ -149,9 +149,19 @@ function importCommand(from: string, out: string | undefined): string {
 
 function warnOfAbsent({ absent }: Tracepoints, { callChains }: Job): void {
   for (const { events, tells } of absent) {
-    warn(`left out, this kernel has no ${events.join(', ')}: the trace does not tell ${tells}`);
+    warn(`left out, this kernel has no ${abbreviate(events)}: the trace does not tell ${tells}`);
   }
   if (!callChains) warn('left out, kernel.kptr_restrict hides it: who took mmap_lock (sysctl kernel.kptr_restrict=1)');
+}
+
+/** Several events of one subsystem as `subsystem:*`. */
+function abbreviate(events: readonly string[]): string {
+  const subsystem = (event: string): string => event.split(':')[0];
+  const names = events.map(event => {
+    const alone = events.filter(other => subsystem(other) === subsystem(event)).length === 1;
+    return alone ? event : `${subsystem(event)}:*`;
+  });
+  return [...new Set(names)].join(', ');
 }
 
 async function recordInto(sink: Sink, recorder: Recorder, target: Target, options: RecordOptions): Promise<void> {
@@ -183,6 +193,7 @@ async function recordInto(sink: Sink, recorder: Recorder, target: Target, option
         return { ...header, meta: { ...meta, ...machineMeta(), ...own } };
       },
     });
+    if (summary.lines === 0) throw new Complaint('io', 'the recording is empty');
     await sink.commit();
     warnOfUnread(file, summary);
     if (summary.faults === 0) warn('no page fault was recorded');
