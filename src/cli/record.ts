@@ -9,7 +9,7 @@ import { mebibytes, Progress } from './progress.js';
 import { commandLineOf, hasKernelNames, machineMeta, swapSync } from './recorder/machine.js';
 import { PerfRecorder, perfCommands } from './recorder/perf.js';
 import type { Job, Recorder, Target } from './recorder/recorder.js';
-import { anonVmaFrom, smapsOf } from './recorder/snapshot.js';
+import { anonVmaFrom, omittedByPerf, smapsOf } from './recorder/snapshot.js';
 import { TracefsRecorder, tracefsCommands } from './recorder/tracefs.js';
 import { ALL_TRACEPOINTS, findTracefs, type Tracepoints, tracepointsOf } from './recorder/tracepoints.js';
 import { shellWord } from './shell.js';
@@ -28,10 +28,10 @@ interface RecordOptions extends BaseOptions {
 }
 
 const NOTES = `
-The stdin, stdout and stderr of the command are its own, and its exit status is told on
-stderr. SIGINT and SIGTERM end the recording as they end perf record, and what was recorded
-until then becomes the trace; a second one gives up. Exit status: 0 the trace is whole,
-1 events were lost, 2 there is no trace.`;
+The stdin, stdout and stderr of the command are its own; how it ended is told on
+stderr. SIGINT and SIGTERM end the recording as they end perf record, and what was
+recorded until then becomes the trace; a second one gives up. Exit status: 0 the
+trace is whole, 1 events were lost, 2 there is no trace.`;
 
 /** Bytes for each cpu: perf empties its buffer all the time, that of tracefs holds the whole recording. */
 const BUFFER = { perf: 8 * 1024 ** 2, tracefs: 16 * 1024 ** 2 };
@@ -171,11 +171,13 @@ async function recordInto(sink: Sink, recorder: Recorder, target: Target, option
     const isCommand = target.kind === 'command';
     const name = isCommand ? target.words[0] : `process ${target.pid}`;
     const command = isCommand ? target.words : commandLineOf(target.pid);
-    const withAnonVma = anonVmaFrom(isCommand ? '' : smapsOf(target.pid));
+    const smaps = isCommand ? '' : smapsOf(target.pid);
+    const withAnonVma = anonVmaFrom(smaps);
     tell(name, await recordUntilStopped(recorder, target, progress));
     const { importTrace } = await import('../trace/import/index.js');
     const file = `recording of ${name}`;
-    const events = importTrace(text, { file, from: recorder.writes, swapSync: swapSync() });
+    const omitted = isCommand || recorder.writes !== 'perf' ? '' : omittedByPerf(target.pid, smaps);
+    const events = importTrace(after(omitted, text), { file, from: recorder.writes, swapSync: swapSync() });
     const showImported = importProgress(progress);
     let lost = 0;
     const summary = await writeTrace(events, {
@@ -204,6 +206,12 @@ async function recordInto(sink: Sink, recorder: Recorder, target: Target, option
     await text.return();
     recorder.close();
   }
+}
+
+/** `text` with something before it. */
+async function* after(first: string, text: AsyncIterable<Uint8Array>): AsyncGenerator<string | Uint8Array> {
+  if (first !== '') yield first;
+  yield* text;
 }
 
 /** How the command ended, if there was one; or by which signal the recording was. */

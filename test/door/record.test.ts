@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { anonVmaFrom } from '../../src/cli/recorder/snapshot.js';
+import { anonVmaFrom, omittedByPerf } from '../../src/cli/recorder/snapshot.js';
 import { shellCommand } from '../../src/cli/shell.js';
 import { lookUp } from '../../src/cli/spawn.js';
 import type { EventObject } from '../../src/trace/import/index.js';
@@ -194,6 +194,21 @@ describe('a process', () => {
     const later = { t: 5, tid: 1, op: 'vma', addr: '0x7f0000000000' } as EventObject;
     expect(add(later)).toBe(later);
   });
+});
+
+test('mappings nobody may access yet are told, since perf leaves them out', () => {
+  const smaps = [
+    '00400000-00401000 r--p 00000000 fe:00 1                          /bin/x',
+    'Size:                  4 kB',
+    '7f0000000000-7f0000021000 ---p 00000000 00:00 0 ',
+    'VmFlags: mr mw me sd ',
+    '7f0000021000-7f0000022000 ---p 00003000 fe:00 9                  /lib/a b.so',
+  ].join('\n');
+  const head = ' [000] 0.000000000: PERF_RECORD_MMAP2 7/7: ';
+  expect(omittedByPerf(7, smaps)).toBe(
+    `7/7${head}[0x7f0000000000(0x21000) @ 0x00000000 00:00 0 0]: ---p //anon\n` +
+      `7/7${head}[0x7f0000021000(0x1000) @ 0x00003000 fe:00 9 0]: ---p /lib/a b.so\n`,
+  );
 });
 
 describe('what goes wrong is said, and leaves nothing', () => {
