@@ -48,19 +48,28 @@ export function endingOf({ code, signal }: Ended): string | null {
 
 /** Can `name` be run, as execvp(3) would find it? Else why not. */
 export function lookUp(name: string): 'found' | 'missing' | 'refused' {
-  const folders = name.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
-  let found: 'missing' | 'refused' = 'missing';
-  for (const folder of folders) {
-    const path = name.includes('/') ? name : join(folder === '' ? '.' : folder, name);
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
-    try {
-      accessSync(path, constants.X_OK);
-      return 'found';
-    } catch {
-      found = 'refused';
-    }
+  const folders = (process.env.PATH ?? '').split(delimiter).map(folder => (folder === '' ? '.' : folder));
+  const places = name.includes('/') ? [name] : folders.map(folder => join(folder, name));
+  const found = places.filter(isFile);
+  if (found.length === 0) return 'missing';
+  return found.some(isExecutable) ? 'found' : 'refused';
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
-  return found;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Longest text kept of what a program says on stderr. */

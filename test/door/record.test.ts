@@ -21,7 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { anonVmaFrom, omittedByPerf } from '../../src/cli/recorder/snapshot.js';
 import { shellCommand } from '../../src/cli/shell.js';
 import { lookUp } from '../../src/cli/spawn.js';
-import type { EventObject } from '../../src/trace/import/index.js';
+import { type EventObject, IMPORTERS } from '../../src/trace/import/index.js';
 
 const BIN = fileURLToPath(new URL('../../bin/vmalock.js', import.meta.url));
 const SAMPLES = fileURLToPath(new URL('../samples/', import.meta.url));
@@ -164,10 +164,10 @@ describe('a process', () => {
   });
 
   test('whose recording is refused: what perf said is told', async () => {
-    fakePerf({ record: "echo 'Error: No permission to enable minor-faults' >&2; exit 255" });
+    fakePerf({ record: "printf 'Error:\\nNo permission to enable minor-faults\\nHint: ask\\n' >&2; exit 255" });
     const { status, stderr } = await record('-q', '-p', String(process.pid));
     expect(stderr).toMatch(
-      /^vmalock: io: perf record exited with 255 without a recording: "Error: No permission to enable minor-faults" \(.*\)\n$/,
+      /^vmalock: io: perf record exited with 255 without a recording: "No permission to enable minor-faults" \(.*\)\n$/,
     );
     expect(status).toBe(2);
     expectLeft(false);
@@ -419,5 +419,15 @@ describe.skipIf(!canRecord)('on this machine, as root and with perf', () => {
     expect(run('validate', '--strict', trace)).toMatchObject({ status: 0 });
     const replayed = run('replay', trace, '-m', 'per-vma', '--json');
     expect(JSON.parse(replayed.stdout).models[0].faults.total).toBeGreaterThan(faults);
+  });
+
+  const readsFtrace = IMPORTERS.some(({ name }) => name === 'ftrace');
+  test.skipIf(!readsFtrace)('tracefs alone does too, and its instance is gone', { timeout: 60_000 }, () => {
+    const trace = join(folder, 'real.ndjson');
+    const recorded = run('record', '-q', '--with', 'tracefs', '-o', trace, '--', 'sh', '-c', 'echo out; exit 3');
+    expect(recorded).toMatchObject({ status: 0, stdout: 'out\n', stderr: 'vmalock: sh exited with 3\n' });
+    expect(run('validate', '--strict', trace)).toMatchObject({ status: 0 });
+    expect(readFileSync(trace, 'utf8').split('"op":"fault"').length).toBeGreaterThan(20);
+    expect(readdirSync(join(REAL_TRACEFS, 'instances')).filter(name => name.includes(`-${recorded.pid}`))).toEqual([]);
   });
 });

@@ -134,9 +134,10 @@ function isFinished(file: string): boolean {
 /** Said by perf script for every event without a format of its own. */
 const CHATTER = /^'trace' not valid for .* events\. Ignoring\.$/;
 
-/** `: "what it said last"`, of what perf said on stderr. */
+/** `: "why"`, from what perf said on stderr: its error, else what it said last. */
 function lastWords(said: string): string {
   const lines = said.split('\n').map(line => line.trim());
   const last = lines.filter(line => line !== '' && !CHATTER.test(line)).pop();
-  return last === undefined ? '' : `: ${quote(last)}`;
+  const why = /^Error:\s*(\S.*)$/m.exec(said)?.[1] ?? last;
+  return why === undefined ? '' : `: ${quote(why)}`;
 }
