@@ -4,18 +4,15 @@ import { Complaint, EXIT_ANSWER, quote } from '../errors.js';
 import { formatCount } from '../units.js';
 import { note, warn } from './complain.js';
 import { type BaseOptions, choice, natural, size, withBase } from './options.js';
-import { isStdout, openSink, type Sink } from './output.js';
-import { mebibytes, Progress } from './progress.js';
-import { commandLineOf, hasKernelNames, machineMeta, swapSync } from './recorder/machine.js';
+import { isStdout, openSink } from './output.js';
+import { commandLineOf, hasKernelNames, swapSync } from './recorder/machine.js';
 import { PerfRecorder, perfCommands } from './recorder/perf.js';
-import type { Job, Recorder, Target } from './recorder/recorder.js';
-import { anonVmaFrom, omittedByPerf, smapsOf } from './recorder/snapshot.js';
+import type { Job, Target } from './recorder/recorder.js';
+import { recordInto } from './recorder/session.js';
 import { TracefsRecorder, tracefsCommands } from './recorder/tracefs.js';
 import { ALL_TRACEPOINTS, findTracefs, type Tracepoints, tracepointsOf } from './recorder/tracepoints.js';
 import { shellWord } from './shell.js';
-import { releaseSignal, type StopSignal, takeSignal } from './signals.js';
-import { type Ended, endingOf, lookUp } from './spawn.js';
-import { warnOfUnread, writeTrace } from './trace-file.js';
+import { lookUp } from './spawn.js';
 
 interface RecordOptions extends BaseOptions {
   pid?: number;
@@ -77,12 +74,9 @@ async function record(words: string[], options: RecordOptions, command: Command)
       return;
     }
     warnOfAbsent(tracepoints, job);
-    await recordInto(
-      sink,
-      tool === 'perf' ? new PerfRecorder(job) : new TracefsRecorder(tracefs, job),
-      target,
-      options,
-    );
+    const recorder = tool === 'perf' ? new PerfRecorder(job) : new TracefsRecorder(tracefs, job);
+    const lost = await recordInto(sink, recorder, target, options);
+    if (lost > 0) answerLost(lost, options);
   } finally {
     sink.discard();
   }
@@ -162,113 +156,6 @@ function abbreviate(events: readonly string[]): string {
     return alone ? event : `${subsystem(event)}:*`;
   });
   return [...new Set(names)].join(', ');
-}
-
-async function recordInto(sink: Sink, recorder: Recorder, target: Target, options: RecordOptions): Promise<void> {
-  const progress = new Progress(options);
-  const text = recorder.text();
-  try {
-    const isCommand = target.kind === 'command';
-    const name = isCommand ? target.words[0] : `process ${target.pid}`;
-    const command = isCommand ? target.words : commandLineOf(target.pid);
-    const smaps = isCommand ? '' : smapsOf(target.pid);
-    const withAnonVma = anonVmaFrom(smaps);
-    tell(name, await recordUntilStopped(recorder, target, progress));
-    const { importTrace } = await import('../trace/import/index.js');
-    const file = `recording of ${name}`;
-    const omitted = isCommand || recorder.writes !== 'perf' ? '' : omittedByPerf(target.pid, smaps);
-    const events = importTrace(after(omitted, text), { file, from: recorder.writes, swapSync: swapSync() });
-    const showImported = importProgress(progress);
-    let lost = 0;
-    const summary = await writeTrace(events, {
-      sink,
-      out: options.out,
-      progress,
-      each: event => {
-        showImported();
-        return withAnonVma(event);
-      },
-      complete: ({ meta, ...header }) => {
-        lost = meta.lost + recorder.lost();
-        const producer = `vmalock record ${recorder.writes}`;
-        const own = { producer, command: command?.map(shellWord).join(' '), lost };
-        return { ...header, meta: { ...meta, ...machineMeta(), ...own } };
-      },
-    });
-    if (summary.lines === 0) throw new Complaint('io', 'the recording is empty');
-    await sink.commit();
-    warnOfUnread(file, summary);
-    if (summary.faults === 0) warn('no page fault was recorded');
-    if (lost > 0) answerLost(lost, options);
-    if (progress.wanted) note(`${formatCount(summary.events)} events, ${formatCount(summary.faults)} page faults`);
-  } finally {
-    progress.clear();
-    await text.return();
-    recorder.close();
-  }
-}
-
-/** `text` with something before it. */
-async function* after(first: string, text: AsyncIterable<Uint8Array>): AsyncGenerator<string | Uint8Array> {
-  if (first !== '') yield first;
-  yield* text;
-}
-
-/** How the command ended, if there was one; or by which signal the recording was. */
-async function recordUntilStopped(
-  recorder: Recorder,
-  target: Target,
-  progress: Progress,
-): Promise<Ended | StopSignal | null> {
-  let stopped: StopSignal | null = null;
-  takeSignal(signal => {
-    stopped = signal;
-    recorder.stop(signal);
-  });
-  // The terminal of a command is its own.
-  const ticking = target.kind === 'process' ? showRecording(recorder, target.pid, progress) : undefined;
-  try {
-    const ended = await recorder.record();
-    return stopped ?? ended;
-  } finally {
-    clearInterval(ticking);
-    progress.clear();
-    releaseSignal();
-  }
-}
-
-function showRecording(recorder: Recorder, pid: number, progress: Progress): NodeJS.Timeout {
-  const start = performance.now();
-  return setInterval(() => {
-    progress.say(() => {
-      const bytes = recorder.size();
-      const time = (performance.now() - start) / 1000;
-      const far = bytes === null ? '' : `, ${mebibytes(bytes)}, ${mebibytes(bytes / time)}/s`;
-      return `recording process ${pid}: ${time.toFixed(0)} s${far} (Ctrl-C ends it)`;
-    });
-  }, 100);
-}
-
-function tell(name: string, ended: Ended | StopSignal | null): void {
-  if (typeof ended === 'string') {
-    note(`recording of ${name} ended by ${ended}`);
-    return;
-  }
-  const ending = ended === null ? null : endingOf(ended);
-  if (ending !== null) note(`${name} ${ending}`);
-}
-
-/** To be called for every event: shows how many there were, and how fast they go by. */
-function importProgress(progress: Progress): () => void {
-  const start = performance.now();
-  let n = 0;
-  return () => {
-    n++;
-    progress.say(() => {
-      const rate = (1000 * n) / (performance.now() - start);
-      return `importing: ${formatCount(n)} events, ${formatCount(rate)}/s`;
-    });
-  };
 }
 
 /** A trace with holes is written, but is not what was asked for. */

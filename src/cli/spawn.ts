@@ -33,7 +33,7 @@ export function start(name: string, args: readonly string[], stdio: StdioOptions
   running.add(child);
   const ended = new Promise<Ended>((done, failed) => {
     child.once('error', error => failed(new Complaint('io', `run ${quote(name)}: ${systemReason(error)}`)));
-    child.once('exit', (code, signal) => done({ code, signal }));
+    child.once('close', (code, signal) => done({ code, signal }));
   }).finally(() => running.delete(child));
   // Said by whoever awaits it; until then it is not unhandled.
   ended.catch(() => {});
