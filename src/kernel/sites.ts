@@ -91,7 +91,8 @@ export const SITES = {
   'userfaultfd_register.wp_async': all('UFFD_FEATURE_WP_ASYNC', 'absent', 'present'),
   'userfaultfd_register.rwp': all('read-write protection by userfaultfd', 'absent', 'present'),
 
-  // mm/mmap.c, since 6.12 mm/vma.c
+  // include/linux/mman.h; mm/mmap.c, since 6.12 mm/vma.c
+  'calc_vm_flag_bits.stack': all('mmap with MAP_STACK', 'ignored', 'nohugepage'),
   'do_vmi_align_munmap.downgrade': all('munmap removed its VMAs', 'unless_grows', 'always'),
   '__split_vma.start_write': all('which parts of a split are marked', 'target', 'both'),
   '__split_vma.first': all('which part of the first split of a munmap is the new VMA', 'above', 'below'),
