@@ -10,14 +10,23 @@ import { openSink } from './output.js';
 import { registerReplay } from './replay.js';
 import { registerSchema } from './schema.js';
 import { registerValidate } from './validate.js';
+import { registerVerify } from './verify.js';
 
 const EXIT_STATUS = `
-Exit status: 0 fine, 1 the answer is no (invalid, differs, --fail-if met),
+Exit status: 0 fine, 1 the answer is no (invalid, differs, disagrees, --fail-if met),
 2 usage or bad input, 70 a bug in vmalock, 130 and 143 by signal, 141 when the reader
 of its output went away.`;
 
 /** In the order the help lists them. */
-const COMMANDS = [registerReplay, registerDiff, registerValidate, registerImport, registerModels, registerSchema];
+const COMMANDS = [
+  registerReplay,
+  registerDiff,
+  registerVerify,
+  registerValidate,
+  registerImport,
+  registerModels,
+  registerSchema,
+];
 
 /** Runs the command line; never rejects, never exits after output: sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
