@@ -12,16 +12,18 @@ import { registerReplay } from './replay.js';
 import { registerSchema } from './schema.js';
 import { watchSignals } from './signals.js';
 import { registerValidate } from './validate.js';
+import { registerVerify } from './verify.js';
 
 const EXIT_STATUS = `
-Exit status: 0 fine, 1 the answer is no (invalid, differs, --fail-if met, events
-lost), 2 usage or bad input, 70 a bug in vmalock, 130 and 143 by signal, 141 when
-the reader of its output went away.`;
+Exit status: 0 fine, 1 the answer is no (invalid, differs, disagrees, --fail-if met,
+events lost), 2 usage or bad input, 70 a bug in vmalock, 130 and 143 by signal, 141
+when the reader of its output went away.`;
 
 /** In the order the help lists them. */
 const COMMANDS = [
   registerReplay,
   registerDiff,
+  registerVerify,
   registerValidate,
   registerImport,
   registerRecord,

@@ -72,10 +72,17 @@ export function withFields(command: Command): Command {
   return command.option('--fields <names>', 'only these fields, in this order (an unknown one lists them)', list);
 }
 
-/** @param rows what `--events` has a row for */
-export function withRun(command: Command, rows: string): Command {
+/**
+ * @param rows what `--events` has a row for
+ * @param timings those there are; the first is the default
+ */
+export function withRun(
+  command: Command,
+  rows: string,
+  timings: readonly RunningOptions['timing'][] = ['closed', 'recorded'],
+): Command {
   return command
-    .addOption(choice('--timing <timing>', 'when operations start', ['closed', 'recorded'], 'closed'))
+    .addOption(choice('--timing <timing>', 'when operations start', timings, timings[0]))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
     .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0)
     .option('--events <file>', `one NDJSON row per ${rows}; - for stdout, in place of the report`);
@@ -92,6 +99,13 @@ export function withReplay(command: Command): Command {
     'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms',
     failIf,
   );
+}
+
+/** A share of the whole, from 0 to 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && value <= 1) return value;
+  throw new Complaint('usage', `${quote(text)} is not a share`, {}, 'give a number from 0 to 1, such as 0.995');
 }
 
 /** All formats a replay can be reported in. */

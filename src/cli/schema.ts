@@ -17,6 +17,10 @@ const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: 'the result of diff --format json',
     load: async () => (await import('../replay/schema.js')).diffJsonSchema(),
   },
+  verify: {
+    what: 'the result of verify --format json',
+    load: async () => (await import('../replay/schema.js')).verifyJsonSchema(),
+  },
   series: {
     what: 'a series of your own, for --model ./series.json',
     load: async () => {

@@ -139,6 +139,7 @@ export class Kernel {
   /** mmap_read_trylock() inside a fault. */
   mmap_read_trylock(task: Task): boolean {
     const { mm } = task;
+    this.ledger.trylock(task);
     if (mm.mmap_lock.tryRead(task.id)) {
       this.ledger.mmapLocked(mm, false, 0, false);
       return true;

@@ -35,6 +35,7 @@ import {
   VM_GROWSDOWN,
   VM_HUGETLB,
   VM_LOCKED,
+  VM_NOHUGEPAGE,
   VM_PFNMAP,
   VM_READ,
   VM_SEALED,
@@ -74,6 +75,7 @@ export function describe(k: Kernel, task: Task): Vma {
   if (shared) flags |= VM_SHARED;
   if (map & MAP.growsdown) flags |= VM_GROWSDOWN;
   if (map & MAP.locked) flags |= VM_LOCKED;
+  if (map & MAP.stack && k.at['calc_vm_flag_bits.stack'] === 'nohugepage') flags |= VM_NOHUGEPAGE;
   if (map & MAP.pfnmap) flags |= VM_PFNMAP;
   if (map & MAP.hugetlb || facts?.fs === 'hugetlbfs') flags |= VM_HUGETLB;
   let file = task.file;

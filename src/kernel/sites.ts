@@ -91,7 +91,8 @@ export const SITES = {
   'userfaultfd_register.wp_async': all('UFFD_FEATURE_WP_ASYNC', 'absent', 'present'),
   'userfaultfd_register.rwp': all('read-write protection by userfaultfd', 'absent', 'present'),
 
-  // mm/mmap.c, since 6.12 mm/vma.c
+  // include/linux/mman.h; mm/mmap.c, since 6.12 mm/vma.c
+  'calc_vm_flag_bits.stack': all('mmap with MAP_STACK', 'ignored', 'nohugepage'),
   'vma_merge.start_write': all('which VMAs are marked when a range may merge', 'participants', 'neighbours'),
   'is_mergeable_anon_vma.unfaulted': all('a faulted range beside a VMA that never faulted', 'no', 'yes'),
   '__split_vma.start_write': all('which parts of a split are marked', 'target', 'target_and_next', 'both'),

@@ -24,6 +24,7 @@ export default {
     },
     'userfaultfd_register.wp_async': { answer: 'absent', by: 'new in 6.7' },
     'userfaultfd_register.rwp': { answer: 'absent', by: 'new in 7.3' },
+    'calc_vm_flag_bits.stack': { answer: 'ignored', by: 'new in 6.8' },
     'do_vmi_align_munmap.downgrade': {
       answer: 'unless_grows',
       by: 'dd2283f2605e mm: mmap: zap pages with read mmap_sem in munmap',

@@ -3,6 +3,7 @@ import { invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import { keepFirst } from './first.js';
 import { Replay } from './replay.js';
 import {
   type Blocker,
@@ -153,7 +154,7 @@ export class FaultDiff {
       from_blocked_by: from.blocked_by,
       to_blocked_by: to.blocked_by,
     };
-    this.list(fault);
+    keepFirst(this.listed, this.top, fault);
     this.onChange?.(fault);
   }
 
@@ -168,16 +169,6 @@ export class FaultDiff {
     kind.count++;
     kind.from_wait_ns += waited.from_wait_ns;
     kind.to_wait_ns += waited.to_wait_ns;
-  }
-
-  /** Puts the fault in its place among the first `top`; nearly always that is the last one. */
-  private list(fault: ChangedFault): void {
-    const { listed, top } = this;
-    let place = listed.length;
-    while (place > 0 && listed[place - 1].i > fault.i) place--;
-    if (place >= top) return;
-    listed.splice(place, 0, fault);
-    if (listed.length > top) listed.pop();
   }
 
   /** Kinds of changes, most faults first. */

@@ -1,4 +1,4 @@
-/** The published schemas of results, `vmalock.replay/1` and `vmalock.diff/1`: the shapes of result.ts, strict, for `vmalock schema`. */
+/** The published schemas of results, `vmalock.replay/1`, `diff/1` and `verify/1`: the shapes of result.ts, strict, for `vmalock schema`. */
 import * as z from 'zod';
 
 const count = z.int().nonnegative();
@@ -209,6 +209,91 @@ export const DiffSchema = z
     warnings: z.array(z.string()),
   })
   .meta({ title: 'vmalock.diff/1', description: 'What diff --format json prints.' });
+
+const path = z.enum(['vma_lock', 'mmap_lock']).describe('did it leave the VMA lock for mmap_lock');
+const undecided = z.enum(['vma_lock_race', 'mmap_lock_race', 'swap_io']);
+const unscored = z.enum([...undecided.options, 'kernel_mode', 'no_truth', 'killed']);
+const agreement = { scored: count, agree: count };
+const predictions = z.strictObject({ vma_lock: count, mmap_lock: count });
+
+const nearSection = z
+  .strictObject({
+    i: count,
+    op: z.string(),
+    tid: z.int(),
+    ask: ns,
+    got: ns,
+    end: ns.nullable().describe('null when it was not over yet'),
+    marks: z.boolean().describe('did it mark the VMA of the fault'),
+  })
+  .nullable()
+  .describe('the write section of another thread that was nearest, of those within a millisecond');
+
+const disagreement = z.strictObject({
+  i: count.describe("index of the fault's event in the trace"),
+  t: ns.describe('nanoseconds, as recorded; where the event has no time, when it started'),
+  tid: z.int(),
+  mm: z.int(),
+  addr: address,
+  truth: path.describe('what the kernel did'),
+  predicted: path.describe('what the model says'),
+  site,
+  counter: counterName.nullable(),
+  verdict,
+  wait_ns: ns.describe('waited under the model'),
+  blocked_by: blockedBy,
+  recorded: z
+    .strictObject({
+      path: z.enum(['vma_lock', 'mmap_lock', 'signal', 'killed']).nullable(),
+      via: z.string().nullable(),
+      wait_ns: ns.nullable(),
+    })
+    .describe('what else the recording says of it; null where it does not'),
+  writer: nearSection,
+});
+
+export const VerifySchema = z
+  .strictObject({
+    schema: z.literal('vmalock.verify/1'),
+    trace,
+    timing: z.literal('recorded'),
+    model: z.string(),
+    kernel: z.string().nullable().describe('kernel of the recording, where the trace says it'),
+    scored: count.describe('user faults predicted from facts alone'),
+    agree: count.describe('of which the model says what the kernel did'),
+    agreement: z.number().min(0).max(1).nullable().describe('agree over scored; null when none is scored'),
+    inferred: z.strictObject(agreement).describe('user faults whose prediction rests on what an importer inferred'),
+    undecided: z
+      .strictObject({
+        faults: count,
+        agree: count.describe('on which the model is right anyway'),
+        reasons: z.array(z.strictObject({ reason: undecided, faults: count, agree: count })),
+      })
+      .describe('user faults of which the recording cannot tell what they met'),
+    unscored: z
+      .partialRecord(unscored, count)
+      .describe('faults that are neither scored nor inferred, by reason; those undecided are among them'),
+    confusion: z
+      .strictObject({ vma_lock: predictions, mmap_lock: predictions })
+      .describe('scored faults: by what the kernel did, then by what the model says'),
+    disagreements: z.array(disagreement).describe('scored faults, the first, as many as --top says'),
+    truth: z
+      .exactOptional(z.strictObject({ rows: count, joined: count }))
+      .describe('rows of the file of --truth, and how many of them met a fault'),
+    slack_ns: z
+      .strictObject({ lookup: ns, trylock: ns, marking: ns, releasing: ns })
+      .describe('how much later than its tracepoint a thing may have happened'),
+    warnings: z.array(z.string()),
+  })
+  .meta({
+    title: 'vmalock.verify/1',
+    description: 'What verify --format json prints for one trace; for several traces it prints an array of these.',
+  });
+
+/** JSON Schema (draft 2020-12) of a verification's result. */
+export function verifyJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(VerifySchema) as Record<string, unknown>;
+}
 
 /** JSON Schema (draft 2020-12) of a diff's result. */
 export function diffJsonSchema(): Record<string, unknown> {

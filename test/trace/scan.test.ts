@@ -66,6 +66,7 @@ function finish({ draft, names, columns }: Paths['fast']): unknown {
     mm: info.mms[row.mm],
     file: info.files[row.file] ?? null,
     name: info.strings[row.name] ?? null,
+    via: info.strings[row.via] ?? null,
   };
 }
 

@@ -73,6 +73,9 @@ export class Faults {
     if (truth !== null) event.truth = truth;
     if (window.done !== null && window.pageCacheUnknown) {
       this.#count('page cache: the handler ran twice, without readahead or a wait');
+      // PG_readahead is PG_reclaim too: while the folio is written back the lock is dropped and nothing read ahead.
+      event.page = { ...page, readahead: true };
+      event['x-inferred'] = 'the handler ran twice, without readahead or a wait';
     }
     this.#outbox.close(entry, ...fault.before, ...this.#uffdEvidence(event, window, mm), event);
   }
