@@ -29,10 +29,14 @@ export interface ReportingOptions<F extends string = Format> {
 }
 
 /** Options of commands that let models run. */
-export interface RunningOptions {
+export interface TimingOptions {
   timing: 'closed' | 'recorded';
   costs?: string;
   seed: number;
+}
+
+/** Options of those that have rows of events. */
+export interface RunningOptions extends TimingOptions {
   events?: string;
 }
 
@@ -72,13 +76,19 @@ export function withFields(command: Command): Command {
   return command.option('--fields <names>', 'only these fields, in this order (an unknown one lists them)', list);
 }
 
-/** @param rows what `--events` has a row for */
-export function withRun(command: Command, rows: string): Command {
+export function withTiming(command: Command): Command {
   return command
     .addOption(choice('--timing <timing>', 'when operations start', ['closed', 'recorded'], 'closed'))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
-    .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0)
-    .option('--events <file>', `one NDJSON row per ${rows}; - for stdout, in place of the report`);
+    .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0);
+}
+
+/** @param rows what `--events` has a row for */
+export function withRun(command: Command, rows: string): Command {
+  return withTiming(command).option(
+    '--events <file>',
+    `one NDJSON row per ${rows}; - for stdout, in place of the report`,
+  );
 }
 
 export function withReplay(command: Command): Command {
@@ -108,7 +118,8 @@ function choice<T extends string>(flags: string, description: string, values: re
   });
 }
 
-function list(text: string): string[] {
+/** A comma list. */
+export function list(text: string): string[] {
   const names = text.split(',').map(name => name.trim());
   if (names.includes('')) throw new Complaint('usage', `empty name in the list ${quote(text)}`, {}, 'write a,b,c');
   return names;

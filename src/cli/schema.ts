@@ -17,6 +17,10 @@ const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: 'the result of diff --format json',
     load: async () => (await import('../replay/schema.js')).diffJsonSchema(),
   },
+  explain: {
+    what: 'the result of explain --format json',
+    load: async () => (await import('../replay/explain-schema.js')).explainJsonSchema(),
+  },
   series: {
     what: 'a series of your own, for --model ./series.json',
     load: async () => {

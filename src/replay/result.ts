@@ -200,3 +200,5 @@ export interface DiffResult {
   faults: ChangedFault[];
   warnings: string[];
 }
+
+export type * from './explanation.js';

@@ -13,6 +13,8 @@ const GAP = 2;
 const NARROW_GAP = 1;
 /** A text column is not cut below this. */
 const MIN_TEXT = 8;
+/** A column of sentences is not made narrower than this. */
+const MIN_SENTENCE = 24;
 /** Below this, spare columns are left out first: it shows a range of addresses whole. */
 const GOOD_TEXT = 29;
 
@@ -44,7 +46,7 @@ export function renderSection(section: Section, style: Style): string {
     chars: { ...NO_BORDERS, middle: ' '.repeat(gap) },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of rows) table.push(row.map((cell, i) => keepEnds(cell, widths[i])));
+  for (const row of rows) table.push(row.map((cell, i) => fitted(cell, headings[i], widths[i])));
   const lines = table
     .toString()
     .split('\n')
@@ -53,8 +55,14 @@ export function renderSection(section: Section, style: Style): string {
   if (titles.every(title => title === '')) lines.shift();
   else lines.splice(1, 0, style.chalk.dim(ruler));
   if (section.more > 0) lines.push(style.chalk.dim(`... ${formatCount(section.more)} more`));
-  if (section.note !== null) lines.push(...wrap(section.note, style.width).map(line => style.chalk.dim(line)));
+  if (section.note !== null)
+    lines.push(...wrap(escapeText(section.note), style.width).map(line => style.chalk.dim(line)));
   return [style.chalk.bold.underline(escapeText(section.title)), ...lines].join('\n');
+}
+
+/** A cell in the width of its column. */
+function fitted(cell: string, { kind }: Heading, width: number): string {
+  return kind === 'sentence' ? wrap(cell, width).join('\n') : keepEnds(cell, width);
 }
 
 const NO_BORDERS = {
@@ -107,6 +115,7 @@ function layOut(section: Section, width: number): Layout {
 
 /** Columns a cell should have before anything else gives way for it. */
 function comfort({ kind, whole = false }: Heading): number {
+  if (kind === 'sentence') return MIN_SENTENCE;
   return kind === 'text' && !whole ? GOOD_TEXT : Number.POSITIVE_INFINITY;
 }
 
@@ -120,10 +129,14 @@ function total(widths: readonly number[], gap: number): number {
   return widths.reduce((sum, width) => sum + width, gap * (widths.length - 1));
 }
 
-/** Widths of the columns: the widest text column is cut first until the row fits or all are at MIN_TEXT. */
+/** Widths of the columns: sentences wrap first, then the widest text column is cut until the row fits or all are at MIN_TEXT. */
 function cutTo(width: number, headings: readonly Heading[], natural: readonly number[], gap: number): number[] {
   const widths = [...natural];
-  for (let excess = total(natural, gap) - width; excess > 0; excess--) {
+  headings.forEach(({ kind }, i) => {
+    const excess = total(widths, gap) - width;
+    if (kind === 'sentence' && excess > 0) widths[i] = Math.max(Math.min(MIN_SENTENCE, widths[i]), widths[i] - excess);
+  });
+  for (let excess = total(widths, gap) - width; excess > 0; excess--) {
     let widest = -1;
     headings.forEach((heading, i) => {
       const floor = Math.max(MIN_TEXT, heading.title.length);
