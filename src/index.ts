@@ -16,6 +16,7 @@ export type { Change, Stage, StageData, VmaLockName } from './kernel/stage.js';
 export { parseStageFile } from './kernel/stage-file.js';
 export { findStage, lineage, newest, resolveModels, stageFromData } from './lineage/resolve.js';
 export { Diff, type DiffOptions } from './replay/diff.js';
+export { type Choice, Explain, type ExplainOptions } from './replay/explain.js';
 export { Replay, type ReplayOptions } from './replay/replay.js';
 export type {
   Blocker,
@@ -24,17 +25,30 @@ export type {
   Counter,
   DiffResult,
   Ends,
+  EntrySeen,
   ExpectFailure,
+  ExplainedFault,
+  Explanation,
   FaultRow,
   FromTo,
+  Held,
+  LineageRange,
   LockRow,
+  ModelExplanation,
   ModelResult,
+  Other,
+  PageSaid,
   Reason,
   ReplayResult,
+  Rule,
+  Step,
+  StepOutcome,
   Times,
   Transition,
   Verdict,
+  VmaSeen,
 } from './replay/result.js';
+export { type Found, type Question, Search } from './replay/search.js';
 export { FORMATS, type Format, loadReporter } from './report/index.js';
 export type { Reporter, ReportOptions } from './report/reporter.js';
 export { type ColorLevel, createStyle, type Style } from './report/style.js';

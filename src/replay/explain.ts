@@ -158,7 +158,7 @@ class Missing {
     const wanted = 'events' in choice ? choice.events[0] : choice.page;
     const here = 'events' in choice ? i : page[row];
     if (op[row] !== OP.fault) {
-      if ('events' in choice && i === wanted) this.what = `${OPS[op[row]]} by thread ${tids[thread[row]]}`;
+      if ('events' in choice && i === wanted) this.what = `${OPS[op[row]]} of thread ${tids[thread[row]]}`;
     } else if (here < wanted) this.below = Math.max(this.below, here);
     else this.above = Math.min(this.above, here);
   }
@@ -173,21 +173,20 @@ class Missing {
         'usage',
         message,
         { file },
-        this.nearest('on', page => formatAddr(page)),
+        this.nearest('on', 'on', page => formatAddr(page)),
       );
     }
     const [i] = choice.events;
     const message =
       what === null ? `there is no event ${i}: the trace has ${all}` : `event ${i} is no fault: it is ${article(what)}`;
-    return new Complaint('usage', message, { file }, this.nearest('event', String));
+    return new Complaint('usage', message, { file }, this.nearest('event', 'events', String));
   }
 
-  private nearest(word: string, spell: (place: number) => string): string | undefined {
+  private nearest(one: string, two: string, spell: (place: number) => string): string | undefined {
     const near = [this.below, this.above].filter(place => place >= 0 && place !== Number.POSITIVE_INFINITY).map(spell);
     if (near.length === 0) return undefined;
-    return near.length === 1
-      ? `the nearest fault is ${word} ${near[0]}`
-      : `the nearest faults are ${word} ${near[0]} and ${near[1]}`;
+    if (near.length === 1) return `the nearest fault is ${one} ${near[0]}`;
+    return `the nearest faults are ${two} ${near.join(' and ')}`;
   }
 }
 

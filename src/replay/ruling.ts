@@ -44,8 +44,8 @@ function alike({ followed: { row: a } }: Ending, { followed: { row: b } }: Endin
 }
 
 /**
- * The answer that decided. Where the fault left the fast path it is that site's; else what the last stage before, under which
- * the fault ended otherwise, answered otherwise first. Null where there is no such answer.
+ * The answer that decided. Where the fault left the fast path it is that site's; else what this kernel answers where the last
+ * stage before it, under which the fault ended otherwise, sent it away. Null where there is no such answer.
  *
  * @param endings the fault under every stage of the lineage, by id
  */
@@ -56,7 +56,17 @@ export function ruleOf(ending: Ending, endings: ReadonlyMap<string, Ending>): Ru
   const line = stage.line.flatMap(id => endings.get(id) ?? []).filter(({ stage: { id } }) => id !== stage.id);
   const other = line.findLastIndex(before => !alike(before, ending));
   if (other < 0) return null;
-  return ruleBetween(line[other].stage, line[other + 1] ?? ending);
+  const before = line[other];
+  const { stage: first } = line[other + 1] ?? ending;
+  if (kindOf(before.stage) !== kindOf(first)) return ruleAt(first, 'lock');
+  const site = ruleOf(before, endings)?.site as SiteName | 'lock' | undefined;
+  if (site === undefined || site === 'lock' || before.stage.answers[site] === first.answers[site]) return null;
+  return ruleAt(first, site);
+}
+
+/** How faults do without mmap_lock: the two VMA locks there have been are of one kind. */
+function kindOf({ vmaLock }: Stage): string {
+  return isSpeculation(vmaLock) || vmaLock === 'none' ? vmaLock : 'vma';
 }
 
 function ruleOfSite(stage: Stage, site: string, asked: readonly SiteName[]): Rule | null {
@@ -67,15 +77,6 @@ function ruleOfSite(stage: Stage, site: string, asked: readonly SiteName[]): Rul
     return caller === undefined ? null : ruleAt(stage, caller);
   }
   return CONTENDED_SITES.has(site) || isSpeculation(stage.vmaLock) ? ruleAt(stage, 'lock') : null;
-}
-
-/** The first answer the fault met under a stage that the one before it does not give. */
-function ruleBetween(before: Stage, { stage, followed }: Ending): Rule | null {
-  const kindOf = ({ vmaLock }: Stage): string => (isSpeculation(vmaLock) || vmaLock === 'none' ? vmaLock : 'vma');
-  if (kindOf(before) !== kindOf(stage)) return ruleAt(stage, 'lock');
-  const sites = followed.trail.steps.flatMap(({ asked }) => asked.map(({ site }) => site as SiteName));
-  const site = sites.find(name => before.answers[name] !== stage.answers[name]);
-  return site === undefined ? null : ruleAt(stage, site);
 }
 
 /** The endings in the order given, those next to each other that are alike taken together. */

@@ -131,6 +131,7 @@ export class Trail {
     let fn = functionOf(k, at);
     if (at === MMAP_LOCKED && vma === null) fn = outcome === 'grows' ? 'lock_mm_and_find_vma' : 'bad_area';
     else if (forbidden) fn = 'bad_area_access_error';
+    else if (site === 'do_user_addr_fault.access_error') fn = 'do_user_addr_fault';
     const made: Step = {
       t,
       function: fn,

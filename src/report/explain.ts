@@ -81,12 +81,13 @@ function finding(fault: ExplainedFault, explained: ModelExplanation): string {
   const because = why === undefined ? '' : `, because ${why}${by}`;
   if (verdict === 'vma_lock') return `${what} is finished under the VMA lock in ${model}${waits}.`;
   if (verdict === 'speculative') return `${what} is finished without any lock in ${model}${waits}.`;
-  if (verdict === 'signal') return `${what} ends in a signal under ${model}${because}.`;
+  if (verdict === 'signal') return `${what} ends in a signal under ${model}${because}${waits}.`;
   if (site === null || !leavesVmaLock({ counter, site })) return `${what} takes mmap_lock under ${model}${waits}.`;
   return `${what} falls back to mmap_lock at ${site} under ${model}${because}${waits === '' ? '' : '; it'}${waits.replace(', and', '')}.`;
 }
 
 function byWords(site: string | null, other: Other): string {
+  if (other.role === 'resolver') return `, which ${whoWords(other)} did`;
   return site !== null && MARKED_SITES.has(site) ? ` by ${whoWords(other)}` : `: ${whoWords(other)} ${doing(other)}`;
 }
 
@@ -95,7 +96,8 @@ const sentence = (title: string): Heading => ({ title, kind: 'sentence' });
 function walk(fault: ExplainedFault, explained: ModelExplanation): Section {
   const { model, start, end, steps } = explained;
   const rows = steps.map(step => [formatNs(step.t - start), stepWords(step, fault, explained), heldWords(step)]);
-  const recorded = fault.t === null || fault.t === start ? '' : ` Recorded at ${formatNs(fault.t)}.`;
+  const recorded =
+    fault.t === null || formatNs(fault.t) === formatNs(start) ? '' : ` Recorded at ${formatNs(fault.t)}.`;
   return {
     title: `Event ${fault.i} under ${model}, from ${formatNs(start)} on, for ${formatNs(end - start)}`,
     note: verdictWords(explained) + recorded,
@@ -158,19 +160,25 @@ function modelsWords({ models }: LineageRange): string {
 function underEveryModel({ i, lineage, models }: ExplainedFault): Section {
   const ranged = new Set(lineage.flatMap(range => range.models));
   const own = models.filter(({ model }) => !ranged.has(model)).map(model => ({ ...model, models: [model.model] }));
-  const rows = [...own, ...lineage].map(range => [
-    modelsWords(range),
-    range.verdict,
-    range.counter?.replace('vma_lock_', '') ?? '-',
-    whyWords(range),
-  ]);
-  const headings = [sentence('models'), text('verdict'), text('counter'), sentence('site, and what decided')];
+  const rows = [...own, ...lineage].map(range => [modelsWords(range), endWords(range), whyWords(range)]);
+  const headings = [sentence('models'), sentence('verdict'), sentence('site, and what decided')];
   return { title: `Event ${i} under every model`, note: null, headings, rows, more: 0 };
 }
 
+/** `mmap_lock, abort` */
+function endWords({ verdict, counter }: LineageRange): string {
+  return counter === null ? verdict : `${verdict}, ${counter.replace('vma_lock_', '')}`;
+}
+
+/** Answers of the lock that are sequence counts. */
+const SPECULATION: ReadonlySet<string> = new Set(['vm_sequence', 'mmap_seq']);
+
 function whyWords({ site, rule }: LineageRange): string {
   if (rule === null) return site ?? '-';
-  const answer = rule.site === 'lock' ? `the VMA lock is ${rule.answer}` : `${rule.site} answers ${rule.answer}`;
+  const answer =
+    rule.site === 'lock'
+      ? `${SPECULATION.has(rule.answer) ? 'faults speculate by' : 'the VMA lock is'} ${rule.answer}`
+      : `${rule.site} answers ${rule.answer}`;
   const where = site === null || site === rule.site ? '' : `${site}: `;
   return `${where}${answer} since ${rule.stage} (${rule.by})`;
 }

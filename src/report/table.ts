@@ -13,7 +13,7 @@ const GAP = 2;
 const NARROW_GAP = 1;
 /** A text column is not cut below this. */
 const MIN_TEXT = 8;
-/** A column of sentences is not made narrower than this. */
+/** A column of sentences should not be narrower than this. */
 const MIN_SENTENCE = 24;
 /** Below this, spare columns are left out first: it shows a range of addresses whole. */
 const GOOD_TEXT = 29;
@@ -105,7 +105,7 @@ function layOut(section: Section, width: number): Layout {
     if (fits || tight || spare === 0) {
       // Prose overflows whatever is done.
       const gap = fits || headings.some(({ kind }) => kind === 'prose') ? GAP : NARROW_GAP;
-      return { headings, rows, widths: cutTo(width, headings, natural, gap), gap };
+      return { headings, rows, widths: cutTo(width, headings, rows, natural, gap), gap };
     }
     const kept = headings.map(heading => heading.spare !== spare);
     headings = headings.filter((_, i) => kept[i]);
@@ -129,23 +129,38 @@ function total(widths: readonly number[], gap: number): number {
   return widths.reduce((sum, width) => sum + width, gap * (widths.length - 1));
 }
 
-/** Widths of the columns: sentences wrap first, then the widest text column is cut until the row fits or all are at MIN_TEXT. */
-function cutTo(width: number, headings: readonly Heading[], natural: readonly number[], gap: number): number[] {
+/**
+ * Widths of the columns: the widest is made narrower until the row fits, sentences down to their longest word first, then text
+ * down to MIN_TEXT.
+ */
+function cutTo(
+  width: number,
+  headings: readonly Heading[],
+  rows: readonly (readonly string[])[],
+  natural: readonly number[],
+  gap: number,
+): number[] {
   const widths = [...natural];
-  headings.forEach(({ kind }, i) => {
-    const excess = total(widths, gap) - width;
-    if (kind === 'sentence' && excess > 0) widths[i] = Math.max(Math.min(MIN_SENTENCE, widths[i]), widths[i] - excess);
+  const floors = headings.map(({ kind, title }, i) => {
+    if (kind === 'sentence') return Math.max(displayWidth(title), ...rows.map(row => longestWord(row[i])));
+    return kind === 'text' ? Math.max(MIN_TEXT, title.length) : Number.POSITIVE_INFINITY;
   });
-  for (let excess = total(widths, gap) - width; excess > 0; excess--) {
-    let widest = -1;
-    headings.forEach((heading, i) => {
-      const floor = Math.max(MIN_TEXT, heading.title.length);
-      if (heading.kind === 'text' && widths[i] > floor && (widest < 0 || widths[i] > widths[widest])) widest = i;
-    });
+  const widestOf = (kind: Heading['kind']): number =>
+    headings.reduce((widest, heading, i) => {
+      const can = heading.kind === kind && widths[i] > floors[i];
+      return can && (widest < 0 || widths[i] > widths[widest]) ? i : widest;
+    }, -1);
+  for (let excess = total(natural, gap) - width; excess > 0; excess--) {
+    const sentence = widestOf('sentence');
+    const widest = sentence >= 0 ? sentence : widestOf('text');
     if (widest < 0) break;
     widths[widest]--;
   }
   return widths;
+}
+
+function longestWord(text: string): number {
+  return text.split(BREAK).reduce((longest, word) => Math.max(longest, displayWidth(word)), 0);
 }
 
 // Not between a number and its unit.
