@@ -133,9 +133,9 @@ function sleeps(step: Step, other: Other | null): string {
   return `mmap_lock is not free; sleeps in its queue${who}`;
 }
 
-/** What somebody who stands in the way has of the lock. */
-export function doing({ role }: Other): string {
-  if (role === 'queued') return 'is ahead in the queue, for writing';
+/** What somebody who stands in the way had of the lock when the fault came. */
+export function doing({ role, queued }: Other): string {
+  if (queued !== null) return 'is ahead in the queue, for writing';
   return role === 'writer' ? 'holds it for writing' : 'holds it for reading';
 }
 

@@ -136,6 +136,20 @@ describe('the steps of a fault', () => {
     expect(steps.find(({ wait_ns }) => wait_ns > 0)?.t).toBeGreaterThanOrEqual(second.until!);
   });
 
+  test('name a writer that is ahead in the queue, and when it had its turn', async () => {
+    const events = [
+      vma(0, 16, { t: 0 }),
+      fault(0, { t: 10_000, page: { entry: 'migration', wait: 50_000 } }),
+      range('mprotect', 8, 4, { t: 20_000, tid: 2, prot: 'r--', dur: 5_000 }),
+      fault(3, { t: 30_000, tid: 3 }),
+    ];
+    const { others } = await one(events, 3, 'mmap_lock');
+    expect(others).toMatchObject([{ i: 2, op: 'mprotect', role: 'writer', queued: 20_000 }]);
+    const [{ since, until }] = others;
+    expect(since).toBeGreaterThanOrEqual(60_000);
+    expect(until).toBe(since! + 5_000);
+  });
+
   test('say that the trylock inside the fault worked, or failed and who was to blame', async () => {
     const fresh = [mmap(0, 16, { t: 0 }), vma(32, 16, { t: 0 }), fault(0, { t: 20_000 })];
     const ok = await one(fresh, 2, 'v6.10');
