@@ -62,7 +62,7 @@ export function withInput(command: Command): Command {
   return command
     .option('--strict', 'refuse unknown keys instead of warning about them')
     .option('--keep-going', 'skip bad lines and bad traces, counting them')
-    .option('--max-line <bytes>', 'longest line that is read', bytes, MAX_LINE);
+    .option('--max-line <bytes>', 'longest line that is read', size('--max-line', 2 ** 28), MAX_LINE);
 }
 
 export function withReport<F extends string>(command: Command, formats: readonly F[]): Command {
@@ -107,7 +107,13 @@ export function withReplay(command: Command): Command {
 /** All formats a replay can be reported in. */
 export const REPLAY_FORMATS = FORMATS;
 
-function choice<T extends string>(flags: string, description: string, values: readonly T[], standard: T): Option {
+/** An option that takes one of a few words. */
+export function choice<T extends string>(
+  flags: string,
+  description: string,
+  values: readonly T[],
+  standard?: T,
+): Option {
   const name = flags.split(' ')[0];
   return new Option(flags, `${description}: ${values.join(', ')}`).default(standard).argParser((text: string) => {
     const value = values.find(known => known === text);
@@ -132,17 +138,16 @@ export function natural(text: string): number {
   throw new Complaint('usage', `${quote(text)} is not a whole number`, {}, 'give an integer from 0 to 2^53 - 1');
 }
 
-function bytes(text: string): number {
-  const match = /^(\d+)([kKM]?)$/.exec(text);
-  const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
-  const value = Number(match?.[1]) * scale;
-  if (match !== null && value > 0 && value <= 2 ** 28) return value;
-  throw new Complaint(
-    'usage',
-    `--max-line cannot be ${quote(text)}`,
-    {},
-    'bytes, such as 65536, 64k or 4M, up to 256M',
-  );
+/** The parser of a number of bytes, such as `64k`, up to `most`. */
+export function size(name: string, most: number): (text: string) => number {
+  return text => {
+    const match = /^(\d+)([kKM]?)$/.exec(text);
+    const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
+    const value = Number(match?.[1]) * scale;
+    if (match !== null && value > 0 && value <= most) return value;
+    const hint = `bytes, such as 65536, 64k or 4M, up to ${most / 1024 ** 2}M`;
+    throw new Complaint('usage', `${name} cannot be ${quote(text)}`, {}, hint);
+  };
 }
 
 function failIf(text: string, before: Condition[] = []): Condition[] {

@@ -7,7 +7,7 @@
  * (Lespinasse, April 2021 and January 2022).
  * Leaves out: contention for the page-table lock (Lespinasse gives up, Dufour tries again), memory policies, mmu notifiers.
  *
- * A cause is a site: the function, and Lespinasse's counter of it in lower case.
+ * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
 import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';

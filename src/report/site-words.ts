@@ -6,6 +6,7 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['do_user_addr_fault.access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.mm_users', 'only one thread used the mm'],
   ['do_kern_addr_fault', "the address is the kernel's"],
+  ['handle_speculative_fault.mm_users', 'only one thread used the mm'],
   // mm/mmap_lock.c
   ['lock_vma_under_rcu.no_vma', 'no VMA covered the address'],
   ['lock_vma_under_rcu.vm_ops', 'the VMA is not anonymous'],
@@ -20,7 +21,6 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['find_and_lock_anon_vma.detached', 'the VMA was unmapped under it'],
   ['vma_read_trylock', 'the VMA was write-locked'],
   // speculative page faults: Dufour
-  ['handle_speculative_fault.mm_users', 'only one thread used the mm'],
   ['__handle_speculative_fault.no_vma', 'no VMA covered the address'],
   ['__handle_speculative_fault.vm_sequence', 'the VMA was being modified'],
   ['__handle_speculative_fault.vm_ops', 'the VMA has a ->fault'],

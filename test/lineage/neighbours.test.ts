@@ -21,7 +21,7 @@ const REST: Partial<Record<StageId, Changes>> = {
       'file_private_write_cached_anon_vma',
       'file_private_cow_anon_vma',
     ],
-    '- filemap_fault.spf_abort_fault -> - do_user_addr_fault.spf_abort_no_speculate': [
+    '- filemap_fault -> - do_user_addr_fault.spf_abort_no_speculate': [
       'file_read_readahead_mark',
       'file_read_miss_io',
       'file_folio_lock_contended',
@@ -33,14 +33,17 @@ const REST: Partial<Record<StageId, Changes>> = {
     '- wp_page_copy.spf_abort_anon_vma -> - do_user_addr_fault.spf_abort_no_speculate': [
       'file_private_cow_no_anon_vma',
     ],
-    '- do_fault.spf_abort_fault -> - do_user_addr_fault.spf_abort_no_speculate': [
-      'shmem_read_new',
-      'shmem_swapin',
-      'shmem_hole_punch',
-      'uffd_missing_shmem',
-      'uffd_minor',
+    '-! filemap_fault -> -! do_user_addr_fault.spf_abort_no_speculate': ['beyond_eof'],
+    '- do_swap_page -> - do_swap_page.spf_abort_swap': ['swap_cached_contended'],
+    '- do_swap_page.spf_abort_swap_nopage -> - do_swap_page.spf_abort_swap': ['swap_new_sync_io', 'swap_new_async_io'],
+    '- do_swap_page.spf_abort_non_swap_entry -> - do_swap_page.spf_abort_swap': [
+      'migration_pte',
+      'device_private_pte',
+      'device_exclusive_uncontended',
+      'device_exclusive_contended',
+      'marker_uffd_wp',
     ],
-    '-! do_fault.spf_abort_fault -> -! do_user_addr_fault.spf_abort_no_speculate': ['beyond_eof'],
+    '-! do_swap_page.spf_abort_non_swap_entry -> -! do_swap_page.spf_abort_swap': ['hwpoison_entry', 'marker_poison'],
     'P -> - do_swap_page.spf_abort_swap': ['swap_cached_uncontended'],
   },
   'v6.4': {},

@@ -16,7 +16,7 @@
  */
 import { type Event, fault, mmap, range, vma } from '../../helpers.js';
 
-/** The stages in order. v6.4.0 and v6.17 have no cells of their own: they answer a fault like v6.4 and v6.15. */
+/** The stages, each beside those it is most like. v6.4.0 and v6.17 have no cells of their own: they answer a fault like v6.4 and v6.15. */
 export const STAGES = [
   'mmap_lock',
   'spf_dufour_v12',

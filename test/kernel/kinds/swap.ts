@@ -33,7 +33,6 @@ export const SWAP_KINDS: Record<string, Kind> = {
     cells: {
       ...NOT_PRESENT,
       spf_lespinasse_2021: 'P',
-      spf_lespinasse_2022: '- do_swap_page.spf_abort_swap',
       swap_uncontended_2023_04: 'V',
     },
   },
