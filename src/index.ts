@@ -16,6 +16,7 @@ export type { Change, Stage, StageData, VmaLockName } from './kernel/stage.js';
 export { parseStageFile } from './kernel/stage-file.js';
 export { findStage, lineage, newest, resolveModels, stageFromData } from './lineage/resolve.js';
 export { Diff, type DiffOptions } from './replay/diff.js';
+export { type Choice, Explain, type ExplainOptions } from './replay/explain.js';
 export { Replay, type ReplayOptions } from './replay/replay.js';
 export type {
   Agreement,
@@ -26,15 +27,26 @@ export type {
   DiffResult,
   Disagreement,
   Ends,
+  EntrySeen,
   ExpectFailure,
+  ExplainedFault,
+  Explanation,
   FaultRow,
   FromTo,
+  Held,
+  LineageRange,
   LockRow,
+  ModelExplanation,
   ModelResult,
   NearSection,
+  Other,
+  PageSaid,
   Path,
   Reason,
   ReplayResult,
+  Rule,
+  Step,
+  StepOutcome,
   Times,
   Transition,
   Undecided,
@@ -42,7 +54,9 @@ export type {
   Verdict,
   VerifiedFault,
   VerifyResult,
+  VmaSeen,
 } from './replay/result.js';
+export { type Found, type Question, Search } from './replay/search.js';
 export { TruthRows } from './replay/truth.js';
 export { Verify, type VerifyOptions } from './replay/verify.js';
 export { FORMATS, type Format, loadReporter } from './report/index.js';

@@ -68,7 +68,7 @@ const FLOORS: readonly { floor: RegExp; may: RegExp; types?: RegExp; packages?: 
   { floor: /^kernel\//, may: /^(kernel|engine)\//, types: /^trace\// },
   { floor: DATED, may: /^$/, types: /^kernel\/stage\.ts$/ },
   { floor: /^lineage\//, may: /^(lineage\/|kernel\/stage\.ts$)/ },
-  { floor: /^replay\/\w*schema\.ts$/, may: /^replay\//, packages: /^zod$/ },
+  { floor: /^replay\/[\w-]*schema\.ts$/, may: /^replay\//, packages: /^zod$/ },
   { floor: /^replay\//, may: /^(engine|trace|kernel|lineage|replay)\// },
   { floor: /^report\//, may: /^report\//, types: /^replay\/result\.ts$/, packages: /^(chalk|cli-table3)$/ },
   { floor: /^cli\//, may: /^\w/, packages: /^(commander|zod|node:.*)$/ },

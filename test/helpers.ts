@@ -7,10 +7,12 @@ import type { Mm } from '../src/kernel/mm.js';
 import type { Stage } from '../src/kernel/stage.js';
 import { resolveModels } from '../src/lineage/resolve.js';
 import { Diff, type DiffOptions } from '../src/replay/diff.js';
+import { type Choice, Explain, type ExplainOptions } from '../src/replay/explain.js';
 import { Replay } from '../src/replay/replay.js';
 import type {
   ChangedFault,
   DiffResult,
+  Explanation,
   FaultRow,
   ModelResult,
   ReplayResult,
@@ -125,6 +127,19 @@ export async function verify(
   const path = typeof trace === 'string' ? trace : traceFile(trace);
   const info = await readTrace(path, { batch, onBatch: (columns, soFar) => machine.feed(columns, soFar) });
   return { result: machine.finish(info), rows };
+}
+
+/** Explains faults of a trace under a list of models. */
+export async function explain(
+  trace: readonly Event[] | string,
+  choice: Choice,
+  models = 'per-vma',
+  options: ExplainOptions = {},
+): Promise<Explanation> {
+  const machine = new Explain(resolveModels(models), choice, options);
+  const path = typeof trace === 'string' ? trace : traceFile(trace);
+  const info = await readTrace(path, { onBatch: (columns, soFar) => machine.feed(columns, soFar) });
+  return machine.finish(info);
 }
 
 /** The address space of mm 1 once everything is over. */

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { Complaint, EXIT_OK, EXIT_TROUBLE, QUOTE_LIMIT } from '../errors.js';
 import { fail, voice } from './complain.js';
 import { registerDiff } from './diff.js';
+import { registerExplain } from './explain.js';
 import { registerImport } from './import.js';
 import { registerModels } from './models.js';
 import { openSink } from './output.js';
@@ -24,6 +25,7 @@ const COMMANDS = [
   registerReplay,
   registerDiff,
   registerVerify,
+  registerExplain,
   registerValidate,
   registerImport,
   registerRecord,

@@ -29,10 +29,14 @@ export interface ReportingOptions<F extends string = Format> {
 }
 
 /** Options of commands that let models run. */
-export interface RunningOptions {
+export interface TimingOptions {
   timing: 'closed' | 'recorded';
   costs?: string;
   seed: number;
+}
+
+/** Options of those that have rows of events. */
+export interface RunningOptions extends TimingOptions {
   events?: string;
 }
 
@@ -72,20 +76,26 @@ export function withFields(command: Command): Command {
   return command.option('--fields <names>', 'only these fields, in this order (an unknown one lists them)', list);
 }
 
-/**
- * @param rows what `--events` has a row for
- * @param timings those there are; the first is the default
- */
-export function withRun(
+/** @param timings those there are; the first is the default */
+export function withTiming(
   command: Command,
-  rows: string,
   timings: readonly RunningOptions['timing'][] = ['closed', 'recorded'],
 ): Command {
   return command
     .addOption(choice('--timing <timing>', 'when operations start', timings, timings[0]))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
-    .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0)
-    .option('--events <file>', `one NDJSON row per ${rows}; - for stdout, in place of the report`);
+    .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0);
+}
+
+/**
+ * @param rows what `--events` has a row for
+ * @param timings those there are; the first is the default
+ */
+export function withRun(command: Command, rows: string, timings?: readonly RunningOptions['timing'][]): Command {
+  return withTiming(command, timings).option(
+    '--events <file>',
+    `one NDJSON row per ${rows}; - for stdout, in place of the report`,
+  );
 }
 
 export function withReplay(command: Command): Command {
@@ -128,7 +138,8 @@ export function choice<T extends string>(
   });
 }
 
-function list(text: string): string[] {
+/** A comma list. */
+export function list(text: string): string[] {
   const names = text.split(',').map(name => name.trim());
   if (names.includes('')) throw new Complaint('usage', `empty name in the list ${quote(text)}`, {}, 'write a,b,c');
   return names;

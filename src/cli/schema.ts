@@ -21,6 +21,10 @@ const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: 'the result of verify --format json',
     load: async () => (await import('../replay/schema.js')).verifyJsonSchema(),
   },
+  explain: {
+    what: 'the result of explain --format json',
+    load: async () => (await import('../replay/explain-schema.js')).explainJsonSchema(),
+  },
   series: {
     what: 'a series of your own, for --model ./series.json',
     load: async () => {

@@ -40,8 +40,10 @@ export function do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, wr
 }
 
 function do_read_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'do_read_fault');
   if (should_fault_around(task, vma)) {
-    // do_fault_around(): ->map_pages never sleeps.
+    // ->map_pages never sleeps.
+    k.witness?.enters(task, 'do_fault_around');
     task.cost = k.costs.file_map;
     install(task, PTE_FILE_RO);
     return HANDLED;
@@ -52,6 +54,7 @@ function do_read_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Out
 }
 
 function do_cow_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'do_cow_fault');
   if (vmaLocked && k.at.do_cow_fault === 'retry') return retryAt(task, 'do_cow_fault');
   if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
@@ -59,6 +62,7 @@ function do_cow_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outc
 }
 
 function do_shared_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'do_shared_fault');
   if (vmaLocked && k.at.do_shared_fault === 'retry') return retryAt(task, 'do_shared_fault');
   if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
   const outcome = __do_fault(k, task, vma, vmaLocked, PTE_FILE_RW);
@@ -82,6 +86,7 @@ function should_fault_around(task: Task, vma: Vma): boolean {
 
 /** __do_fault(): ->fault of the page cache, of shmem, of a DAX file or of a driver; maps the page with `state`. */
 function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: number): Outcome {
+  k.witness?.enters(task, '__do_fault');
   task.cost += k.costs.file_fault;
   if (says(task.facts, 'eof')) {
     task.site = isShmem(k, vma) ? 'shmem_fault.eof' : 'filemap_fault.eof';
@@ -92,22 +97,29 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
     if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return handle_userfault(k, task, vmaLocked);
     if (vma.vm_flags & VM_UFFD_MINOR && folio !== FOLIO_ABSENT) return handle_userfault(k, task, vmaLocked);
     if (isShmem(k, vma)) {
-      if (says(task.facts, 'hole_punch')) return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
+      k.witness?.enters(task, 'shmem_fault');
+      if (says(task.facts, 'hole_punch')) {
+        k.witness?.enters(task, 'shmem_falloc_wait');
+        return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
+      }
       // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
       if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
       else if (isFolioLocked(task)) waitHolding(task, k.costs.wait_folio);
     } else if (hasPageCache(vma)) {
+      k.witness?.enters(task, 'filemap_fault');
       if (folio === FOLIO_ABSENT) {
         if (vmaLocked) task.tried = true;
         return releaseAndWait(task, 'filemap_fault', k.costs.wait_io);
       }
       if (isFolioLocked(task)) {
+        k.witness?.enters(task, 'lock_folio_maybe_drop_mmap');
         return releaseAndWait(task, 'lock_folio_maybe_drop_mmap', k.costs.wait_folio);
       }
     }
   }
   const marked = says(task.facts, 'readahead') && !task.readAhead && hasPageCache(vma) && !isShmem(k, vma);
   if (marked && !(vma.vm_flags & VM_RAND_READ) && mayDropLock(k, task, vmaLocked)) {
+    k.witness?.enters(task, 'do_async_mmap_readahead');
     task.readAhead = true;
     return releaseAndWait(task, 'do_async_mmap_readahead', k.costs.wait_readahead);
   }

@@ -52,6 +52,7 @@ export function do_swap_page(
   kind: number,
   write: boolean,
 ): Outcome {
+  k.witness?.enters(task, 'do_swap_page');
   if (vmaLocked && k.at.do_swap_page === 'retry') return retryAt(task, 'do_swap_page');
   const mapped = write ? PTE_ANON : vma.vm_flags & VM_SHARED ? PTE_FILE_RO : PTE_ANON_WP;
   switch (kind) {
@@ -105,6 +106,7 @@ function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outc
  * the lock held. Under mmap_lock that is dropped too, once, and the next pass finds the page.
  */
 function __folio_lock_or_retry(k: Kernel, task: Task, vmaLocked: boolean, ns: Ns): Outcome {
+  k.witness?.enters(task, '__folio_lock_or_retry');
   if (vmaLocked && k.at.__folio_lock_or_retry === 'retry_at_once') return retryAt(task, '__folio_lock_or_retry');
   const held = vmaLocked ? k.at.__folio_lock_or_retry === 'wait_with_lock' : !mayDropLock(k, task, vmaLocked);
   return held ? waitHolding(task, ns) : releaseAndWait(task, '__folio_lock_or_retry', ns);
@@ -112,6 +114,7 @@ function __folio_lock_or_retry(k: Kernel, task: Task, vmaLocked: boolean, ns: Ns
 
 /** remove_device_exclusive_entry(): under the lock of the folio, which may be somebody else's. */
 function remove_device_exclusive_entry(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outcome {
+  k.witness?.enters(task, 'remove_device_exclusive_entry');
   if (isFolioLocked(task) && !task.settled) {
     const outcome = __folio_lock_or_retry(k, task, vmaLocked, k.costs.wait_folio);
     if (outcome === RETRY) return retryAt(task, 'remove_device_exclusive_entry');
@@ -122,6 +125,7 @@ function remove_device_exclusive_entry(k: Kernel, task: Task, vmaLocked: boolean
 
 /** migration_entry_wait(): sleeps until the page has moved. */
 function migration_entry_wait(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'migration_entry_wait');
   const answer = vmaLocked ? k.at.migration_entry_wait : 'wait_with_lock';
   if (answer === 'release_and_wait') return releaseAndWait(task, 'migration_entry_wait', k.costs.wait_migration);
   if (answer === 'release_and_return') {
@@ -136,6 +140,7 @@ function migration_entry_wait(k: Kernel, task: Task, vmaLocked: boolean): Outcom
  * caught by the next fault. A marker that outlived its registration is cleared, and the instruction faults again.
  */
 function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
+  k.witness?.enters(task, 'pte_marker_handle_uffd_wp');
   if (!(vma.vm_flags & VM_UFFD_WP)) {
     install(task, PTE_NONE);
     return HANDLED;

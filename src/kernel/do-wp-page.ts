@@ -21,6 +21,7 @@ import type { Task } from './task.js';
 import { UFFD_WP_ASYNC, VM_PFNMAP, VM_SHARED, VM_UFFD_WP, type Vma } from './vma.js';
 
 export function do_wp_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: number): Outcome {
+  k.witness?.enters(task, 'do_wp_page');
   task.cost = k.costs.wp;
   // userfaultfd_wp_async(): the bit is taken off in place, and the write goes on.
   const sync = vma.vm_flags & VM_UFFD_WP && !(vma.vm_flags & UFFD_WP_ASYNC);
@@ -30,12 +31,14 @@ export function do_wp_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, 
   }
   const kind = state & PTE_KIND_MASK;
   if ((kind === PTE_ANON || kind === PTE_ANON_WP) && !(state & PTE_SHARED_COW)) {
-    // wp_page_reuse(): nobody else maps it.
+    // Nobody else maps it.
+    k.witness?.enters(task, 'wp_page_reuse');
     install(task, PTE_ANON);
     return HANDLED;
   }
   // wp_page_copy() makes an anonymous page: in a VMA that never had one, anon_vma is still missing.
   if (!vma.anon_vma && vmaLocked && k.at.do_wp_page === 'retry') return retryAt(task, 'do_wp_page');
+  k.witness?.enters(task, 'wp_page_copy');
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
   install(task, PTE_ANON);
   return HANDLED;
@@ -43,6 +46,7 @@ export function do_wp_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, 
 
 /** A shared file page. */
 function wp_page_shared(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'wp_page_shared');
   if (vma.vm_ops & VM_OPS.page_mkwrite) {
     if (vmaLocked && k.at.wp_page_shared === 'retry') return retryAt(task, 'wp_page_shared');
     if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
@@ -59,6 +63,7 @@ export function do_page_mkwrite(task: Task, vma: Vma): void {
 
 /** A shared PFN mapping: ->pfn_mkwrite where there is one. */
 function wp_pfn_shared(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'wp_pfn_shared');
   if (vma.vm_ops & VM_OPS.pfn) {
     if (vmaLocked && k.at.wp_pfn_shared === 'retry') return retryAt(task, 'wp_pfn_shared');
     if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;

@@ -83,11 +83,21 @@ export function userfaultAnswered(k: Kernel, task: Task): void {
   const at = task.mm.userfaults.indexOf(task);
   if (at < 0) return;
   task.mm.userfaults.splice(at, 1);
-  wakeFromMonitor(k, task, true);
+  wakeFromMonitor(k, task, true, null);
 }
 
-/** Wakes the faults asleep on `[start, end)`; `settled` says that nobody will be asked again (the monitor is gone). */
-export function wake_userfault(k: Kernel, mm: Task['mm'], start: number, end: number, settled: boolean): void {
+/**
+ * Wakes the faults asleep on `[start, end)`, for `by` or nobody the trace shows; `settled` says that nobody will be asked again
+ * (the monitor is gone).
+ */
+export function wake_userfault(
+  k: Kernel,
+  mm: Task['mm'],
+  start: number,
+  end: number,
+  settled: boolean,
+  by: Task | null,
+): void {
   const { userfaults } = mm;
   let kept = 0;
   for (const task of userfaults) {
@@ -95,12 +105,13 @@ export function wake_userfault(k: Kernel, mm: Task['mm'], start: number, end: nu
       userfaults[kept++] = task;
       continue;
     }
-    wakeFromMonitor(k, task, settled);
+    wakeFromMonitor(k, task, settled, by);
   }
   userfaults.length = kept;
 }
 
-function wakeFromMonitor(k: Kernel, task: Task, settled: boolean): void {
+function wakeFromMonitor(k: Kernel, task: Task, settled: boolean, by: Task | null): void {
+  k.witness?.answered(task, by);
   task.settled ||= settled;
   task.blockedOn = null;
   task.waited += k.engine.now - task.since;

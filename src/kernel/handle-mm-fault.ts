@@ -105,7 +105,8 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
     return handle_userfault(k, task, vmaLocked);
   }
   if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
-    // do_numa_page(): copies the page to another node with the lock held.
+    // It copies the page to another node with the lock held.
+    k.witness?.enters(task, 'do_numa_page');
     install(task, state & ~PTE_PROTNONE);
     return waitHolding(task, 0);
   }
@@ -150,6 +151,7 @@ function presentState(task: Task, vma: Vma): number {
 
 /** do_anonymous_page(). */
 function do_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
+  k.witness?.enters(task, 'do_anonymous_page');
   const missing = (vma.vm_flags & VM_UFFD_MISSING) !== 0 && !task.settled;
   if (!write) {
     if (missing) return handle_userfault(k, task, vmaLocked);
@@ -174,6 +176,7 @@ export function isHugeCandidate(task: Task, vma: Vma): boolean {
 
 /** do_huge_pmd_anonymous_page(): the anon_vma is prepared for reads too. */
 function do_huge_pmd_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'do_huge_pmd_anonymous_page');
   task.cost = k.costs.huge;
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
   if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(k, task, vmaLocked);
@@ -187,28 +190,35 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   const anonymous = vma_is_anonymous(vma);
   const pud = hugeOf(task.facts) === HUGE_PUD;
   if (kind === PTE_MIGRATION) {
-    // pmd_migration_entry_wait(): in every version with the lock held.
+    // In every version with the lock held.
+    k.witness?.enters(task, 'pmd_migration_entry_wait');
     installHuge(task.mm, task.page, (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
     return waitHolding(task, k.costs.wait_migration);
   }
   if (kind === PTE_DEVICE_PRIVATE && k.at.do_huge_pmd_device_private === 'retry') {
+    k.witness?.enters(task, 'do_huge_pmd_device_private');
     if (vmaLocked) return retryAt(task, 'do_huge_pmd_device_private');
     installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
     return HANDLED;
   }
   if (kind === PTE_NONE || kind === PTE_DEVICE_PRIVATE) {
     if (anonymous) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
+    k.witness?.enters(task, pud ? 'create_huge_pud' : 'create_huge_pmd');
     if (vmaLocked && k.at.create_huge_pmd === 'retry')
       return retryAt(task, pud ? 'create_huge_pud' : 'create_huge_pmd');
     task.cost = k.costs.huge;
     if (!pud) installHuge(task.mm, task.page, (write ? PTE_FILE_RW : PTE_FILE_RO) | PTE_HUGE);
     return HANDLED;
   }
-  if (says(task.facts, 'numa_hint')) return waitHolding(task, 0);
+  if (says(task.facts, 'numa_hint')) {
+    k.witness?.enters(task, 'do_huge_pmd_numa_page');
+    return waitHolding(task, 0);
+  }
   const writable = (kind === PTE_ANON || kind === PTE_FILE_RW) && !(state & (PTE_UFFD_WP | PTE_SHARED_COW));
   if (!write || (writable && folioOf(task.facts) !== FOLIO_LOCKED)) return HANDLED;
   if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !task.settled)
     return handle_userfault(k, task, vmaLocked);
+  k.witness?.enters(task, anonymous ? 'do_huge_pmd_wp_page' : pud ? 'wp_huge_pud' : 'wp_huge_pmd');
   if (!anonymous && vmaLocked && k.at.wp_huge_pmd === 'retry')
     return retryAt(task, pud ? 'wp_huge_pud' : 'wp_huge_pmd');
   // do_huge_pmd_wp_page() takes the folio lock with the lock held.

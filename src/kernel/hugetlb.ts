@@ -30,6 +30,7 @@ import type { Task } from './task.js';
 import { VM_SHARED, VM_UFFD_ARMED, VM_UFFD_MINOR, VM_UFFD_MISSING, VM_UFFD_WP, type Vma } from './vma.js';
 
 export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'hugetlb_fault');
   if (vmaLocked && k.at.hugetlb_fault === 'retry') return retryAt(task, 'hugetlb_fault');
   const { page_table } = task.mm;
   const head = task.page - (task.page % PMD_PAGES);
@@ -38,7 +39,8 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
   const shared = (vma.vm_flags & VM_SHARED) !== 0;
   const write = (task.code & ACCESS_MASK) === ACCESS_WRITE;
   if (said === ENTRY.migration || (said === 0 && (state & PTE_KIND_MASK) === PTE_MIGRATION)) {
-    // migration_entry_wait_huge() sleeps with the VMA lock held.
+    // It sleeps with the VMA lock held.
+    k.witness?.enters(task, 'migration_entry_wait_huge');
     page_table.set(head, shared ? PTE_FILE_RW : PTE_ANON);
     return waitHolding(task, k.costs.wait_migration);
   }

@@ -13,13 +13,17 @@ import { isSpeculation, type Stage } from './stage.js';
 import type { Task } from './task.js';
 import { Vma } from './vma.js';
 import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
+import type { Witness } from './witness.js';
 
 const NOBODY = -1;
 /** A lock that nobody can hold. */
 const NOBODY_ASKS = new Vma(0, 0, 0, 0, -1, 0, -1);
 
 export class Kernel {
-  readonly at: Answers;
+  /** the stage's answers; who follows a fault may have a listener in their place while one of its steps runs */
+  at: Answers;
+  /** who follows faults from inside; null when nobody does */
+  witness: Witness | null = null;
   /** what a writer marks; null where there is nothing */
   readonly lock: VmaLock | null;
   /** by which sequence count faults speculate; null where they do not */

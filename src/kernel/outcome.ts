@@ -78,6 +78,7 @@ export function waitHolding(task: Task, ns: Ns): typeof HANDLED {
  * fault were handled: said as that, with the wait, since what a kernel does after that is anybody's guess.
  */
 export function handle_userfault(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'handle_userfault');
   task.site = 'handle_userfault';
   if (vmaLocked && k.at.handle_userfault === 'drops_mmap_lock') return BROKEN;
   return USERFAULT;
@@ -93,6 +94,7 @@ export function vmf_can_call_fault(task: Task, vma: Vma, vmaLocked: boolean): bo
 /** __vmf_anon_prepare(): true when the VMA has an anon_vma now; false is VM_FAULT_RETRY. */
 export function vmf_anon_prepare(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): boolean {
   if (vma.anon_vma) return true;
+  k.witness?.enters(task, 'vmf_anon_prepare');
   if (vmaLocked && k.at.vmf_anon_prepare !== 'unlocked') {
     // The order is mmap_lock, then VMA lock; the other way round only a trylock cannot deadlock.
     if (k.at.vmf_anon_prepare === 'retry' || !k.mmap_read_trylock(task)) {

@@ -60,7 +60,7 @@ export function* uffd_register(k: Kernel, task: Task): Operation {
     const flags = (vma.vm_flags & ~VM_UFFD_ARMED) | (registers ? armed : 0);
     return flags === vma.vm_flags ? null : { flags, uffd_ctx: registers ? CTX : 0 };
   });
-  if (!registers) wake_userfault(k, mm, task.page, task.page + task.len, true);
+  if (!registers) wake_userfault(k, mm, task.page, task.page + task.len, true, task);
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }
@@ -92,7 +92,7 @@ export function* uffd_fill(k: Kernel, task: Task): Operation {
     if (!hold(k, task, cost)) yield;
     leave(k, task, mm, READ);
   }
-  wake_userfault(k, mm, task.page, end, false);
+  wake_userfault(k, mm, task.page, end, false, task);
 }
 
 /** A private VMA needs an anon_vma before pages are put into it. */
@@ -160,7 +160,7 @@ export function* uffd_move(k: Kernel, task: Task): Operation {
     if (!hold(k, task, cost)) yield;
     leave(k, task, mm, READ);
   }
-  wake_userfault(k, mm, task.page, task.page + task.len, false);
+  wake_userfault(k, mm, task.page, task.page + task.len, false, task);
 }
 
 /**
@@ -208,5 +208,5 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   }
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, READ);
-  if (resolves) wake_userfault(k, mm, task.page, end, false);
+  if (resolves) wake_userfault(k, mm, task.page, end, false, task);
 }

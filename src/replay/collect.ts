@@ -90,7 +90,7 @@ export class Collector implements Ledger {
   private lastEnd: Ns = FRACTION;
 
   constructor(
-    private readonly stage: Stage,
+    protected readonly stage: Stage,
     private readonly onFault: ((row: FaultRow) => void) | null,
     private readonly witness: Witness | null = null,
   ) {
@@ -153,7 +153,7 @@ export class Collector implements Ledger {
   }
 
   /** A site as the series itself called the function. */
-  private nameOf(site: string | null): string | null {
+  protected nameOf(site: string | null): string | null {
     const { names } = this.stage;
     if (site === null || names === undefined) return site;
     const dot = site.indexOf('.');
@@ -161,7 +161,8 @@ export class Collector implements Ledger {
     return own === undefined ? site : own + (dot < 0 ? '' : site.slice(dot));
   }
 
-  private row(task: Task): FaultRow {
+  /** What became of a fault. */
+  protected row(task: Task): FaultRow {
     const { info } = this;
     return {
       i: task.i,

@@ -6,6 +6,7 @@ import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
 import type { ExpectFailure, FaultRow, ReplayResult } from './result.js';
 import { Run } from './run.js';
+import type { Watch } from './watch.js';
 import type { Witness } from './witness.js';
 
 export interface ReplayOptions {
@@ -19,6 +20,8 @@ export interface ReplayOptions {
   onFault?: (row: FaultRow) => void;
   /** told of write sections, marks and trylocks while they happen; for one stage */
   witness?: Witness;
+  /** Who counts for a stage and follows faults of it. */
+  watch?: (stage: Stage) => Watch;
 }
 
 export class Replay {
@@ -35,8 +38,10 @@ export class Replay {
     this.stages = stages;
     const costs = options.costs ?? COSTS;
     const onFault = options.onFault ?? null;
-    const witness = options.witness ?? null;
-    this.runs = stages.map(stage => new Run(stage, { timing: this.timing, costs, onFault, witness }));
+    const { watch, witness = null } = options;
+    this.runs = stages.map(
+      stage => new Run(stage, { timing: this.timing, costs, onFault, witness, ...(watch && { watch: watch(stage) }) }),
+    );
   }
 
   /** Takes the next batch of a trace's events. */

@@ -289,3 +289,4 @@ export interface VerifyResult extends Agreement {
   slack_ns: { lookup: number; trylock: number; marking: number; releasing: number };
   warnings: string[];
 }
+export type * from './explanation.js';

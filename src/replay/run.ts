@@ -23,6 +23,7 @@ import { Collector } from './collect.js';
 import { Pace } from './pace.js';
 import type { FaultRow } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
+import type { Watch } from './watch.js';
 import type { Witness } from './witness.js';
 
 export interface RunOptions {
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly costs: Costs;
   readonly onFault: ((row: FaultRow) => void) | null;
   readonly witness?: Witness | null;
+  /** counts, and follows faults, in place of a collector of the run's own */
+  readonly watch?: Watch;
 }
 
 /** Operations after which there is memory where there was none. */
@@ -42,6 +45,8 @@ export class Run {
   private readonly runners: Runner[] = [];
   private readonly backlog = new Backlog();
   private readonly closed: boolean;
+  /** how a fault goes on: walk(), or who follows some of them */
+  private readonly walk: typeof walk;
   /** how far the clock is ahead of the recording for everybody */
   private readonly pace = new Pace();
   /** threads whose next event must not overtake another */
@@ -54,10 +59,12 @@ export class Run {
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
-    this.collector = new Collector(stage, options.onFault, options.witness);
+    this.collector = options.watch ?? new Collector(stage, options.onFault, options.witness);
+    this.walk = options.watch?.walk ?? walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;
+    this.kernel.witness = options.watch ?? null;
   }
 
   /** Takes a batch of events, the first of which is event `first` of the trace. */
@@ -140,7 +147,7 @@ export class Run {
   /** Makes up for the release of `runner`, which was due at `runner.until`. */
   private release(runner: Runner): void {
     runner.holds = null;
-    walk(this.kernel, runner);
+    this.walk(this.kernel, runner);
     this.done(runner, runner.until);
   }
 
@@ -301,7 +308,7 @@ export class Run {
 
   /** Lets a fault go on until it is over, asleep, or only holds its lock. */
   private fault(runner: Runner): void {
-    const state = walk(this.kernel, runner);
+    const state = this.walk(this.kernel, runner);
     if (state === BLOCKED) {
       runner.state = FAULTING;
       return;
@@ -345,7 +352,7 @@ export class Run {
     for (const mm of this.kernel.mms) {
       if (!mm || mm.userfaults.length === 0) continue;
       released = true;
-      wake_userfault(this.kernel, mm, 0, PAGE_END, true);
+      wake_userfault(this.kernel, mm, 0, PAGE_END, true, null);
     }
     for (const runner of this.runners) {
       if (!runner.unborn || runner.head === NONE) continue;

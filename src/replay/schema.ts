@@ -1,14 +1,14 @@
 /** The published schemas of results, `vmalock.replay/1`, `diff/1` and `verify/1`: the shapes of result.ts, strict, for `vmalock schema`. */
 import * as z from 'zod';
 
-const count = z.int().nonnegative();
-const ns = z.number().nonnegative().describe('nanoseconds');
-const address = z
+export const count = z.int().nonnegative();
+export const ns = z.number().nonnegative().describe('nanoseconds');
+export const address = z
   .string()
   .regex(/^0x[0-9a-f]{1,17}$/)
   .describe('hexadecimal; an exclusive end may be 2^64');
 
-const counterName = z.enum(['vma_lock_success', 'vma_lock_abort', 'vma_lock_retry', 'vma_lock_miss']);
+export const counterName = z.enum(['vma_lock_success', 'vma_lock_abort', 'vma_lock_retry', 'vma_lock_miss']);
 
 const times = z
   .strictObject({ total: ns, mean: ns, p50: ns, p99: ns, max: ns })
@@ -93,7 +93,7 @@ const expectFailure = z.strictObject({
     .describe('null when that event is no fault'),
 });
 
-const trace = z.strictObject({
+export const trace = z.strictObject({
   file: z.string(),
   events: count,
   faults: count,
@@ -103,7 +103,7 @@ const trace = z.strictObject({
   lost: count.describe('events the recording lost'),
 });
 
-const timing = z.enum(['closed', 'recorded']);
+export const timing = z.enum(['closed', 'recorded']);
 
 export const ReplaySchema = z
   .strictObject({
@@ -119,8 +119,8 @@ export const ReplaySchema = z
     description: 'What replay --format json prints for one trace; for several traces it prints an array of these.',
   });
 
-const verdict = z.enum(['vma_lock', 'mmap_lock', 'signal', 'speculative']);
-const site = z.string().nullable().describe('null where the fault did not leave the fast path');
+export const verdict = z.enum(['vma_lock', 'mmap_lock', 'signal', 'speculative']);
+export const site = z.string().nullable().describe('null where the fault did not leave the fast path');
 const nsChange = z.strictObject({ from: ns, to: ns });
 const countChange = z.strictObject({ from: count, to: count });
 

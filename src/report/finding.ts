@@ -2,13 +2,11 @@
 import type { Blocker, ModelResult, Reason, ReplayResult } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
 import { CONTENDED_SITES, MARKED_SITES } from '../vocab.js';
-import { formatPercent, formatRatio, userFallbacks, whereOf } from './rows.js';
+import { formatPercent, formatRatio, NAME_WIDTH, userFallbacks, whereOf } from './rows.js';
 import type { Opening } from './sections.js';
 import { SITE_WORDS } from './site-words.js';
 import { keepEnds } from './style.js';
 
-/** Columns a mapping's name may take inside a sentence. */
-const NAME_WIDTH = 60;
 /** An operation is named as the cause when it made at least this share of the fallbacks. */
 const WORTH_NAMING = 1 / 4;
 /** Models of one trace that are compared one by one. */

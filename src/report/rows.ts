@@ -86,6 +86,9 @@ export function formatPercent(part: number, whole: number): string {
   return `${Math.round(percent)} %`;
 }
 
+/** Columns a mapping's name may take inside a sentence. */
+export const NAME_WIDTH = 60;
+
 /** What people call a mapping: its name, else its range; null when neither is known (a fork has no pages in particular). */
 export function whereOf({ name, start, end }: Pick<Blocker | LockRow, 'name' | 'start' | 'end'>): string | null {
   if (name !== undefined) return name;

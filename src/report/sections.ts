@@ -17,8 +17,8 @@ export interface Opening {
 
 export interface Heading {
   readonly title: string;
-  /** names are cut to fit a terminal, numbers and prose never */
-  readonly kind: 'text' | 'number' | 'prose';
+  /** names are cut to fit a terminal, sentences wrapped, numbers and prose never */
+  readonly kind: 'text' | 'number' | 'prose' | 'sentence';
   /** may be left out where a terminal is narrow; the highest goes first */
   readonly spare?: number;
   /** text that is cut only when narrow gaps do not do */

@@ -1,10 +1,11 @@
-/** Why a fault leaves the VMA lock at a site, as the rest of a sentence that begins "because". */
+/** Why a fault leaves the VMA lock at a site, or ends in a signal there, as the rest of a sentence that begins "because". */
 export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   // arch/x86/mm/fault.c
   ['bad_area', 'no VMA covered the address'],
   ['bad_area_access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.mm_users', 'only one thread used the mm'],
+  ['do_kern_addr_fault', "the address is the kernel's"],
   ['handle_speculative_fault.mm_users', 'only one thread used the mm'],
   // mm/mmap_lock.c
   ['lock_vma_under_rcu.no_vma', 'no VMA covered the address'],
@@ -66,7 +67,13 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['hugetlb_fault', 'the mapping is hugetlb'],
   ['migration_entry_wait', 'the page was being migrated'],
   ['shmem_falloc_wait', 'a hole was being punched into the shmem file'],
+  ['do_fault', 'the mapping has no ->fault'],
+  ['do_swap_page.hwpoison', 'the page was poisoned'],
+  ['handle_pte_marker.poison', 'the page was poisoned'],
+  ['handle_pte_marker.guard', 'the page is a guard'],
+  ['shmem_fault.eof', 'the page lies behind the end of the file'],
   // mm/filemap.c
+  ['filemap_fault.eof', 'the page lies behind the end of the file'],
   ['__folio_lock_or_retry', 'the folio was locked'],
   ['remove_device_exclusive_entry', 'the folio of a device-exclusive page was locked'],
   ['lock_folio_maybe_drop_mmap', 'the folio in the page cache was locked'],

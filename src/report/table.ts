@@ -13,6 +13,8 @@ const GAP = 2;
 const NARROW_GAP = 1;
 /** A text column is not cut below this. */
 const MIN_TEXT = 8;
+/** A column of sentences should not be narrower than this. */
+const MIN_SENTENCE = 24;
 /** Below this, spare columns are left out first: it shows a range of addresses whole. */
 const GOOD_TEXT = 29;
 
@@ -44,7 +46,7 @@ export function renderSection(section: Section, style: Style): string {
     chars: { ...NO_BORDERS, middle: ' '.repeat(gap) },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of rows) table.push(row.map((cell, i) => keepEnds(cell, widths[i])));
+  for (const row of rows) table.push(row.map((cell, i) => fitted(cell, headings[i], widths[i])));
   const lines = table
     .toString()
     .split('\n')
@@ -53,8 +55,14 @@ export function renderSection(section: Section, style: Style): string {
   if (titles.every(title => title === '')) lines.shift();
   else lines.splice(1, 0, style.chalk.dim(ruler));
   if (section.more > 0) lines.push(style.chalk.dim(`... ${formatCount(section.more)} more`));
-  if (section.note !== null) lines.push(...wrap(section.note, style.width).map(line => style.chalk.dim(line)));
+  if (section.note !== null)
+    lines.push(...wrap(escapeText(section.note), style.width).map(line => style.chalk.dim(line)));
   return [style.chalk.bold.underline(escapeText(section.title)), ...lines].join('\n');
+}
+
+/** A cell in the width of its column. */
+function fitted(cell: string, { kind }: Heading, width: number): string {
+  return kind === 'sentence' ? wrap(cell, width).join('\n') : keepEnds(cell, width);
 }
 
 const NO_BORDERS = {
@@ -97,7 +105,7 @@ function layOut(section: Section, width: number): Layout {
     if (fits || tight || spare === 0) {
       // Prose overflows whatever is done.
       const gap = fits || headings.some(({ kind }) => kind === 'prose') ? GAP : NARROW_GAP;
-      return { headings, rows, widths: cutTo(width, headings, natural, gap), gap };
+      return { headings, rows, widths: cutTo(width, headings, rows, natural, gap), gap };
     }
     const kept = headings.map(heading => heading.spare !== spare);
     headings = headings.filter((_, i) => kept[i]);
@@ -107,6 +115,7 @@ function layOut(section: Section, width: number): Layout {
 
 /** Columns a cell should have before anything else gives way for it. */
 function comfort({ kind, whole = false }: Heading): number {
+  if (kind === 'sentence') return MIN_SENTENCE;
   return kind === 'text' && !whole ? GOOD_TEXT : Number.POSITIVE_INFINITY;
 }
 
@@ -120,19 +129,38 @@ function total(widths: readonly number[], gap: number): number {
   return widths.reduce((sum, width) => sum + width, gap * (widths.length - 1));
 }
 
-/** Widths of the columns: the widest text column is cut first until the row fits or all are at MIN_TEXT. */
-function cutTo(width: number, headings: readonly Heading[], natural: readonly number[], gap: number): number[] {
+/**
+ * Widths of the columns: the widest is made narrower until the row fits, sentences down to their longest word first, then text
+ * down to MIN_TEXT.
+ */
+function cutTo(
+  width: number,
+  headings: readonly Heading[],
+  rows: readonly (readonly string[])[],
+  natural: readonly number[],
+  gap: number,
+): number[] {
   const widths = [...natural];
+  const floors = headings.map(({ kind, title }, i) => {
+    if (kind === 'sentence') return Math.max(displayWidth(title), ...rows.map(row => longestWord(row[i])));
+    return kind === 'text' ? Math.max(MIN_TEXT, title.length) : Number.POSITIVE_INFINITY;
+  });
+  const widestOf = (kind: Heading['kind']): number =>
+    headings.reduce((widest, heading, i) => {
+      const can = heading.kind === kind && widths[i] > floors[i];
+      return can && (widest < 0 || widths[i] > widths[widest]) ? i : widest;
+    }, -1);
   for (let excess = total(natural, gap) - width; excess > 0; excess--) {
-    let widest = -1;
-    headings.forEach((heading, i) => {
-      const floor = Math.max(MIN_TEXT, heading.title.length);
-      if (heading.kind === 'text' && widths[i] > floor && (widest < 0 || widths[i] > widths[widest])) widest = i;
-    });
+    const sentence = widestOf('sentence');
+    const widest = sentence >= 0 ? sentence : widestOf('text');
     if (widest < 0) break;
     widths[widest]--;
   }
   return widths;
+}
+
+function longestWord(text: string): number {
+  return text.split(BREAK).reduce((longest, word) => Math.max(longest, displayWidth(word)), 0);
 }
 
 // Not between a number and its unit.

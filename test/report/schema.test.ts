@@ -1,7 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type * as z from 'zod';
-import type { DiffResult, ReplayResult, VerifyResult } from '../../src/replay/result.js';
+import { ExplainSchema, explainJsonSchema } from '../../src/replay/explain-schema.js';
+import type { DiffResult, Explanation, ReplayResult, VerifyResult } from '../../src/replay/result.js';
 import {
   DiffSchema,
   diffJsonSchema,
@@ -10,7 +11,7 @@ import {
   VerifySchema,
   verifyJsonSchema,
 } from '../../src/replay/schema.js';
-import { diff, fault, mmap, range, verify, vma } from '../helpers.js';
+import { diff, explain, fault, mmap, range, verify, vma } from '../helpers.js';
 import { CHANGED, CONTENDED, diffResult, HOSTILE, hostileDiff, hostileResult, model, result } from './fixtures.js';
 
 describe('the published schema vmalock.replay/1', () => {
@@ -139,6 +140,47 @@ describe('the published schema vmalock.verify/1', () => {
     for (const some of bad) {
       expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
       expect(VerifySchema.safeParse(some).success).toBe(false);
+    }
+  });
+});
+
+describe('the published schema vmalock.explain/1', () => {
+  const validate = new Ajv2020({ strict: true }).compile(explainJsonSchema());
+  const file = { name: '/lib', fs: 'ext4' };
+  const events = [
+    vma(0, 4, { t: 0, name: '[heap]' }),
+    vma(16, 4, { t: 0, flags: ['private'], file, prot: 'r--' }),
+    mmap(32, 4, { t: 0 }),
+    range('mprotect', 2, 2, { t: 10, tid: 2, prot: 'r--', dur: 90_000 }),
+    fault(0, { t: 500 }),
+    fault(17, { t: 600, tid: 3, access: 'read', page: { folio: 'absent', readahead: false, wait: 400 } }),
+    fault(33, { t: 700, tid: 4 }),
+    fault(90, { t: 800, tid: 5, mode: 'kernel' }),
+  ];
+
+  test('says what explanation.ts says', () => {
+    expectTypeOf<Explanation>().toExtend<z.input<typeof ExplainSchema>>();
+    expectTypeOf<z.output<typeof ExplainSchema>>().toExtend<Explanation>();
+  });
+
+  test('accepts explanations under every model', async () => {
+    const found = await explain(events, { events: [4, 5, 6, 7] }, 'all');
+    expect(validate(found), JSON.stringify(validate.errors)).toBe(true);
+    expect(ExplainSchema.safeParse(found).success).toBe(true);
+  });
+
+  test('refuses a key it does not know, a missing one, and an outcome there is not', async () => {
+    const good = await explain(events, { events: [4] });
+    const [told] = good.faults;
+    const [model] = told.models;
+    const bad: unknown[] = [
+      { ...good, extra: 1 },
+      { ...good, faults: [{ ...told, lineage: undefined }] },
+      { ...good, faults: [{ ...told, models: [{ ...model, steps: [{ ...model.steps[0], outcome: 'lost' }] }] }] },
+    ];
+    for (const some of bad) {
+      expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
+      expect(ExplainSchema.safeParse(some).success).toBe(false);
     }
   });
 });

@@ -1,0 +1,180 @@
+/** `vmalock explain`: one fault, step by step. */
+import { statSync } from 'node:fs';
+import type { Command } from 'commander';
+import { Complaint, quote } from '../errors.js';
+import type { Choice, ExplainOptions as Running } from '../replay/explain.js';
+import type { Question } from '../replay/search.js';
+import type { Columns, TraceInfo } from '../trace/columns.js';
+import type { Page } from '../units.js';
+import { warn } from './complain.js';
+import {
+  type BaseOptions,
+  type InputOptions,
+  inputsOf,
+  list,
+  natural,
+  REPLAY_FORMATS,
+  type ReportingOptions,
+  type TimingOptions,
+  withBase,
+  withInput,
+  withReport,
+  withTiming,
+} from './options.js';
+import { openSink } from './output.js';
+import { Progress } from './progress.js';
+import { type Machine, replayFile } from './replay-file.js';
+
+type ExplainOptions = BaseOptions &
+  InputOptions &
+  ReportingOptions &
+  TimingOptions & { model?: string[]; fault?: number; addr?: Page; at?: number; worst?: number };
+
+const NOTES = `
+Events count from 0. --at is a time of the replay, which --timing recorded makes
+that of the recording: the fault that began first among those in progress then,
+else the next one. --at and --worst ask the first of the models.
+
+Exit status 2 where there is no such fault.`;
+
+export function registerExplain(program: Command): void {
+  const command = program
+    .command('explain')
+    .argument('[trace]', 'a trace: JSON or NDJSON, plain, gzip or zstd; - is stdin')
+    .description('tell one fault step by step, with who it waited for, and how it ends under every model')
+    .option('--fault <n>', 'the fault that is event n of the trace', natural)
+    .option('--addr <address>', 'the first fault on the page of an address', page)
+    .option('--at <time>', 'the fault in progress at a time, or the next: ns, or such as 12.3ms', time)
+    .option('--worst <n>', 'the n faults that waited longest', atLeastOne)
+    .option(
+      '-m, --model <models>',
+      'models to tell it under: ids, releases, per-vma, all, ./series.json (default: per-vma)',
+      (text: string, before: string[] = []) => [...before, ...list(text)],
+    )
+    .addHelpText('after', NOTES);
+  withBase(withTiming(withInput(withReport(command, REPLAY_FORMATS)))).action(explain);
+}
+
+async function explain(trace: string | undefined, options: ExplainOptions, command: Command): Promise<void> {
+  const [input] = inputsOf(trace === undefined ? [] : [trace], command);
+  const asked = askedOf(options);
+  const { loadCosts, loadModels } = await import('./models-option.js');
+  const models = await loadModels(options.model ?? ['per-vma']);
+  const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
+  const running: Running = { timing: options.timing, ...(costs && { costs }) };
+  const sink = openSink(options.out, [input]);
+  try {
+    const [{ Explain }, { explainListing }, { renderListing }, { outputStyle }] = await Promise.all([
+      import('../replay/explain.js'),
+      import('../report/explain.js'),
+      import('../report/listing.js'),
+      import('./terminal.js'),
+    ]);
+    const source = new Source(input, options);
+    let choice: Choice;
+    if ('events' in asked || 'page' in asked) choice = asked;
+    else {
+      const { Search } = await import('../replay/search.js');
+      choice = await source.through(new Search(models[0], asked, running), true);
+    }
+    const result = await source.through(new Explain(models, choice, running), false);
+    for (const text of result.warnings) warn(text, { file: input });
+    sink.write(renderListing(explainListing(result), options.format, outputStyle(options)));
+    await sink.commit();
+  } finally {
+    sink.discard();
+  }
+}
+
+/** A trace that may be gone through twice; what is no regular file is kept in memory the first time. */
+class Source {
+  private kept: { batches: Columns[]; info: TraceInfo } | null = null;
+
+  constructor(
+    private readonly input: string,
+    private readonly options: ExplainOptions,
+  ) {}
+
+  /** @param again it will be gone through once more */
+  async through<Result extends { warnings: string[] }>(machine: Machine<Result>, again: boolean): Promise<Result> {
+    const { kept, input, options } = this;
+    if (kept !== null) {
+      for (const batch of kept.batches) machine.feed(batch, kept.info);
+      return machine.finish(kept.info);
+    }
+    const progress = new Progress(options);
+    const taken = again && !isFile(input) ? keeping(machine) : null;
+    const result = await replayFile(input, taken?.machine ?? machine, { ...options, events: null, progress }).finally(
+      () => progress.clear(),
+    );
+    this.kept = taken?.kept() ?? null;
+    return result;
+  }
+}
+
+/** The machine, with what it is fed kept. */
+function keeping<Result>(machine: Machine<Result>) {
+  const batches: Columns[] = [];
+  let last: TraceInfo | null = null;
+  return {
+    machine: {
+      feed(columns: Columns, info: TraceInfo): void {
+        batches.push(structuredClone(columns));
+        machine.feed(columns, info);
+      },
+      finish(info: TraceInfo): Result {
+        last = info;
+        return machine.finish(info);
+      },
+    },
+    kept: () => (last === null ? null : { batches, info: last }),
+  };
+}
+
+function isFile(input: string): boolean {
+  return input !== '-' && statSync(input, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Which fault is asked for, by exactly one option. */
+function askedOf({ fault, addr, at, worst }: ExplainOptions): Choice | Question {
+  const given: (Choice | Question)[] = [];
+  if (fault !== undefined) given.push({ events: [fault] });
+  if (addr !== undefined) given.push({ page: addr });
+  if (at !== undefined) given.push({ at });
+  if (worst !== undefined) given.push({ worst });
+  if (given.length === 1) return given[0];
+  const message = given.length === 0 ? 'which fault is to be explained' : 'only one way to name a fault can be given';
+  throw new Complaint('usage', message, {}, 'give --fault N, --addr 0x..., --at TIME or --worst N');
+}
+
+function page(text: string): Page {
+  if (/^0x[0-9a-f]{1,16}$/i.test(text)) return Number(BigInt(text) >> 12n);
+  throw new Complaint('usage', `${quote(text)} is no address`, {}, 'give it in hex, such as 0x7f12a0b4c000');
+}
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['ns', 1],
+  ['us', 1e3],
+  ['ms', 1e6],
+  ['s', 1e9],
+]);
+
+function time(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([a-z]*)$/.exec(text);
+  const scale = UNITS.get(match?.[2] ?? '');
+  const ns = Math.round(Number(match?.[1]) * (scale ?? Number.NaN));
+  if (Number.isSafeInteger(ns)) return ns;
+  throw new Complaint(
+    'usage',
+    `${quote(text)} is no time`,
+    {},
+    'give ns, or a number with us, ms or s, such as 12.3ms',
+  );
+}
+
+function atLeastOne(text: string): number {
+  const n = natural(text);
+  if (n > 0) return n;
+  throw new Complaint('usage', 'the worst 0 faults are none', {}, 'give a number from 1 on');
+}
