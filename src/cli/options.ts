@@ -1,6 +1,7 @@
 /** The options commands share: declared once, checked while they are parsed, refused with the nearest right word. */
 import { type Command, Option } from 'commander';
 import { Complaint, nearest, quote } from '../errors.js';
+import { HOT_KEYS, type HotKey } from '../replay/result.js';
 import { FORMATS, type Format } from '../report/index.js';
 import type { ColorChoice } from './color.js';
 import { type Condition, parseFailIf } from './fail-if.js';
@@ -40,6 +41,9 @@ export interface RunningOptions {
 export interface ReplayingOptions extends RunningOptions {
   model?: string[];
   failIf?: Condition[];
+  by?: HotKey;
+  top?: number;
+  sample?: number;
 }
 
 /** The longest line of a trace, in bytes. */
@@ -87,17 +91,17 @@ export function withReplay(command: Command): Command {
     'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
     (text: string, before: string[] = []) => [...before, ...list(text)],
   );
-  return withRun(models, 'fault and model').option(
-    '--fail-if <expr>',
-    'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms',
-    failIf,
-  );
+  return withRun(models, 'fault and model')
+    .addOption(choice('--by <key>', 'add the faults that fell back or waited up by', HOT_KEYS))
+    .option('--top <n>', 'rows of each table, and of --by in every format', natural)
+    .option('--sample <1/n>', 'replay one in n faults, and every operation', fraction)
+    .option('--fail-if <expr>', 'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms', failIf);
 }
 
 /** All formats a replay can be reported in. */
 export const REPLAY_FORMATS = FORMATS;
 
-function choice<T extends string>(flags: string, description: string, values: readonly T[], standard: T): Option {
+function choice<T extends string>(flags: string, description: string, values: readonly T[], standard?: T): Option {
   const name = flags.split(' ')[0];
   return new Option(flags, `${description}: ${values.join(', ')}`).default(standard).argParser((text: string) => {
     const value = values.find(known => known === text);
@@ -119,6 +123,13 @@ export function natural(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new Complaint('usage', `${quote(text)} is not a whole number`, {}, 'give an integer from 0 to 2^53 - 1');
+}
+
+/** The n of `1/n`. */
+function fraction(text: string): number {
+  const match = /^1\/([1-9]\d{0,8})$/.exec(text);
+  if (match !== null) return Number(match[1]);
+  throw new Complaint('usage', `--sample cannot be ${quote(text)}`, {}, '1/10 replays one in ten faults');
 }
 
 function bytes(text: string): number {

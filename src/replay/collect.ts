@@ -23,8 +23,9 @@ import type { TraceInfo } from '../trace/columns.js';
 import { FRACTION, formatAddr, type Ns } from '../units.js';
 import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
+import { HotSpots } from './hot-spots.js';
 import { LockTable, nameOf } from './lock-table.js';
-import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
+import type { Counter, FaultRow, HotKey, ModelResult, Reason, Verdict } from './result.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
   const names: (Counter | null)[] = [];
@@ -74,6 +75,7 @@ export class Collector implements Ledger {
   private readonly others = new Map<string, number>();
   private readonly locks = new LockTable();
   private readonly blockers = new Blockers();
+  private readonly hotSpots: HotSpots | null;
   private readonly pending: FaultRow[] = [];
   private total = 0;
   private kernelMode = 0;
@@ -91,7 +93,9 @@ export class Collector implements Ledger {
   constructor(
     private readonly stage: Stage,
     private readonly onFault: ((row: FaultRow) => void) | null,
+    by?: HotKey,
   ) {
+    this.hotSpots = by === undefined ? null : new HotSpots(by);
     this.model = stage.id;
     this.hasVmaLock = stage.vmaLock !== 'none' && !isSpeculation(stage.vmaLock);
     this.verdictNames = isSpeculation(stage.vmaLock) ? SPECULATIVE_VERDICTS : VERDICTS;
@@ -120,6 +124,10 @@ export class Collector implements Ledger {
         site: this.nameOf(task.site),
         counter: COUNTERS[task.counter],
       });
+    }
+    if (this.hotSpots !== null) {
+      const [counter, site] = [COUNTERS[task.counter], this.nameOf(task.site)];
+      this.hotSpots.add({ task, fallback: task.fallback && !inKernel, counter, site }, this.kernel, this.info);
     }
     if (this.onFault !== null) this.pending.push(this.row(task));
   }
@@ -306,6 +314,7 @@ export class Collector implements Ledger {
       reasons,
       locks: this.locks.rows(info),
       blockers: this.blockers.rows(info),
+      ...(this.hotSpots !== null && { by: this.hotSpots.rows() }),
       time: {
         makespan_ns: this.firstStart < 0 ? 0 : this.lastEnd - this.firstStart,
         fault_wait_ns: this.faultWait,

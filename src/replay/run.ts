@@ -21,13 +21,17 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
-import type { FaultRow } from './result.js';
+import type { FaultRow, HotKey } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
+import { inSample } from './sample.js';
 
 export interface RunOptions {
   readonly timing: 'closed' | 'recorded';
   readonly costs: Costs;
   readonly onFault: ((row: FaultRow) => void) | null;
+  readonly by?: HotKey | undefined;
+  /** one in so many faults is replayed */
+  readonly sample?: number;
 }
 
 /** Operations after which there is memory where there was none. */
@@ -40,6 +44,7 @@ export class Run {
   private readonly runners: Runner[] = [];
   private readonly backlog = new Backlog();
   private readonly closed: boolean;
+  private readonly sample: number;
   /** how far the clock is ahead of the recording for everybody */
   private readonly pace = new Pace();
   /** threads whose next event must not overtake another */
@@ -52,7 +57,8 @@ export class Run {
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
-    this.collector = new Collector(stage, options.onFault);
+    this.sample = options.sample ?? 1;
+    this.collector = new Collector(stage, options.onFault, options.by);
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;
@@ -67,7 +73,7 @@ export class Run {
     this.collector.info = info;
     if (first === 0 && kernel.at['do_user_addr_fault.mm_users'] === 'mmap_lock') this.meet(columns);
     const { n, t, op, thread } = columns;
-    const { pace } = this;
+    const { pace, sample } = this;
     for (let row = 0; row < n; row++) {
       const at = t[row];
       if (first + row >= pace.due) pace.next(first + row, this.closed);
@@ -79,6 +85,7 @@ export class Run {
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
       engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at + base;
       if (op[row] === OP.thread) continue;
+      if (sample > 1 && op[row] === OP.fault && !inSample(first + row, sample)) continue;
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
       if (runner.epoch !== pace.epoch) pace.saw(runner);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
