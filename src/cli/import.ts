@@ -1,13 +1,11 @@
-/** `vmalock import`: text of other tools to a trace, as NDJSON; gzip when the output's name ends in .gz. */
-import { createGzip } from 'node:zlib';
+/** `vmalock import`: text of other tools to a trace, as NDJSON; compressed when the output's name ends in .gz or .zst. */
+import { fstatSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Complaint } from '../errors.js';
-import type { EventObject, HeaderObject, ImportSummary } from '../trace/import/index.js';
-import { formatCount } from '../units.js';
-import { warn } from './complain.js';
 import { type BaseOptions, inputsOf, withBase } from './options.js';
-import { openSink, openSpool, type Sink } from './output.js';
+import { openSink } from './output.js';
 import { Progress } from './progress.js';
+import { inStep, warnOfCount, warnOfUnread, writeTrace } from './trace-file.js';
 
 interface ImportOptions extends BaseOptions {
   from?: string;
@@ -30,80 +28,35 @@ export function registerImport(program: Command): void {
 
 async function importText(file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const [input] = inputsOf(file === undefined ? [] : [file], command);
-  const [{ importTrace }, { readBytes }, { formatEvent, formatHeader }] = await Promise.all([
+  const [{ importTrace }, { readBytes }] = await Promise.all([
     import('../trace/import/index.js'),
     import('../trace/input.js'),
-    import('../trace/writer.js'),
   ]);
   const progress = new Progress(options);
   const sink = openSink(options.out, [input]);
-  const spool = openSpool();
   const skipped: Complaint[] = [];
   try {
     const bytes = readBytes(input, { onProgress: (done, total) => progress.update(input, done, total) });
-    const events = importTrace(bytes, {
+    const live = isPiped(input) && sink.streams;
+    const events = importTrace(live ? inStep(bytes, sink) : bytes, {
       file: input,
       from: options.from,
       kernel: options.kernel,
       swapSync: options.swapSync,
       onBadLine: options.keepGoing ? complaint => skipped.push(complaint) : undefined,
     });
-    const { header, summary } = await spoolEvents(events, event => spool.write(formatEvent(event) + '\n'));
-    progress.clear();
-    const pieces = trace(formatHeader(header) + '\n', spool.read());
-    if (options.out?.endsWith('.gz')) await writeGzip(pieces, sink);
-    else for (const piece of pieces) await writePiece(piece, sink);
+    const summary = await writeTrace(events, { sink, out: options.out, progress, live });
     await sink.commit();
-    remark(input, summary, skipped);
+    warnOfCount(input, summary.lost, 'records were lost by the recorder');
+    warnOfCount(input, skipped.length, `lines were cut off and skipped; first: line ${skipped[0]?.where.line}`);
+    warnOfUnread(input, summary);
   } finally {
     progress.clear();
     sink.discard();
-    spool.remove();
   }
 }
 
-type Events = AsyncGenerator<HeaderObject | EventObject, ImportSummary>;
-
-/** The events go by one at a time; the header is final only after the last, since it says how many were lost. */
-async function spoolEvents(
-  events: Events,
-  put: (event: EventObject) => void,
-): Promise<{ header: HeaderObject; summary: ImportSummary }> {
-  const header = (await events.next()).value as HeaderObject;
-  for (;;) {
-    const { value, done } = await events.next();
-    if (done) return { header, summary: value };
-    put(value as EventObject);
-  }
-}
-
-function* trace(header: string, body: Iterable<Buffer>): Generator<Buffer> {
-  yield Buffer.from(header);
-  yield* body;
-}
-
-async function writePiece(piece: Uint8Array, sink: Sink): Promise<void> {
-  sink.write(piece);
-  await sink.drain();
-}
-
-async function writeGzip(pieces: Iterable<Buffer>, sink: Sink): Promise<void> {
-  const gzip = createGzip({ level: 9 });
-  const feeding = (async () => {
-    for (const piece of pieces) if (!gzip.write(piece)) await new Promise(done => gzip.once('drain', done));
-    gzip.end();
-  })();
-  for await (const piece of gzip) await writePiece(piece as Buffer, sink);
-  await feeding;
-}
-
-/** What the text held that the trace does not. */
-function remark(file: string, summary: ImportSummary, skipped: readonly Complaint[]): void {
-  const count = (n: number, what: string): void => {
-    if (n > 0) warn(`${formatCount(n)} ${what}`, { file });
-  };
-  count(summary.lost, 'records were lost by the recorder');
-  count(summary.unknownLines, 'lines were not understood and were skipped');
-  count(skipped.length, `lines were cut off and skipped; first: line ${skipped[0]?.where.line}`);
-  for (const [reason, n] of Object.entries(summary.unclassified)) count(n, `not classified: ${reason}`);
+/** Is it stdin, and no file that can be had whole? */
+function isPiped(input: string): boolean {
+  return input === '-' && !fstatSync(0).isFile();
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { Complaint, EXIT_OK, EXIT_TROUBLE, QUOTE_LIMIT } from '../errors.js';
 import { fail, voice } from './complain.js';
+import { registerConvert } from './convert.js';
 import { registerDiff } from './diff.js';
 import { registerImport } from './import.js';
 import { registerModels } from './models.js';
@@ -17,7 +18,15 @@ Exit status: 0 fine, 1 the answer is no (invalid, differs, --fail-if met),
 of its output went away.`;
 
 /** In the order the help lists them. */
-const COMMANDS = [registerReplay, registerDiff, registerValidate, registerImport, registerModels, registerSchema];
+const COMMANDS = [
+  registerReplay,
+  registerDiff,
+  registerValidate,
+  registerImport,
+  registerConvert,
+  registerModels,
+  registerSchema,
+];
 
 /** Runs the command line; never rejects, never exits after output: sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {

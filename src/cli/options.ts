@@ -59,9 +59,13 @@ export function withBase(command: Command): Command {
 }
 
 export function withInput(command: Command): Command {
+  return withReading(command).option('--keep-going', 'skip bad lines and bad traces, counting them');
+}
+
+/** Options of commands that read a trace and stop at its first bad line. */
+export function withReading(command: Command): Command {
   return command
     .option('--strict', 'refuse unknown keys instead of warning about them')
-    .option('--keep-going', 'skip bad lines and bad traces, counting them')
     .option('--max-line <bytes>', 'longest line that is read', bytes, MAX_LINE);
 }
 
@@ -101,7 +105,13 @@ export function withReplay(command: Command): Command {
 /** All formats a replay can be reported in. */
 export const REPLAY_FORMATS = FORMATS;
 
-function choice<T extends string>(flags: string, description: string, values: readonly T[], standard?: T): Option {
+/** An option that takes one of a few words. */
+export function choice<T extends string>(
+  flags: string,
+  description: string,
+  values: readonly T[],
+  standard?: T,
+): Option {
   const name = flags.split(' ')[0];
   return new Option(flags, `${description}: ${values.join(', ')}`).default(standard).argParser((text: string) => {
     const value = values.find(known => known === text);

@@ -1,0 +1,101 @@
+/** An imported trace on its way to its place: NDJSON, compressed when the output's name says so. */
+import type { EventObject, HeaderObject, ImportSummary } from '../trace/import/index.js';
+import { formatCount } from '../units.js';
+import { warn } from './complain.js';
+import { openSpool, type Sink } from './output.js';
+import { choosePacking, writePacked } from './packing.js';
+import type { Progress } from './progress.js';
+
+/** What an importer yields. */
+export type ImportedEvents = AsyncGenerator<HeaderObject | EventObject, ImportSummary>;
+
+export interface TraceFileOptions {
+  sink: Sink;
+  /** `-o`: its ending decides how the trace is compressed */
+  out: string | undefined;
+  /** shown while the events go by, cleared before anything is written */
+  progress: Progress;
+  /** events are written as they come, and what is known only at the end goes behind them */
+  live?: boolean | undefined;
+  /** adds what the importer cannot know to the header, once all events have gone by */
+  complete?: ((header: HeaderObject) => object) | undefined;
+}
+
+/**
+ * Writes a trace to its sink, without committing it: first all events aside, then the header and them, unless it is live.
+ *
+ * @throws what the importer throws; Complaint (io)
+ */
+export async function writeTrace(events: ImportedEvents, options: TraceFileOptions): Promise<ImportSummary> {
+  const { sink, out, progress, live, complete = header => header } = options;
+  const { formatEvent, formatHeader } = await import('../trace/writer.js');
+  if (live) return writeLive(events, sink, complete);
+  const packing = choosePacking(undefined, out);
+  const spool = openSpool();
+  try {
+    const { header, summary } = await spoolEvents(events, event => spool.write(formatEvent(event) + '\n'));
+    progress.clear();
+    const pieces = trace(formatHeader(complete(header)) + '\n', spool.read());
+    await writePacked(pieces, sink, packing);
+    return summary;
+  } finally {
+    spool.remove();
+  }
+}
+
+/** The header as it is when the first event comes, and behind the last one what it should have said. */
+async function writeLive(
+  events: ImportedEvents,
+  sink: Sink,
+  complete: (header: HeaderObject) => object,
+): Promise<ImportSummary> {
+  const { formatEvent, formatHeader, formatTrailer } = await import('../trace/writer.js');
+  const header = (await events.next()).value as HeaderObject;
+  sink.write(formatHeader(complete(header)) + '\n');
+  const said: Readonly<Record<string, unknown>> = { ...header.meta };
+  for (;;) {
+    const { value, done } = await events.next();
+    if (done) {
+      const late = Object.entries(header.meta).filter(([key, now]) => now !== said[key]);
+      if (late.length > 0) sink.write(formatTrailer(Object.fromEntries(late)) + '\n');
+      return value;
+    }
+    sink.write(formatEvent(value as EventObject) + '\n');
+  }
+}
+
+/** `chunks`, handed on when all that came of the one before is out of `sink`. */
+export async function* inStep(chunks: AsyncIterable<Uint8Array>, sink: Sink): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    await sink.drain();
+  }
+}
+
+/** The events go by one at a time; the header is final only after the last, since it says how many were lost. */
+async function spoolEvents(
+  events: ImportedEvents,
+  put: (event: EventObject) => void,
+): Promise<{ header: HeaderObject; summary: ImportSummary }> {
+  const header = (await events.next()).value as HeaderObject;
+  for (;;) {
+    const { value, done } = await events.next();
+    if (done) return { header, summary: value };
+    put(value as EventObject);
+  }
+}
+
+function* trace(header: string, body: Iterable<Buffer>): Generator<Buffer> {
+  yield Buffer.from(header);
+  yield* body;
+}
+
+/** Warns of what a recorder's text held that the trace does not. */
+export function warnOfUnread(file: string, summary: ImportSummary): void {
+  warnOfCount(file, summary.unknownLines, 'lines were not understood and were skipped');
+  for (const [reason, n] of Object.entries(summary.unclassified)) warnOfCount(file, n, `not classified: ${reason}`);
+}
+
+export function warnOfCount(file: string, n: number, what: string): void {
+  if (n > 0) warn(`${formatCount(n)} ${what}`, { file });
+}
