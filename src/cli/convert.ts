@@ -4,7 +4,15 @@ import { Complaint } from '../errors.js';
 import type { TraceEvent, TraceHeader } from '../trace/schema.js';
 import type { Frame } from '../trace/writer.js';
 import { warn } from './complain.js';
-import { type BaseOptions, choice, type InputOptions, inputsOf, withBase, withReading } from './options.js';
+import {
+  type BaseOptions,
+  choice,
+  type InputOptions,
+  inputsOf,
+  withBase,
+  withExamples,
+  withReading,
+} from './options.js';
 import { openSink, openSpool } from './output.js';
 import { choosePacking, PACKINGS, type Packing, writePacked } from './packing.js';
 import { Progress } from './progress.js';
@@ -34,6 +42,12 @@ export function registerConvert(program: Command): void {
     .addOption(choice('--to <spelling>', 'how the trace is spelled', SPELLINGS))
     .addOption(choice('--compress <how>', 'how it is packed', PACKINGS))
     .addHelpText('after', NOTES);
+  withExamples(
+    command,
+    'convert trace.json -o trace.ndjson.gz',
+    'convert trace.ndjson.zst --to array',
+    'convert trace.ndjson --to headerless --compress gzip -o part.gz',
+  );
   withBase(withReading(command)).action(convert);
 }
 

@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Complaint } from '../errors.js';
-import { type BaseOptions, inputsOf, withBase } from './options.js';
+import { type BaseOptions, inputsOf, withBase, withExamples } from './options.js';
 import { openSink } from './output.js';
 import { Progress } from './progress.js';
 import { inStep, warnOfCount, warnOfUnread, writeTrace } from './trace-file.js';
@@ -23,6 +23,7 @@ export function registerImport(program: Command): void {
     .option('--kernel <release>', 'release of the kernel that was recorded')
     .option('--swap-sync', 'the swap device reads synchronously: zram, brd, pmem')
     .option('--keep-going', 'skip lines that are cut off, counting them');
+  withExamples(command, 'import T.perf.txt -o T.ndjson.gz', 'import --from perf --kernel 6.18.44 -');
   withBase(command).action(importText);
 }
 

@@ -55,7 +55,9 @@ export function withBase(command: Command): Command {
     .addOption(choice('--color <when>', 'colours and bold', ['auto', 'always', 'never'], 'auto'))
     .option('-q, --quiet', 'no warnings on stderr')
     .option('--no-progress', 'no progress on a terminal')
-    .addOption(choice('--error-format <format>', 'how complaints are spelled on stderr', ['text', 'json'], 'text'));
+    .addOption(choice('--error-format <format>', 'how complaints are spelled on stderr', ['text', 'json'], 'text'))
+    .option('--config <file>', 'options to begin with (default: vmalock.config.json, if there is one)')
+    .option('--no-config', 'no options but those of the command line');
 }
 
 export function withInput(command: Command): Command {
@@ -102,6 +104,11 @@ export function withReplay(command: Command): Command {
     .option('--fail-if <expr>', 'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms', failIf);
 }
 
+/** Command lines that show what a command is for, at the end of its help; `vmalock` is put before each. */
+export function withExamples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map(line => `  vmalock ${line}`).join('\n')}`);
+}
+
 /** All formats a replay can be reported in. */
 export const REPLAY_FORMATS = FORMATS;
 
@@ -113,7 +120,8 @@ export function choice<T extends string>(
   standard?: T,
 ): Option {
   const name = flags.split(' ')[0];
-  return new Option(flags, `${description}: ${values.join(', ')}`).default(standard).argParser((text: string) => {
+  const option = new Option(flags, `${description}: ${values.join(', ')}`).choices(values).default(standard);
+  return option.argParser((text: string) => {
     const value = values.find(known => known === text);
     if (value !== undefined) return value;
     const near = nearest(text, values);

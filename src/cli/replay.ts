@@ -17,6 +17,7 @@ import {
   type ReplayingOptions,
   type ReportingOptions,
   withBase,
+  withExamples,
   withFields,
   withInput,
   withReplay,
@@ -27,12 +28,32 @@ import { openSinks } from './sinks.js';
 
 export type ReplayOptions = BaseOptions & InputOptions & ReportingOptions & ReplayingOptions;
 
+const NOTES = `
+--fail-if takes [MODEL:]METRIC OP VALUE; a comma means any of them. Metrics:
+counts (fallbacks, retries, aborts, misses, signals, waits), of which but the
+last a % is of user faults; fallback_ratio from 0 to 1; times with a unit
+(max_wait, total_wait, fault_wait, op_wait).
+
+--by adds up the faults that fell back or waited: by reason, by mapping (vma),
+by thread, by the operation to blame (op), or by site; csv and tsv have these
+rows in place of the models'. A --sample keeps every operation, and of the
+faults always the same: all that is counted is of those alone.
+
+With several traces, --format json is an array of results in the order given.`;
+
 export function registerReplay(program: Command): void {
   const command = program
     .command('replay')
     .argument('[trace...]', 'traces: JSON or NDJSON, plain, gzip or zstd; - is stdin')
     .description('replay traces against models and report verdicts, reasons and contention')
-    .addHelpText('after', '\nWith several traces, --format json is an array of results in the order given.');
+    .addHelpText('after', NOTES);
+  withExamples(
+    command,
+    'replay trace.ndjson.gz',
+    'replay trace.ndjson -m v6.4,v6.18,./my-series.json --by vma --top 5',
+    'replay trace.ndjson --events - --fields i,model,verdict,site',
+    "replay *.ndjson.gz -q -m per-vma --fail-if 'fallbacks>5%,max_wait>10ms'",
+  );
   withBase(withReplay(withInput(withFields(withReport(command, REPLAY_FORMATS))))).action(replay);
 }
 
