@@ -15,6 +15,10 @@ export function usageComplaint(error: CommanderError, program: Command, argv: re
   }
   const missing = /^option '(?:-\w, )?(--[\w-]+) (.*)' argument missing$/.exec(message);
   if (missing !== null) return new Complaint('usage', `${missing[1]} needs ${missing[2]}`, {}, help);
+  const argument = /^missing required argument '(.*)'$/.exec(message);
+  if (argument !== null && command !== undefined) {
+    return new Complaint('usage', `${command.name()} needs <${argument[1]}>`, {}, help);
+  }
   const near = /^\(Did you mean (.*)\?\)$/.exec(hint ?? '')?.[1];
   return new Complaint('usage', cut(message), {}, near === undefined ? help : `did you mean ${near}?`);
 }
