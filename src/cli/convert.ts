@@ -14,11 +14,12 @@ import {
   withReading,
 } from './options.js';
 import { openSink, openSpool } from './output.js';
-import { choosePacking, PACKINGS, type Packing, writePacked } from './packing.js';
+import type { Packing } from './packing.js';
 import { Progress } from './progress.js';
 
 const SPELLINGS = ['document', 'stream', 'headerless', 'array'] as const;
 type Spelling = (typeof SPELLINGS)[number];
+const PACKINGS = ['plain', 'gzip', 'zstd'] as const satisfies readonly Packing[];
 
 interface ConvertOptions extends BaseOptions, Omit<InputOptions, 'keepGoing'> {
   to?: Spelling;
@@ -55,11 +56,12 @@ async function convert(trace: string | undefined, options: ConvertOptions, comma
   const [input] = inputsOf(trace === undefined ? [] : [trace], command);
   const { out, strict, maxLine } = options;
   const spelling = options.to ?? (/\.json(\.gz|\.zst)?$/.test(out ?? '') ? 'document' : 'stream');
-  const packing = choosePacking(options.compress, out);
-  const [{ readEvents }, { formatEvent, frameOf }] = await Promise.all([
+  const [{ choosePacking, writePacked }, { readEvents }, { formatEvent, frameOf }] = await Promise.all([
+    import('./packing.js'),
     import('../trace/events.js'),
     import('../trace/writer.js'),
   ]);
+  const packing = choosePacking(options.compress, out);
   const progress = new Progress(options);
   const sink = openSink(out, [input]);
   try {

@@ -5,7 +5,6 @@ import type { Complaint } from '../errors.js';
 import { type BaseOptions, inputsOf, withBase, withExamples } from './options.js';
 import { openSink } from './output.js';
 import { Progress } from './progress.js';
-import { inStep, warnOfCount, warnOfUnread, writeTrace } from './trace-file.js';
 
 interface ImportOptions extends BaseOptions {
   from?: string;
@@ -29,7 +28,8 @@ export function registerImport(program: Command): void {
 
 async function importText(file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const [input] = inputsOf(file === undefined ? [] : [file], command);
-  const [{ importTrace }, { readBytes }] = await Promise.all([
+  const [{ inStep, warnOfCount, warnOfUnread, writeTrace }, { importTrace }, { readBytes }] = await Promise.all([
+    import('./trace-file.js'),
     import('../trace/import/index.js'),
     import('../trace/input.js'),
   ]);

@@ -3,8 +3,7 @@ import * as zlib from 'node:zlib';
 import { Complaint } from '../errors.js';
 import type { Sink } from './output.js';
 
-export const PACKINGS = ['plain', 'gzip', 'zstd'] as const;
-export type Packing = (typeof PACKINGS)[number];
+export type Packing = 'plain' | 'gzip' | 'zstd';
 
 /** Node writes zstd from 22.15 on. */
 const { createZstdCompress } = zlib as typeof zlib & { createZstdCompress?: () => NodeJS.ReadWriteStream };
