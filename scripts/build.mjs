@@ -4,7 +4,7 @@
  * replaying a small trace. Beside it are the commit it was built from, and the manual page.
  */
 import { spawnSync } from 'node:child_process';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -27,8 +27,6 @@ run(join(dirname(typescript), 'bin', 'tsc'), '-p', '.');
 // zod is large and seldom needed: it stays where npm puts it.
 const bundle = await rolldown({ input: 'dist/cli/main.js', platform: 'node', external: [/^node:/, 'zod'] });
 await bundle.write({ dir: 'dist/bundle', format: 'esm' });
-rmSync('dist/cli', { recursive: true });
-renameSync('dist/bundle', 'dist/cli');
 
 writeFileSync('dist/build.json', `${JSON.stringify({ commit: commit() })}\n`);
 run('bin/vmalock.js', 'man', '--no-config', '-o', 'dist/vmalock.1');

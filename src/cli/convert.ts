@@ -13,7 +13,7 @@ import {
   withExamples,
   withReading,
 } from './options.js';
-import { openSink, openSpool } from './output.js';
+import { isStdout, openSink, openSpool } from './output.js';
 import type { Packing } from './packing.js';
 import { Progress } from './progress.js';
 
@@ -62,6 +62,9 @@ async function convert(trace: string | undefined, options: ConvertOptions, comma
     import('../trace/writer.js'),
   ]);
   const packing = choosePacking(options.compress, out);
+  if (packing !== 'plain' && isStdout(out) && process.stdout.isTTY) {
+    throw new Complaint('usage', 'compressed data is not for a terminal', {}, 'name a file with --out');
+  }
   const progress = new Progress(options);
   const sink = openSink(out, [input]);
   try {

@@ -8,7 +8,10 @@ export function bashScript([program, ...commands]: readonly [CommandNode, ...Com
 # Completes the last word from words ($1); with a comma in $2, what stands behind the last comma of it.
 _vmalock_words() {
     local head=
-    [[ -n $2 && $cur == *,* ]] && head=\${cur%,*},
+    if [[ -n $2 ]]; then
+        compopt -o nospace 2>/dev/null
+        [[ $cur == *,* ]] && head=\${cur%,*},
+    fi
     mapfile -t -O \${#COMPREPLY[@]} COMPREPLY < <(compgen -P "$head" -W "$1" -- "\${cur#"$head"}")
 }
 
