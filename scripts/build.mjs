@@ -25,7 +25,12 @@ const typescript = createRequire(import.meta.url).resolve('typescript/package.js
 run(join(dirname(typescript), 'bin', 'tsc'), '-p', '.');
 
 // zod is large and seldom needed: it stays where npm puts it.
-const bundle = await rolldown({ input: 'dist/cli/main.js', platform: 'node', external: [/^node:/, 'zod'] });
+const bundle = await rolldown({
+  input: 'dist/cli/start.js',
+  platform: 'node',
+  external: [/^node:/, 'zod'],
+  checks: { ineffectiveDynamicImport: false },
+});
 await bundle.write({ dir: 'dist/bundle', format: 'esm' });
 
 writeFileSync('dist/build.json', `${JSON.stringify({ commit: commit() })}\n`);
