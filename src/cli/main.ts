@@ -11,16 +11,18 @@ import { registerImport } from './import.js';
 import { registerMan } from './man.js';
 import { registerModels } from './models.js';
 import { openSink } from './output.js';
+import { registerRecord } from './record.js';
 import { registerReplay } from './replay.js';
 import { registerSchema } from './schema.js';
+import { watchSignals } from './signals.js';
 import { helpComplaint, usageComplaint } from './usage.js';
 import { registerValidate } from './validate.js';
 import { version } from './version.js';
 
 const EXIT_STATUS = `
-Exit status: 0 fine, 1 the answer is no (invalid, differs, --fail-if met),
-2 usage or bad input, 70 a bug in vmalock, 130 and 143 by signal, 141 when the reader
-of its output went away.`;
+Exit status: 0 fine, 1 the answer is no (invalid, differs, --fail-if met, events
+lost), 2 usage or bad input, 70 a bug in vmalock, 130 and 143 by signal, 141 when
+the reader of its output went away.`;
 
 /** In the order the help lists them. */
 const COMMANDS = [
@@ -28,6 +30,7 @@ const COMMANDS = [
   registerDiff,
   registerValidate,
   registerImport,
+  registerRecord,
   registerConvert,
   registerModels,
   registerSchema,
@@ -95,8 +98,10 @@ async function endParsing(
 
 /** Complaints about the command line itself must already obey --error-format, so it is looked for by hand. */
 function asksForJson(argv: readonly string[]): boolean {
-  return argv.some(
-    (word, i) => word === '--error-format=json' || (word === '--error-format' && argv[i + 1] === 'json'),
+  const end = argv.indexOf('--');
+  const ours = end < 0 ? argv : argv.slice(0, end);
+  return ours.some(
+    (word, i) => word === '--error-format=json' || (word === '--error-format' && ours[i + 1] === 'json'),
   );
 }
 
@@ -107,11 +112,5 @@ function watchProcess(argv: readonly string[]): void {
   });
   process.stderr.on('error', () => {});
   process.once('uncaughtException', error => process.exit(fail(error, argv)));
-  for (const [signal, number] of [
-    ['SIGHUP', 1],
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ] as const) {
-    process.once(signal, () => process.exit(128 + number));
-  }
+  watchSignals();
 }

@@ -42,8 +42,14 @@ export function manual(program: Command, version: string): string {
   return lines.join('\n') + '\n';
 }
 
+/** One line for each way to call it; what is behind the first spells the command again. */
 function usage(command: Command): string {
-  return `.B vmalock ${roff(command.name())}\n${roff(command.usage())}`;
+  const name = `vmalock ${command.name()}`;
+  const ways = command
+    .usage()
+    .split('\n')
+    .map(line => line.trim().replace(`${name} `, ''));
+  return ways.map(way => `.B ${roff(name)}\n${roff(way)}`).join('\n.br\n');
 }
 
 function options(command: Command): string[] {

@@ -68,7 +68,7 @@ export function withInput(command: Command): Command {
 export function withReading(command: Command): Command {
   return command
     .option('--strict', 'refuse unknown keys instead of warning about them')
-    .option('--max-line <bytes>', 'longest line that is read', bytes, MAX_LINE);
+    .option('--max-line <bytes>', 'longest line that is read', size('--max-line', 2 ** 28), MAX_LINE);
 }
 
 export function withReport<F extends string>(command: Command, formats: readonly F[]): Command {
@@ -150,17 +150,16 @@ function fraction(text: string): number {
   throw new Complaint('usage', `--sample cannot be ${quote(text)}`, {}, '1/10 replays one in ten faults');
 }
 
-function bytes(text: string): number {
-  const match = /^(\d+)([kKM]?)$/.exec(text);
-  const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
-  const value = Number(match?.[1]) * scale;
-  if (match !== null && value > 0 && value <= 2 ** 28) return value;
-  throw new Complaint(
-    'usage',
-    `--max-line cannot be ${quote(text)}`,
-    {},
-    'bytes, such as 65536, 64k or 4M, up to 256M',
-  );
+/** The parser of a number of bytes, such as `64k`, up to `most`. */
+export function size(name: string, most: number): (text: string) => number {
+  return text => {
+    const match = /^(\d+)([kKM]?)$/.exec(text);
+    const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
+    const value = Number(match?.[1]) * scale;
+    if (match !== null && value > 0 && value <= most) return value;
+    const hint = `bytes, such as 65536, 64k or 4M, up to ${most / 1024 ** 2}M`;
+    throw new Complaint('usage', `${name} cannot be ${quote(text)}`, {}, hint);
+  };
 }
 
 function failIf(text: string, before: Condition[] = []): Condition[] {

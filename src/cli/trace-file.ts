@@ -17,6 +17,8 @@ export interface TraceFileOptions {
   progress: Progress;
   /** events are written as they come, and what is known only at the end goes behind them */
   live?: boolean | undefined;
+  /** adds what the importer cannot know to an event */
+  each?: ((event: EventObject) => EventObject) | undefined;
   /** adds what the importer cannot know to the header, once all events have gone by */
   complete?: ((header: HeaderObject) => object) | undefined;
 }
@@ -27,13 +29,13 @@ export interface TraceFileOptions {
  * @throws what the importer throws; Complaint (io)
  */
 export async function writeTrace(events: ImportedEvents, options: TraceFileOptions): Promise<ImportSummary> {
-  const { sink, out, progress, live, complete = header => header } = options;
+  const { sink, out, progress, live, each = event => event, complete = header => header } = options;
   const { formatEvent, formatHeader } = await import('../trace/writer.js');
-  if (live) return writeLive(events, sink, complete);
+  if (live) return writeLive(events, sink, each, complete);
   const packing = choosePacking(undefined, out);
   const spool = openSpool();
   try {
-    const { header, summary } = await spoolEvents(events, event => spool.write(formatEvent(event) + '\n'));
+    const { header, summary } = await spoolEvents(events, event => spool.write(formatEvent(each(event)) + '\n'));
     progress.clear();
     const pieces = trace(formatHeader(complete(header)) + '\n', spool.read());
     await writePacked(pieces, sink, packing);
@@ -47,6 +49,7 @@ export async function writeTrace(events: ImportedEvents, options: TraceFileOptio
 async function writeLive(
   events: ImportedEvents,
   sink: Sink,
+  each: (event: EventObject) => EventObject,
   complete: (header: HeaderObject) => object,
 ): Promise<ImportSummary> {
   const { formatEvent, formatHeader, formatTrailer } = await import('../trace/writer.js');
@@ -60,7 +63,7 @@ async function writeLive(
       if (late.length > 0) sink.write(formatTrailer(Object.fromEntries(late)) + '\n');
       return value;
     }
-    sink.write(formatEvent(value as EventObject) + '\n');
+    sink.write(formatEvent(each(value as EventObject)) + '\n');
   }
 }
 

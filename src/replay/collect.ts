@@ -215,11 +215,11 @@ export class Collector implements Ledger {
   }
 
   vmaReadRefused(mm: Mm, vma: Vma): void {
-    this.locks.contendedVma(mm.id, vma, false, this.kernel).contended++;
+    this.locks.contendedVma(mm, vma, false, this.kernel).contended++;
   }
 
   vmaMarked(mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
-    const stat = contended ? this.locks.contendedVma(mm.id, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
+    const stat = contended ? this.locks.contendedVma(mm, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
     stat.acquire(waited, contended);
   }
 
@@ -229,7 +229,7 @@ export class Collector implements Ledger {
     // The one to blame may have gone on to its next event meanwhile, or work on no pages in particular (a fork).
     const same = other.i === task.byIndex && other.len > 0;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
-    const name = nameOf(target ?? vma, this.kernel);
+    const name = nameOf(target ?? vma, task.mm, this.kernel);
     const fallback = task.op === OP.fault && task.site !== null && CONTENDED_SITES.has(task.site);
     const start = same ? other.page : -1;
     this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);

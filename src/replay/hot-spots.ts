@@ -75,7 +75,7 @@ export class HotSpots {
   private mapping(task: Task, kernel: Kernel, info: TraceInfo): Entry {
     const { mm } = task;
     const vma = mm.mm_mt.walk(task.page);
-    const name = nameOf(vma, kernel);
+    const name = nameOf(vma, mm, kernel);
     const id = info.mms[mm.id];
     const start = vma?.vm_start ?? -1;
     const entry = this.entry(`${mm.id} ${name ?? start}`, () => ({

@@ -10,17 +10,18 @@
  *     fault                     addr                                access | kernel mode                             off facts wait truth
  *     vma                       addr    len     offset              prot | map flags << 3     anon_vma 0/1 (-1 unsaid)     file name
  *     mmap                      addr    len     offset              prot | map flags << 3                            file name
- *     munmap                    addr    len
+ *     munmap shmdt              addr    len
  *     mprotect pkey_mprotect    addr    len                         prot
  *     mremap                    addr    old_len  new_addr  new_len  MREMAP_* (-1 unsaid)
  *     brk                       addr (rounded up to a page)
  *                               offset: the file's, in pages; -1 when unsaid
  *     madvise                   addr    len                         advice
+ *     prctl_set_vma             addr    len                                                                        name
  *     mlock munlock mbind mseal remap_file_pages
  *                               addr    len (0 when unsaid)                                                        name: mode
- *     mlockall munlockall                                                                                          name: mode
+ *     mlockall munlockall clear_refs                                                                               name: mode
  *     fork                                                                                    child thread child mm
- *     exec                                                                                    new mm
+ *     exec                                                                                                 new mm
  *     uffd_register/unregister  addr    len                         modes
  *     uffd_copy .. uffd_rwp     addr    len      src
  *     collapse                  addr    len (0 when unsaid: one PMD)

@@ -68,11 +68,13 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
       ['file', 'name', 'offset'],
     ],
     munmap: [RANGE, []],
+    shmdt: [RANGE, []],
     mprotect: [['addr', 'len', 'prot'], []],
     pkey_mprotect: [['addr', 'len', 'prot'], []],
     mremap: [['addr', 'old_len', 'new_len', 'new_addr'], ['flags']],
     brk: [['addr'], []],
     madvise: [['addr', 'len', 'advice'], []],
+    prctl_set_vma: [RANGE, ['name']],
     mlock: NAMED,
     munlock: NAMED,
     mlockall: [[], ['mode']],
@@ -96,6 +98,8 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
     migrate: [RANGE, []],
     numa_scan: [RANGE, []],
     read_maps: [[], ['kind', 'reader_pid']],
+    clear_refs: [[], ['mode']],
+    mmu_notifier_register: [[], []],
     gup: [RANGE, []],
     thread: [['name'], []],
     other: [[], ['name']],
@@ -104,9 +108,9 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
 /** Operations of nobody in particular: without `tid` they belong to thread 0, the kernel's own. */
 export const TID_OPTIONAL: readonly OpName[] = ['vma', 'collapse', 'reclaim', 'migrate', 'numa_scan'];
 /** Calls the kernel refuses with EINVAL when `addr` is not page aligned; a call that failed is no event. */
-const ALIGNED: readonly OpName[] = ['vma', 'mmap', 'munmap', 'mprotect', 'pkey_mprotect', 'mremap'];
+const ALIGNED: readonly OpName[] = ['vma', 'mmap', 'munmap', 'shmdt', 'mprotect', 'pkey_mprotect', 'mremap'];
 /** Calls the kernel refuses with EINVAL when `len` is 0. */
-const NOT_EMPTY: readonly OpName[] = ['vma', 'mmap', 'munmap'];
+const NOT_EMPTY: readonly OpName[] = ['vma', 'mmap', 'munmap', 'shmdt'];
 
 function keyMask(names: readonly KeyName[]): number {
   return names.reduce((mask, name) => mask | (1 << KEY[name]), 0);

@@ -66,7 +66,7 @@ export const PageFacts = object('what this fault met; what is left out is derive
   hole_punch: flag('a hole is being punched into the shmem file here').optional(),
   oom: flag('no memory could be allocated').optional(),
   race: oneOf('the VMA, between lookup and lock: left the tree, or was resized', RACES).optional(),
-  wait: ns('waited for I/O or a folio lock').optional(),
+  wait: ns('waited for I/O or a folio lock; 0: it was over before the fault got to it').optional(),
 } satisfies Record<(typeof FACT_BITS)[number] | 'entry' | 'folio' | 'huge' | 'wait' | 'race', z.ZodType>);
 
 export const Truth = object('what the recorded kernel did; absence means unknown', {

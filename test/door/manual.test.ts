@@ -42,7 +42,7 @@ describe('the help', () => {
     expect(examples.length).toBeGreaterThan(0);
     for (const example of examples) {
       expect(example).toMatch(new RegExp(`^vmalock ${command}(?: |$)`));
-      const [line] = example.split(' | ');
+      const [line] = example.split(/ (?:--|\|) /);
       const used = line.match(/(?<= )--?[a-z][\w-]*/g) ?? [];
       for (const flag of used) expect(flagsOf(command), example).toContain(flag);
     }
