@@ -99,7 +99,7 @@ function vmaCounts(folder) {
   ]);
 }
 
-if (!existsSync(here('../dist/cli/main.js'))) {
+if (!existsSync(here('../dist/bundle/start.js'))) {
   process.stderr.write('dist/ is missing: npm run build first\n');
   process.exit(2);
 }

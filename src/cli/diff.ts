@@ -14,6 +14,7 @@ import {
   type ReportingOptions,
   type RunningOptions,
   withBase,
+  withExamples,
   withFields,
   withInput,
   withReport,
@@ -41,6 +42,12 @@ export function registerDiff(program: Command): void {
     .description('replay a trace against two models: which faults change, and what that does to waiting')
     .option('--top <n>', 'how many of the faults that change are listed', natural, FIRST)
     .addHelpText('after', NOTES);
+  withExamples(
+    command,
+    'diff trace.ndjson.gz v6.5 v6.6',
+    'diff trace.ndjson mmap_lock per-vma --format markdown --top 3',
+    'diff trace.ndjson v6.18 ./my-series.json --events changed.ndjson',
+  );
   withBase(withRun(withInput(withFields(withReport(command, REPLAY_FORMATS))), 'fault that changes')).action(diff);
 }
 

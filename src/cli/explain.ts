@@ -17,6 +17,7 @@ import {
   type ReportingOptions,
   type TimingOptions,
   withBase,
+  withExamples,
   withInput,
   withReport,
   withTiming,
@@ -52,6 +53,12 @@ export function registerExplain(program: Command): void {
       (text: string, before: string[] = []) => [...before, ...list(text)],
     )
     .addHelpText('after', NOTES);
+  withExamples(
+    command,
+    'explain t.ndjson.gz --fault 812',
+    'explain t.ndjson.gz --worst 3 -m v6.6,v6.18',
+    'explain t.ndjson.gz --at 12.3ms --timing recorded',
+  );
   withBase(withTiming(withInput(withReport(command, REPLAY_FORMATS)))).action(explain);
 }
 

@@ -1,10 +1,10 @@
-/** `vmalock import`: text of other tools to a trace, as NDJSON; gzip when the output's name ends in .gz. */
+/** `vmalock import`: text of other tools to a trace, as NDJSON; compressed when the output's name ends in .gz or .zst. */
+import { fstatSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Complaint } from '../errors.js';
-import { type BaseOptions, inputsOf, withBase } from './options.js';
+import { type BaseOptions, inputsOf, withBase, withExamples } from './options.js';
 import { openSink } from './output.js';
 import { Progress } from './progress.js';
-import { warnOfCount, warnOfUnread, writeTrace } from './trace-file.js';
 
 interface ImportOptions extends BaseOptions {
   from?: string;
@@ -22,12 +22,14 @@ export function registerImport(program: Command): void {
     .option('--kernel <release>', 'release of the kernel that was recorded')
     .option('--swap-sync', 'the swap device reads synchronously: zram, brd, pmem')
     .option('--keep-going', 'skip lines that are cut off, counting them');
+  withExamples(command, 'import T.perf.txt -o T.ndjson.gz', 'import --from perf --kernel 6.18.44 -');
   withBase(command).action(importText);
 }
 
 async function importText(file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const [input] = inputsOf(file === undefined ? [] : [file], command);
-  const [{ importTrace }, { readBytes }] = await Promise.all([
+  const [{ inStep, warnOfCount, warnOfUnread, writeTrace }, { importTrace }, { readBytes }] = await Promise.all([
+    import('./trace-file.js'),
     import('../trace/import/index.js'),
     import('../trace/input.js'),
   ]);
@@ -36,14 +38,15 @@ async function importText(file: string | undefined, options: ImportOptions, comm
   const skipped: Complaint[] = [];
   try {
     const bytes = readBytes(input, { onProgress: (done, total) => progress.update(input, done, total) });
-    const events = importTrace(bytes, {
+    const live = isPiped(input) && sink.streams;
+    const events = importTrace(live ? inStep(bytes, sink) : bytes, {
       file: input,
       from: options.from,
       kernel: options.kernel,
       swapSync: options.swapSync,
       onBadLine: options.keepGoing ? complaint => skipped.push(complaint) : undefined,
     });
-    const summary = await writeTrace(events, { sink, out: options.out, progress });
+    const summary = await writeTrace(events, { sink, out: options.out, progress, live });
     await sink.commit();
     warnOfCount(input, summary.lost, 'records were lost by the recorder');
     warnOfCount(input, skipped.length, `lines were cut off and skipped; first: line ${skipped[0]?.where.line}`);
@@ -52,4 +55,9 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     progress.clear();
     sink.discard();
   }
+}
+
+/** Is it stdin, and no file that can be had whole? */
+function isPiped(input: string): boolean {
+  return input === '-' && !fstatSync(0).isFile();
 }

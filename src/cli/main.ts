@@ -1,19 +1,25 @@
 /** The door: argv in, exit status out. Commands live in files of their own and load what they need when they run. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { Complaint, EXIT_OK, EXIT_TROUBLE, QUOTE_LIMIT } from '../errors.js';
+import { EXIT_OK, EXIT_TROUBLE } from '../errors.js';
 import { fail, voice } from './complain.js';
+import { registerCompletion } from './completion.js';
+import { applyConfig } from './config.js';
+import { registerConvert } from './convert.js';
 import { registerDiff } from './diff.js';
 import { registerExplain } from './explain.js';
+import { HELP_STYLE } from './help.js';
 import { registerImport } from './import.js';
+import { registerMan } from './man.js';
 import { registerModels } from './models.js';
 import { openSink } from './output.js';
 import { registerRecord } from './record.js';
 import { registerReplay } from './replay.js';
 import { registerSchema } from './schema.js';
 import { watchSignals } from './signals.js';
+import { helpComplaint, usageComplaint } from './usage.js';
 import { registerValidate } from './validate.js';
 import { registerVerify } from './verify.js';
+import { version } from './version.js';
 
 const EXIT_STATUS = `
 Exit status: 0 fine, 1 the answer is no (invalid, differs, disagrees, --fail-if met,
@@ -29,8 +35,11 @@ const COMMANDS = [
   registerValidate,
   registerImport,
   registerRecord,
+  registerConvert,
   registerModels,
   registerSchema,
+  registerCompletion,
+  registerMan,
 ];
 
 /** Runs the command line; never rejects, never exits after output: sets `process.exitCode`. */
@@ -38,26 +47,31 @@ export async function main(argv: string[]): Promise<void> {
   watchProcess(argv);
   voice.json = asksForJson(argv);
   voice.quiet = false;
-  let helpText = '';
+  const said = { out: '', err: '' };
   const program = new Command('vmalock')
     .description('replay traces of page faults and memory mapping against models of Linux fault handlers')
     .version(version(), '-V, --version')
     .addHelpText('after', EXIT_STATUS)
+    .configureHelp(HELP_STYLE)
     .exitOverride()
     .configureOutput({
       writeOut: text => {
-        helpText += text;
+        said.out += text;
+      },
+      writeErr: text => {
+        said.err += text;
       },
       outputError: () => {},
     })
-    .hook('preAction', (_, command) => {
+    .hook('preAction', async (_, command) => {
+      await applyConfig(command);
       voice.quiet = command.opts().quiet === true;
     });
   for (const register of COMMANDS) register(program);
   try {
     await program.parseAsync(argv).catch(async (error: unknown) => {
       if (!(error instanceof CommanderError)) throw error;
-      await endParsing(error, helpText);
+      await endParsing(error, said, program, argv);
     });
   } catch (error) {
     process.exitCode = fail(error, argv);
@@ -67,28 +81,23 @@ export async function main(argv: string[]): Promise<void> {
 }
 
 /** What commander stopped for: help and version are fine, help for want of arguments is not, the rest is usage. */
-async function endParsing(error: CommanderError, helpText: string): Promise<void> {
+async function endParsing(
+  error: CommanderError,
+  said: { readonly out: string; readonly err: string },
+  program: Command,
+  argv: readonly string[],
+): Promise<void> {
   if (error.exitCode === EXIT_OK) {
     const sink = openSink(undefined, []);
-    sink.write(helpText);
+    sink.write(said.out);
     await sink.commit();
-  } else if (error.code === 'commander.help') {
-    process.exitCode = EXIT_TROUBLE;
-  } else {
-    const [message, hint] = error.message.replace(/^error: /, '').split('\n');
-    throw new Complaint('usage', cut(message), {}, suggestion(hint));
+    return;
   }
-}
-
-/** `(Did you mean --fields?)` in our words, or the way to the help. */
-function suggestion(hint: string | undefined): string {
-  const near = /^\(Did you mean (.*)\?\)$/.exec(hint ?? '')?.[1];
-  return near === undefined ? 'see vmalock --help' : `did you mean ${near}?`;
-}
-
-function cut(message: string): string {
-  const characters = [...message];
-  return characters.length <= 2 * QUOTE_LIMIT ? message : characters.slice(0, 2 * QUOTE_LIMIT).join('') + '...';
+  const complaint =
+    error.code === 'commander.help' ? helpComplaint(program, argv) : usageComplaint(error, program, argv);
+  if (complaint !== null) throw complaint;
+  process.stderr.write(said.err);
+  process.exitCode = EXIT_TROUBLE;
 }
 
 /** Complaints about the command line itself must already obey --error-format, so it is looked for by hand. */
@@ -98,11 +107,6 @@ function asksForJson(argv: readonly string[]): boolean {
   return ours.some(
     (word, i) => word === '--error-format=json' || (word === '--error-format' && ours[i + 1] === 'json'),
   );
-}
-
-function version(): string {
-  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }
 
 /** A reader that goes away ends the run quietly; a signal ends it with its status. Both remove unfinished files. */

@@ -5,7 +5,14 @@ import { SITES, type Site, type SiteName } from '../kernel/sites.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Listing } from '../report/listing.js';
 import type { Heading, Section } from '../report/sections.js';
-import { type BaseOptions, REPLAY_FORMATS, type ReportingOptions, withBase, withReport } from './options.js';
+import {
+  type BaseOptions,
+  REPLAY_FORMATS,
+  type ReportingOptions,
+  withBase,
+  withExamples,
+  withReport,
+} from './options.js';
 import { openSink } from './output.js';
 
 type ModelsOptions = BaseOptions & ReportingOptions & { diff?: string[]; matrix?: boolean };
@@ -19,6 +26,7 @@ export function registerModels(program: Command): void {
     .description('list the lineage: every series with its date, author, link and what it changed')
     .option('--diff <ids...>', 'two models: the answers in which they differ, and the patches that made them')
     .option('--matrix', 'every site under every model');
+  withExamples(command, 'models', 'models v6.6', 'models --diff v6.4 v6.6', 'models --matrix --format csv');
   withBase(withReport(command, REPLAY_FORMATS)).action(models);
 }
 

@@ -1,6 +1,7 @@
 /** The options commands share: declared once, checked while they are parsed, refused with the nearest right word. */
 import { type Command, Option } from 'commander';
 import { Complaint, nearest, quote } from '../errors.js';
+import { HOT_KEYS, type HotKey } from '../replay/result.js';
 import { FORMATS, type Format } from '../report/index.js';
 import type { ColorChoice } from './color.js';
 import { type Condition, parseFailIf } from './fail-if.js';
@@ -44,6 +45,9 @@ export interface RunningOptions extends TimingOptions {
 export interface ReplayingOptions extends RunningOptions {
   model?: string[];
   failIf?: Condition[];
+  by?: HotKey;
+  top?: number;
+  sample?: number;
 }
 
 /** The longest line of a trace, in bytes. */
@@ -55,13 +59,19 @@ export function withBase(command: Command): Command {
     .addOption(choice('--color <when>', 'colours and bold', ['auto', 'always', 'never'], 'auto'))
     .option('-q, --quiet', 'no warnings on stderr')
     .option('--no-progress', 'no progress on a terminal')
-    .addOption(choice('--error-format <format>', 'how complaints are spelled on stderr', ['text', 'json'], 'text'));
+    .addOption(choice('--error-format <format>', 'how complaints are spelled on stderr', ['text', 'json'], 'text'))
+    .option('--config <file>', 'options to begin with (default: vmalock.config.json, if there is one)')
+    .option('--no-config', 'no options but those of the command line');
 }
 
 export function withInput(command: Command): Command {
+  return withReading(command).option('--keep-going', 'skip bad lines and bad traces, counting them');
+}
+
+/** Options of commands that read a trace and stop at its first bad line. */
+export function withReading(command: Command): Command {
   return command
     .option('--strict', 'refuse unknown keys instead of warning about them')
-    .option('--keep-going', 'skip bad lines and bad traces, counting them')
     .option('--max-line <bytes>', 'longest line that is read', size('--max-line', 2 ** 28), MAX_LINE);
 }
 
@@ -104,11 +114,16 @@ export function withReplay(command: Command): Command {
     'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
     (text: string, before: string[] = []) => [...before, ...list(text)],
   );
-  return withRun(models, 'fault and model').option(
-    '--fail-if <expr>',
-    'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms',
-    failIf,
-  );
+  return withRun(models, 'fault and model')
+    .addOption(choice('--by <key>', 'add the faults that fell back or waited up by', HOT_KEYS))
+    .option('--top <n>', 'rows of each table, and of --by in every format', natural)
+    .option('--sample <1/n>', 'replay one in n faults, and every operation', fraction)
+    .option('--fail-if <expr>', 'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms', failIf);
+}
+
+/** Command lines that show what a command is for, at the end of its help; `vmalock` is put before each. */
+export function withExamples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map(line => `  vmalock ${line}`).join('\n')}`);
 }
 
 /** A share of the whole, from 0 to 1. */
@@ -129,7 +144,8 @@ export function choice<T extends string>(
   standard?: T,
 ): Option {
   const name = flags.split(' ')[0];
-  return new Option(flags, `${description}: ${values.join(', ')}`).default(standard).argParser((text: string) => {
+  const option = new Option(flags, `${description}: ${values.join(', ')}`).choices(values).default(standard);
+  return option.argParser((text: string) => {
     const value = values.find(known => known === text);
     if (value !== undefined) return value;
     const near = nearest(text, values);
@@ -150,6 +166,13 @@ export function natural(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new Complaint('usage', `${quote(text)} is not a whole number`, {}, 'give an integer from 0 to 2^53 - 1');
+}
+
+/** The n of `1/n`. */
+function fraction(text: string): number {
+  const match = /^1\/([1-9]\d{0,8})$/.exec(text);
+  if (match !== null) return Number(match[1]);
+  throw new Complaint('usage', `--sample cannot be ${quote(text)}`, {}, '1/10 replays one in ten faults');
 }
 
 /** The parser of a number of bytes, such as `64k`, up to `most`. */

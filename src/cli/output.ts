@@ -28,6 +28,8 @@ import { Complaint } from '../errors.js';
 import { OutputClosed, systemReason } from './system.js';
 
 export interface Sink {
+  /** a reader may be waiting at the other end */
+  readonly streams: boolean;
   /** Takes text or bytes; may throw a Complaint (io) or OutputClosed. */
   write(data: string | Uint8Array): void;
   /** Waits until what was written is taken over by the system. */
@@ -48,6 +50,7 @@ function writeComplaint(target: string, error: unknown): Error {
 
 /** stdout as a stream: a pipe, a socket or a terminal. Errors of the stream end up in `drain`. */
 class StreamSink implements Sink {
+  readonly streams = true;
   private pending: Promise<void> = Promise.resolve();
   private buffer = '';
 
@@ -117,6 +120,7 @@ function remove(path: string): void {
 
 /** A file descriptor with a small buffer; `temporary` is what to rename to `place` at the end, if anything. */
 class FileSink implements Sink {
+  readonly streams = false;
   private buffer: Buffer = Buffer.allocUnsafe(CHUNK);
   private used = 0;
   private closed = false;

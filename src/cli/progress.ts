@@ -7,7 +7,7 @@ const DELAY = 500;
 const INTERVAL = 100;
 
 export class Progress {
-  private next = performance.now() + DELAY;
+  private next = 0;
   private shown = false;
 
   /** is there a terminal, and may it be written to? */
@@ -15,6 +15,7 @@ export class Progress {
 
   constructor({ progress, quiet = false }: Pick<BaseOptions, 'progress' | 'quiet'>) {
     this.wanted = progress && !quiet && process.stderr.isTTY === true;
+    if (this.wanted) this.next = performance.now() + DELAY;
   }
 
   /** @param done bytes read of the input as it is stored; @param total its size, null when unknown */

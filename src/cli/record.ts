@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { Complaint, EXIT_ANSWER, quote } from '../errors.js';
 import { formatCount } from '../units.js';
 import { note, warn } from './complain.js';
-import { type BaseOptions, choice, natural, size, withBase } from './options.js';
+import { type BaseOptions, choice, natural, size, withBase, withExamples } from './options.js';
 import { isStdout, openSink } from './output.js';
 import { commandLineOf, hasKernelNames, swapSync } from './recorder/machine.js';
 import { PerfRecorder, perfCommands } from './recorder/perf.js';
@@ -46,7 +46,9 @@ export function registerRecord(program: Command): void {
     .option('--tracefs <dir>', 'where tracefs is mounted (default: /sys/kernel/tracing)')
     .option('--allow-lost', 'exit 0 although events were lost')
     .option('--print', 'show the commands that record, and record nothing');
-  withBase(command).addHelpText('after', NOTES).action(record);
+  command.addHelpText('after', NOTES);
+  withExamples(command, 'record -o build.ndjson.gz -- make -j4', 'record -p 4711 --seconds 10 -o server.ndjson.gz');
+  withBase(command).action(record);
 }
 
 function seconds(text: string): number {
@@ -65,6 +67,7 @@ async function record(words: string[], options: RecordOptions, command: Command)
     callChains: hasKernelNames(),
     buffer: options.buffer ?? BUFFER[tool],
   };
+  (await import('./packing.js')).choosePacking(undefined, options.out);
   const sink = openSink(options.print ? undefined : options.out, []);
   try {
     if (options.print) {

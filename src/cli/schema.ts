@@ -1,7 +1,7 @@
 /** `vmalock schema`: the published JSON Schemas, and without a name the list of them. */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { Complaint, nearest, quote } from '../errors.js';
-import { type BaseOptions, withBase } from './options.js';
+import { type BaseOptions, withBase, withExamples } from './options.js';
 import { openSink } from './output.js';
 
 const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unknown> }>> = {
@@ -35,10 +35,10 @@ const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unkno
 };
 
 export function registerSchema(program: Command): void {
-  const command = program
-    .command('schema')
-    .argument('[name]', `${Object.keys(SCHEMAS).join(', ')}; without it, the list`)
-    .description('print a published JSON Schema');
+  const name = new Argument('[name]', `${Object.keys(SCHEMAS).join(', ')}; without it, the list`);
+  name.argChoices = Object.keys(SCHEMAS);
+  const command = program.command('schema').addArgument(name).description('print a published JSON Schema');
+  withExamples(command, 'schema trace -o trace.schema.json');
   withBase(command).action(async (name: string | undefined, options: BaseOptions) => {
     const text = name === undefined ? listing() : await schemaText(name);
     const sink = openSink(options.out, []);

@@ -1,9 +1,9 @@
-/** An imported trace on its way to its place: NDJSON, gzip when the output's name ends in .gz. */
-import { createGzip } from 'node:zlib';
+/** An imported trace on its way to its place: NDJSON, compressed when the output's name says so. */
 import type { EventObject, HeaderObject, ImportSummary } from '../trace/import/index.js';
 import { formatCount } from '../units.js';
 import { warn } from './complain.js';
 import { openSpool, type Sink } from './output.js';
+import { choosePacking, writePacked } from './packing.js';
 import type { Progress } from './progress.js';
 
 /** What an importer yields. */
@@ -11,10 +11,12 @@ export type ImportedEvents = AsyncGenerator<HeaderObject | EventObject, ImportSu
 
 export interface TraceFileOptions {
   sink: Sink;
-  /** `-o`: its ending decides whether the trace is compressed */
+  /** `-o`: its ending decides how the trace is compressed */
   out: string | undefined;
   /** shown while the events go by, cleared before anything is written */
   progress: Progress;
+  /** events are written as they come, and what is known only at the end goes behind them */
+  live?: boolean | undefined;
   /** adds what the importer cannot know to an event */
   each?: ((event: EventObject) => EventObject) | undefined;
   /** adds what the importer cannot know to the header, once all events have gone by */
@@ -22,23 +24,54 @@ export interface TraceFileOptions {
 }
 
 /**
- * Writes a trace to its sink, without committing it: first all events aside, then the header and them.
+ * Writes a trace to its sink, without committing it: first all events aside, then the header and them, unless it is live.
  *
  * @throws what the importer throws; Complaint (io)
  */
 export async function writeTrace(events: ImportedEvents, options: TraceFileOptions): Promise<ImportSummary> {
-  const { sink, out, progress, each = event => event, complete = header => header } = options;
+  const { sink, out, progress, live, each = event => event, complete = header => header } = options;
   const { formatEvent, formatHeader } = await import('../trace/writer.js');
+  if (live) return writeLive(events, sink, each, complete);
+  const packing = choosePacking(undefined, out);
   const spool = openSpool();
   try {
     const { header, summary } = await spoolEvents(events, event => spool.write(formatEvent(each(event)) + '\n'));
     progress.clear();
     const pieces = trace(formatHeader(complete(header)) + '\n', spool.read());
-    if (out?.endsWith('.gz')) await writeGzip(pieces, sink);
-    else for (const piece of pieces) await writePiece(piece, sink);
+    await writePacked(pieces, sink, packing);
     return summary;
   } finally {
     spool.remove();
+  }
+}
+
+/** The header as it is when the first event comes, and behind the last one what it should have said. */
+async function writeLive(
+  events: ImportedEvents,
+  sink: Sink,
+  each: (event: EventObject) => EventObject,
+  complete: (header: HeaderObject) => object,
+): Promise<ImportSummary> {
+  const { formatEvent, formatHeader, formatTrailer } = await import('../trace/writer.js');
+  const header = (await events.next()).value as HeaderObject;
+  sink.write(formatHeader(complete(header)) + '\n');
+  const said: Readonly<Record<string, unknown>> = { ...header.meta };
+  for (;;) {
+    const { value, done } = await events.next();
+    if (done) {
+      const late = Object.entries(header.meta).filter(([key, now]) => now !== said[key]);
+      if (late.length > 0) sink.write(formatTrailer(Object.fromEntries(late)) + '\n');
+      return value;
+    }
+    sink.write(formatEvent(each(value as EventObject)) + '\n');
+  }
+}
+
+/** `chunks`, handed on when all that came of the one before is out of `sink`. */
+export async function* inStep(chunks: AsyncIterable<Uint8Array>, sink: Sink): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    await sink.drain();
   }
 }
 
@@ -58,21 +91,6 @@ async function spoolEvents(
 function* trace(header: string, body: Iterable<Buffer>): Generator<Buffer> {
   yield Buffer.from(header);
   yield* body;
-}
-
-async function writePiece(piece: Uint8Array, sink: Sink): Promise<void> {
-  sink.write(piece);
-  await sink.drain();
-}
-
-async function writeGzip(pieces: Iterable<Buffer>, sink: Sink): Promise<void> {
-  const gzip = createGzip({ level: 9 });
-  const feeding = (async () => {
-    for (const piece of pieces) if (!gzip.write(piece)) await new Promise(done => gzip.once('drain', done));
-    gzip.end();
-  })();
-  for await (const piece of gzip) await writePiece(piece as Buffer, sink);
-  await feeding;
 }
 
 /** Warns of what a recorder's text held that the trace does not. */

@@ -2,7 +2,15 @@
 import type { Command } from 'commander';
 import { type Complaint, EXIT_ANSWER, EXIT_TROUBLE, escapeText } from '../errors.js';
 import { complain } from './complain.js';
-import { type BaseOptions, type InputOptions, inputsOf, withBase, withInput, withReport } from './options.js';
+import {
+  type BaseOptions,
+  type InputOptions,
+  inputsOf,
+  withBase,
+  withExamples,
+  withInput,
+  withReport,
+} from './options.js';
 import { openSink } from './output.js';
 
 /** Problems told of one trace; after that it is enough. */
@@ -24,6 +32,7 @@ export function registerValidate(program: Command): void {
     .command('validate')
     .argument('[trace...]', 'traces to check; - is stdin')
     .description('check traces and name every problem with file, line and JSON path');
+  withExamples(command, 'validate trace.ndjson', 'validate --strict --format ndjson *.ndjson.gz');
   withBase(withInput(withReport(command, FORMATS))).action(validate);
 }
 

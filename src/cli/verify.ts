@@ -17,6 +17,7 @@ import {
   type RunningOptions,
   share,
   withBase,
+  withExamples,
   withFields,
   withInput,
   withReport,
@@ -47,6 +48,12 @@ export function registerVerify(program: Command): void {
     .option('--min <share>', 'agreement below this is exit status 1', share, 1)
     .option('--top <n>', 'how many disagreements are listed', natural, FIRST)
     .addHelpText('after', `${NOTES}\n\nWith several traces, --format json is an array of results in the order given.`);
+  withExamples(
+    command,
+    'verify t.ndjson.gz',
+    'verify traces/recorded/*.gz --min 0.999',
+    'verify t.ndjson.gz -m v6.17 --events - | jq -c \'select(.class == "scored" and .truth != .predicted)\'',
+  );
   withBase(withRun(withInput(withFields(withReport(command, REPLAY_FORMATS))), 'user fault', ['recorded'])).action(
     verify,
   );

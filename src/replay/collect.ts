@@ -23,8 +23,9 @@ import type { TraceInfo } from '../trace/columns.js';
 import { FRACTION, formatAddr, type Ns } from '../units.js';
 import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
+import { HotSpots } from './hot-spots.js';
 import { LockTable, nameOf } from './lock-table.js';
-import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
+import type { Counter, FaultRow, HotKey, ModelResult, Reason, Verdict } from './result.js';
 import type { Witness } from './witness.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
@@ -75,6 +76,7 @@ export class Collector implements Ledger {
   private readonly others = new Map<string, number>();
   private readonly locks = new LockTable();
   private readonly blockers = new Blockers();
+  private readonly hotSpots: HotSpots | null;
   private readonly pending: FaultRow[] = [];
   private total = 0;
   private kernelMode = 0;
@@ -93,7 +95,9 @@ export class Collector implements Ledger {
     protected readonly stage: Stage,
     private readonly onFault: ((row: FaultRow) => void) | null,
     private readonly witness: Witness | null = null,
+    by?: HotKey,
   ) {
+    this.hotSpots = by === undefined ? null : new HotSpots(by);
     this.model = stage.id;
     this.hasVmaLock = stage.vmaLock !== 'none' && !isSpeculation(stage.vmaLock);
     this.verdictNames = isSpeculation(stage.vmaLock) ? SPECULATIVE_VERDICTS : VERDICTS;
@@ -122,6 +126,10 @@ export class Collector implements Ledger {
         site: this.nameOf(task.site),
         counter: COUNTERS[task.counter],
       });
+    }
+    if (this.hotSpots !== null) {
+      const [counter, site] = [COUNTERS[task.counter], this.nameOf(task.site)];
+      this.hotSpots.add({ task, fallback: task.fallback && !inKernel, counter, site }, this.kernel, this.info);
     }
     if (this.onFault !== null) this.pending.push(this.row(task));
   }
@@ -316,6 +324,7 @@ export class Collector implements Ledger {
       reasons,
       locks: this.locks.rows(info),
       blockers: this.blockers.rows(info),
+      ...(this.hotSpots !== null && { by: this.hotSpots.rows() }),
       time: {
         makespan_ns: this.firstStart < 0 ? 0 : this.lastEnd - this.firstStart,
         fault_wait_ns: this.faultWait,

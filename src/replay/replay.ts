@@ -4,8 +4,9 @@ import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
-import type { ExpectFailure, FaultRow, ReplayResult } from './result.js';
+import type { ExpectFailure, FaultRow, HotKey, ReplayResult } from './result.js';
 import { Run } from './run.js';
+import { inSample } from './sample.js';
 import type { Watch } from './watch.js';
 import type { Witness } from './witness.js';
 
@@ -22,12 +23,18 @@ export interface ReplayOptions {
   witness?: Witness;
   /** Who counts for a stage and follows faults of it. */
   watch?: (stage: Stage) => Watch;
+  /** adds the faults that fell back or waited up by this */
+  by?: HotKey;
+  /** replays one in so many faults, and every operation */
+  sample?: number;
 }
 
 export class Replay {
   private readonly runs: readonly Run[];
   private readonly stages: readonly Stage[];
   private readonly timing: 'closed' | 'recorded';
+  private readonly by: HotKey | undefined;
+  private readonly sample: number;
   private events = 0;
   private faults = 0;
   private firstT: Ns = -1;
@@ -38,9 +45,12 @@ export class Replay {
     this.stages = stages;
     const costs = options.costs ?? COSTS;
     const onFault = options.onFault ?? null;
+    this.by = options.by;
+    this.sample = options.sample ?? 1;
     const { watch, witness = null } = options;
+    const { timing, by, sample } = this;
     this.runs = stages.map(
-      stage => new Run(stage, { timing: this.timing, costs, onFault, witness, ...(watch && { watch: watch(stage) }) }),
+      stage => new Run(stage, { timing, costs, onFault, by, sample, witness, ...(watch && { watch: watch(stage) }) }),
     );
   }
 
@@ -72,8 +82,10 @@ export class Replay {
         mms: info.mms.length,
         span_ns: this.lastT < 0 ? 0 : this.lastT - Math.max(0, this.firstT),
         lost: info.meta.lost ?? 0,
+        ...(this.sample > 1 && { sample: `1/${this.sample}` }),
       },
       timing: this.timing,
+      ...(this.by !== undefined && { by: this.by }),
       models: this.runs.map(run => run.collector.result()),
       warnings: this.warnings(info),
     };
@@ -83,6 +95,11 @@ export class Replay {
 
   private warnings(info: TraceInfo): string[] {
     const warnings: string[] = [];
+    if (this.sample > 1) {
+      warnings.push(
+        `a sample: 1 in ${formatCount(this.sample)} faults was replayed, all counts and waits are of those`,
+      );
+    }
     if (info.meta.lost) {
       warnings.push(`${formatCount(info.meta.lost)} records were lost when this was recorded: counts are too low`);
     }
@@ -102,6 +119,7 @@ export class Replay {
     this.runs.forEach((run, at) => {
       const model = this.stages[at].id;
       for (const [key, expected] of Object.entries(expect[model] ?? {})) {
+        if (!inSample(Number(key), this.sample)) continue;
         checked++;
         const got = run.collector.outcomes.get(Number(key)) ?? null;
         const holds =

@@ -55,6 +55,31 @@ export interface Blocker {
   max_wait_ns: number;
 }
 
+/** What `--by` adds faults up by. */
+export const HOT_KEYS = ['reason', 'vma', 'thread', 'op', 'site'] as const;
+export type HotKey = (typeof HOT_KEYS)[number];
+
+/** The faults of one key that fell back or waited. */
+export interface HotSpot {
+  /** counter and site, mapping, tid, the operation to blame, or site; null where there is none */
+  key: string | null;
+  /** by reason */
+  counter?: Counter | null;
+  site?: string | null;
+  /** by vma: mappings of one name are one row, from the lowest to the highest page of those a fault was in */
+  mm?: number;
+  start?: string;
+  end?: string;
+  name?: string;
+  /** by thread */
+  tid?: number;
+  faults: number;
+  /** user faults among them that took the mmap_lock path */
+  fallbacks: number;
+  wait_ns: number;
+  max_wait_ns: number;
+}
+
 export interface ModelResult {
   model: string;
   faults: { total: number; user: number; kernel: number; vma_lock: number; mmap_lock: number; signal: number };
@@ -65,6 +90,8 @@ export interface ModelResult {
   reasons: Reason[];
   locks: LockRow[];
   blockers: Blocker[];
+  /** with `--by`: most waited for first */
+  by?: HotSpot[];
   time: { makespan_ns: number; fault_wait_ns: number; op_wait_ns: number };
 }
 
@@ -78,8 +105,12 @@ export interface ReplayResult {
     mms: number;
     span_ns: number;
     lost: number;
+    /** `1/N` when only so many of the faults were replayed; those of `faults` are all of the trace */
+    sample?: string;
   };
   timing: 'closed' | 'recorded';
+  /** what `models[].by` adds up by */
+  by?: HotKey;
   models: ModelResult[];
   /** litmus expectations that did not hold; absent when the trace carries none */
   expect?: { checked: number; failed: ExpectFailure[] };

@@ -21,8 +21,9 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
-import type { FaultRow } from './result.js';
+import type { FaultRow, HotKey } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
+import { inSample } from './sample.js';
 import type { Watch } from './watch.js';
 import type { Witness } from './witness.js';
 
@@ -33,6 +34,9 @@ export interface RunOptions {
   readonly witness?: Witness | null;
   /** counts, and follows faults, in place of a collector of the run's own */
   readonly watch?: Watch;
+  readonly by?: HotKey | undefined;
+  /** one in so many faults is replayed */
+  readonly sample?: number;
 }
 
 /** Operations after which there is memory where there was none. */
@@ -47,6 +51,7 @@ export class Run {
   private readonly closed: boolean;
   /** how a fault goes on: walk(), or who follows some of them */
   private readonly walk: typeof walk;
+  private readonly sample: number;
   /** how far the clock is ahead of the recording for everybody */
   private readonly pace = new Pace();
   /** threads whose next event must not overtake another */
@@ -59,7 +64,8 @@ export class Run {
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
-    this.collector = options.watch ?? new Collector(stage, options.onFault, options.witness);
+    this.sample = options.sample ?? 1;
+    this.collector = options.watch ?? new Collector(stage, options.onFault, options.witness, options.by);
     this.walk = options.watch?.walk ?? walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
@@ -76,7 +82,7 @@ export class Run {
     this.collector.info = info;
     if (first === 0 && kernel.at['do_user_addr_fault.mm_users'] === 'mmap_lock') this.meet(columns);
     const { n, t, op, thread } = columns;
-    const { pace } = this;
+    const { pace, sample } = this;
     for (let row = 0; row < n; row++) {
       const at = t[row];
       if (first + row >= pace.due) pace.next(first + row, this.closed);
@@ -88,6 +94,7 @@ export class Run {
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
       engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at + base;
       if (op[row] === OP.thread) continue;
+      if (sample > 1 && op[row] === OP.fault && !inSample(first + row, sample)) continue;
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
       if (runner.epoch !== pace.epoch) pace.saw(runner);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);

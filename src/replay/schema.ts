@@ -1,5 +1,6 @@
 /** The published schemas of results, `vmalock.replay/1`, `diff/1` and `verify/1`: the shapes of result.ts, strict, for `vmalock schema`. */
 import * as z from 'zod';
+import { HOT_KEYS } from './result.js';
 
 export const count = z.int().nonnegative();
 export const ns = z.number().nonnegative().describe('nanoseconds');
@@ -48,6 +49,23 @@ const blocker = z.strictObject({
   max_wait_ns: ns,
 });
 
+const hotSpot = z
+  .strictObject({
+    key: z.string().nullable().describe('counter and site, mapping, tid, operation to blame, or site'),
+    counter: z.exactOptional(counterName.nullable()),
+    site: z.exactOptional(z.string().nullable()),
+    mm: z.exactOptional(z.int()),
+    start: z.exactOptional(address),
+    end: z.exactOptional(address),
+    name: z.exactOptional(z.string()),
+    tid: z.exactOptional(z.int()),
+    faults: count,
+    fallbacks: count.describe('user faults among them that took the mmap_lock path'),
+    wait_ns: ns,
+    max_wait_ns: ns,
+  })
+  .describe('the faults of one key that fell back or waited');
+
 const modelResult = z.strictObject({
   model: z.string(),
   faults: z.strictObject({
@@ -76,6 +94,7 @@ const modelResult = z.strictObject({
   reasons: z.array(reason),
   locks: z.array(lockRow),
   blockers: z.array(blocker),
+  by: z.exactOptional(z.array(hotSpot)).describe('with --by; most waited for first'),
   time: z.strictObject({ makespan_ns: ns, fault_wait_ns: ns, op_wait_ns: ns }),
 });
 
@@ -101,6 +120,9 @@ export const trace = z.strictObject({
   mms: count,
   span_ns: ns,
   lost: count.describe('events the recording lost'),
+  sample: z
+    .exactOptional(z.string().regex(/^1\/\d+$/))
+    .describe('one in so many faults was replayed; `faults` counts all'),
 });
 
 export const timing = z.enum(['closed', 'recorded']);
@@ -110,6 +132,7 @@ export const ReplaySchema = z
     schema: z.literal('vmalock.replay/1'),
     trace,
     timing,
+    by: z.exactOptional(z.enum(HOT_KEYS)).describe('what `models[].by` adds up by'),
     models: z.array(modelResult),
     expect: z.exactOptional(z.strictObject({ checked: count, failed: z.array(expectFailure) })),
     warnings: z.array(z.string()),

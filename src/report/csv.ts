@@ -1,6 +1,10 @@
-/** `csv` and `tsv`: a header, then one row per trace and model. Times in ns, an unknown number as an empty field. */
+/**
+ * `csv` and `tsv`: a header, then one row per trace and model, or with `--by` per trace, model and key. Times in ns, an
+ * unknown number as an empty field.
+ */
 import type { ReplayResult } from '../replay/result.js';
 import { csvField, tsvField } from './escape.js';
+import { HOT_COLUMNS, hotRows } from './hot-rows.js';
 import type { ReportOptions } from './reporter.js';
 import { COLUMNS, columnsOf } from './rows.js';
 
@@ -14,8 +18,15 @@ export function reportTsv(results: readonly ReplayResult[], options: ReportOptio
   return flat(results, options, 'tsv');
 }
 
-function flat(results: readonly ReplayResult[], { fields }: ReportOptions, format: 'csv' | 'tsv'): string {
-  const columns = fields === null ? COLUMNS : columnsOf(fields);
+function flat(results: readonly ReplayResult[], { fields, top }: ReportOptions, format: 'csv' | 'tsv'): string {
+  const sampled = results.some(({ trace }) => trace.sample !== undefined);
+  const shown = (name: string): boolean => name !== 'sample' || sampled;
+  if (results.some(({ by }) => by !== undefined)) {
+    const names = fields ?? HOT_COLUMNS.filter(shown);
+    const rows = results.flatMap(result => hotRows(result, names, top ?? Number.POSITIVE_INFINITY));
+    return formatRows(names, rows, format);
+  }
+  const columns = fields === null ? COLUMNS.filter(({ name }) => shown(name)) : columnsOf(fields);
   const rows = results.flatMap(result =>
     result.models.map(model => columns.map(column => column.value(model, result))),
   );

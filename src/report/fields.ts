@@ -1,5 +1,6 @@
 /** `--fields`: which names each output knows, and what a choice among them selects. */
 import { Complaint, nearest, quote } from '../errors.js';
+import { HOT_COLUMNS } from './hot-rows.js';
 import { COLUMN_GROUPS, COLUMNS, LISTS } from './rows.js';
 
 /** Columns of a row of `--events`, in the order they are printed; `file` only where several traces are replayed. */
@@ -25,9 +26,13 @@ export const EVENT_FIELDS = [
 const FLAT_FIELDS: readonly string[] = [...COLUMNS.map(column => column.name), ...COLUMN_GROUPS.keys()];
 const REPORT_FIELDS: readonly string[] = [...FLAT_FIELDS, ...LISTS];
 
-/** The names a replay's report in `format` can select. */
-export function reportFields(format: string): readonly string[] {
-  return format === 'csv' || format === 'tsv' ? FLAT_FIELDS : REPORT_FIELDS;
+/**
+ * The names a replay's report in `format` can select.
+ * @param by with `--by`, rows have other columns and JSON a list more
+ */
+export function reportFields(format: string, by = false): readonly string[] {
+  if (format === 'csv' || format === 'tsv') return by ? HOT_COLUMNS : FLAT_FIELDS;
+  return by ? [...REPORT_FIELDS, 'by'] : REPORT_FIELDS;
 }
 
 export interface Selection {

@@ -14,7 +14,13 @@ const COMPARED = 4;
 
 /** The finding of one trace, what it is about and what must be known beside it. */
 export function openingOf(result: ReplayResult): Opening {
-  return { finding: finding(result), subject: subject(result), remarks: remarks(result) };
+  const { sample } = result.trace;
+  const found = finding(result);
+  return {
+    finding: sample === undefined ? found : `Sample ${sample}: ${found}`,
+    subject: subject(result),
+    remarks: remarks(result),
+  };
 }
 
 /** The finding of one trace: one sentence for one model; a comparison, newest last, for several. */
@@ -22,6 +28,7 @@ export function finding(result: ReplayResult): string {
   const { models } = result;
   const [first] = models;
   if (result.trace.faults === 0) return 'The trace has no page faults.';
+  if (first.faults.total === 0) return 'None of its page faults is in the sample.';
   if (models.length === 1) return alone(first);
   const { user, total } = first.faults;
   if (user === 0) {
@@ -196,7 +203,7 @@ function userFaults(n: number): string {
 export function subject({ trace, timing }: Pick<ReplayResult, 'trace' | 'timing'>): string {
   const parts = [
     `${formatCount(trace.events)} ${trace.events === 1 ? 'event' : 'events'}`,
-    faults(trace.faults),
+    trace.sample === undefined ? faults(trace.faults) : `a sample of ${trace.sample} of ${faults(trace.faults)}`,
     `${formatCount(trace.threads)} ${trace.threads === 1 ? 'thread' : 'threads'}`,
     ...(trace.mms === 1 ? [] : [`${formatCount(trace.mms)} mms`]),
     `span ${formatNs(trace.span_ns)}`,

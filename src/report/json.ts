@@ -5,20 +5,30 @@ import type { ReportOptions } from './reporter.js';
 import { columnsOf } from './rows.js';
 
 /** One trace: its result. Several: an array of results, in the order the traces were given. */
-export function reportJson(results: readonly ReplayResult[], { fields, several }: ReportOptions): string {
-  const documents = results.map(result =>
-    fields === null ? result : { ...result, models: result.models.map(model => pick(model, result, fields)) },
-  );
+export function reportJson(results: readonly ReplayResult[], { fields, several, top }: ReportOptions): string {
+  const documents = results.map(result => ({
+    ...result,
+    models: result.models.map(whole => {
+      const model = cut(whole, top);
+      return fields === null ? model : pick(model, result, fields);
+    }),
+  }));
   return jsonText(several ? documents : documents[0], 2) + '\n';
 }
 
+/** With no more than `top` rows of `by`. */
+function cut(model: ModelResult, top: number | undefined): ModelResult {
+  return top === undefined || model.by === undefined ? model : { ...model, by: model.by.slice(0, top) };
+}
+
 /** One line per trace and model: the model's row of the JSON result, with the file and what its recording lost. */
-export function reportNdjson(results: readonly ReplayResult[], { fields }: ReportOptions): string {
+export function reportNdjson(results: readonly ReplayResult[], { fields, top }: ReportOptions): string {
   let out = '';
   for (const result of results) {
-    for (const model of result.models) {
-      const row =
-        fields === null ? { file: result.trace.file, lost: result.trace.lost, ...model } : pick(model, result, fields);
+    const { file, lost, sample } = result.trace;
+    for (const whole of result.models) {
+      const model = cut(whole, top);
+      const row = fields === null ? { file, lost, ...(sample && { sample }), ...model } : pick(model, result, fields);
       out += jsonText(row) + '\n';
     }
   }

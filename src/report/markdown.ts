@@ -6,10 +6,11 @@ import { openingOf } from './finding.js';
 import type { ReportOptions } from './reporter.js';
 import { type Opening, type Section, sections } from './sections.js';
 
-export function reportMarkdown(results: readonly ReplayResult[], { fields }: ReportOptions): string {
+export function reportMarkdown(results: readonly ReplayResult[], { fields, top }: ReportOptions): string {
   return results
     .map(
-      result => [renderOpening(openingOf(result)), ...sections(result, fields).map(renderSection)].join('\n\n') + '\n',
+      result =>
+        [renderOpening(openingOf(result)), ...sections(result, fields, top).map(renderSection)].join('\n\n') + '\n',
     )
     .join('\n---\n\n');
 }

@@ -7,6 +7,8 @@ export interface ReportOptions {
   readonly fields: readonly string[] | null;
   /** several traces were asked for, even if fewer could be replayed: json is an array */
   readonly several: boolean;
+  /** rows of each table, and of `by` in every format; absent for the usual number, which limits tables alone */
+  readonly top?: number | undefined;
   /** looked at by outputs for a terminal only */
   readonly style: Style;
 }

@@ -48,6 +48,13 @@ export const COLUMNS: readonly Column[] = [
   duration('fault_wait_ns', 'faults waited', m => m.time.fault_wait_ns),
   duration('op_wait_ns', 'operations waited', m => m.time.op_wait_ns),
   count('lost', 'lost', (_, r) => r.trace.lost),
+  {
+    name: 'sample',
+    title: 'sample',
+    kind: 'text',
+    value: (_, r) => r.trace.sample ?? null,
+    cell: (_, r) => r.trace.sample ?? '-',
+  },
   { name: 'file', title: 'file', kind: 'text', value: (_, r) => r.trace.file, cell: (_, r) => r.trace.file },
 ];
 

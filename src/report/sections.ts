@@ -2,7 +2,7 @@
  * A replay's result as titled tables of cells, for every output that people read. Empty tables are left out; cells hold
  * unescaped text, since each output escapes in its own way.
  */
-import type { LockRow, ModelResult, ReplayResult, Times } from '../replay/result.js';
+import type { HotKey, LockRow, ModelResult, ReplayResult, Times } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
 import { type Column, columnsOf, formatRatio, LISTS, whereOf } from './rows.js';
 
@@ -47,15 +47,22 @@ const TIMES = ['model', 'time'];
 export const MODEL_ONLY = 'Of the model only: a stock kernel does not count these (CONFIG_PER_VMA_LOCK_STATS is off).';
 const SPECULATIVE = 'Under spf_* models the column vma_lock counts faults that finished speculatively.';
 
-/** @param fields a choice of columns and lists (`--fields`); null for all of them */
-export function sections(result: ReplayResult, fields: readonly string[] | null): Section[] {
+/**
+ * @param fields a choice of columns and lists (`--fields`); null for all of them
+ * @param most rows of each table, where it is not the usual number
+ */
+export function sections(result: ReplayResult, fields: readonly string[] | null, most?: number): Section[] {
   const all = fields === null ? defaultTables(result) : chosenTable(result, fields);
-  const wanted: readonly string[] = fields ?? LISTS;
-  if (wanted.includes('reasons')) all.push(reasons(result));
+  const wanted: readonly string[] = fields ?? [...LISTS, 'by'];
+  const { by } = result;
+  if (by !== undefined && wanted.includes('by')) {
+    all.push(...result.models.map(model => hotSection(model, by, result.trace, most ?? TOP)));
+  }
+  if (wanted.includes('reasons')) all.push(reasons(result, most));
   for (const model of result.models) {
     const contended = model.locks.filter(row => row.contended > 0).sort((a, b) => b.wait_ns.total - a.wait_ns.total);
-    if (wanted.includes('locks')) all.push(waits(model, contended), holds(model, contended));
-    if (wanted.includes('blockers')) all.push(blockers(model));
+    if (wanted.includes('locks')) all.push(waits(model, contended, most), holds(model, contended, most));
+    if (wanted.includes('blockers')) all.push(blockers(model, most));
   }
   return all.filter(section => section.rows.length > 0 && section.headings.length > 0);
 }
@@ -101,14 +108,14 @@ export function top(
   return { title, note: null, headings, rows: rows.slice(0, most), more: Math.max(0, rows.length - most) };
 }
 
-function reasons(result: ReplayResult): Section {
+function reasons(result: ReplayResult, most = TOP): Section {
   const rows: string[][] = [];
   let more = 0;
   for (const model of result.models) {
     const whole = model.reasons.reduce((sum, reason) => sum + reason.count, 0);
     const sorted = [...model.reasons].sort((a, b) => b.count - a.count);
-    more += Math.max(0, sorted.length - TOP);
-    for (const { counter, site, count, wait_ns } of sorted.slice(0, TOP)) {
+    more += Math.max(0, sorted.length - most);
+    for (const { counter, site, count, wait_ns } of sorted.slice(0, most)) {
       const share = formatRatio(count, whole);
       rows.push([model.model, counter ?? '-', site, formatCount(count), share, formatNs(wait_ns)]);
     }
@@ -133,7 +140,7 @@ function times(t: Times): string[] {
 
 const TIMES_HEADINGS = [number('total'), number('mean', 1), number('p50', 2), number('p99'), number('max')];
 
-function waits(model: ModelResult, contended: readonly LockRow[]): Section {
+function waits(model: ModelResult, contended: readonly LockRow[], most = TOP_LOCKS): Section {
   const rows = contended.map(row => [
     lockName(row),
     whereLocked(row),
@@ -141,10 +148,10 @@ function waits(model: ModelResult, contended: readonly LockRow[]): Section {
     ...times(row.wait_ns),
   ]);
   const headings = [text('lock'), text('where'), number('contended'), ...TIMES_HEADINGS];
-  return top(`Most contended locks under ${model.model}: waits`, headings, rows, TOP_LOCKS);
+  return top(`Most contended locks under ${model.model}: waits`, headings, rows, most);
 }
 
-function holds(model: ModelResult, contended: readonly LockRow[]): Section {
+function holds(model: ModelResult, contended: readonly LockRow[], most = TOP_LOCKS): Section {
   const rows = contended.map(row => [
     lockName(row),
     whereLocked(row),
@@ -152,10 +159,10 @@ function holds(model: ModelResult, contended: readonly LockRow[]): Section {
     ...times(row.hold_ns),
   ]);
   const headings = [text('lock'), text('where'), number('acquired'), ...TIMES_HEADINGS];
-  return top(`Most contended locks under ${model.model}: holds`, headings, rows, TOP_LOCKS);
+  return top(`Most contended locks under ${model.model}: holds`, headings, rows, most);
 }
 
-function blockers(model: ModelResult): Section {
+function blockers(model: ModelResult, most = TOP): Section {
   const sorted = [...model.blockers].sort((a, b) => b.victims - a.victims || b.wait_ns - a.wait_ns);
   const rows = sorted.map(row => [
     row.op,
@@ -175,5 +182,30 @@ function blockers(model: ModelResult): Section {
     number('waited'),
     number('longest', 1),
   ];
-  return top(`Who stood in the way under ${model.model}`, headings, rows);
+  return top(`Who stood in the way under ${model.model}`, headings, rows, most);
+}
+
+/** What a key is called, in a title and over a column. */
+const HOT_WORDS: Readonly<Record<HotKey, readonly [title: string, heading: string]>> = {
+  reason: ['by reason', 'reason'],
+  vma: ['by mapping', 'mapping'],
+  thread: ['by thread', 'thread'],
+  op: ['by the operation to blame', 'operation'],
+  site: ['by site', 'site'],
+};
+
+function hotSection(model: ModelResult, by: HotKey, { mms }: ReplayResult['trace'], most: number): Section {
+  const several = by === 'vma' && mms > 1;
+  const [title, heading] = HOT_WORDS[by];
+  const first: Heading[] = [{ ...text(heading), whole: true }, ...(several ? [number('mm')] : [])];
+  const rows = (model.by ?? []).map(row => [
+    row.key ?? '-',
+    ...(several ? [String(row.mm ?? '-')] : []),
+    formatCount(row.faults),
+    formatCount(row.fallbacks),
+    formatNs(row.wait_ns),
+    formatNs(row.max_wait_ns),
+  ]);
+  const headings = [...first, number('faults'), number('fell back'), number('waited'), number('longest', 1)];
+  return top(`Faults that fell back or waited under ${model.model}, ${title}`, headings, rows, most);
 }

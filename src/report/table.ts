@@ -22,8 +22,8 @@ export function reportTable(results: readonly ReplayResult[], options: ReportOpt
   return results.map(result => one(result, options)).join('\n');
 }
 
-function one(result: ReplayResult, { fields, style }: ReportOptions): string {
-  const tables = sections(result, fields).map(section => renderSection(section, style));
+function one(result: ReplayResult, { fields, top, style }: ReportOptions): string {
+  const tables = sections(result, fields, top).map(section => renderSection(section, style));
   return [renderOpening(openingOf(result), style), ...tables].join('\n\n') + '\n';
 }
 

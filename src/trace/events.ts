@@ -7,7 +7,7 @@ import { eventComplaints, headerComplaints, unknownKeyComplaint } from './compla
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
-import { readHeader } from './header.js';
+import { addTrailer, readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
@@ -18,7 +18,7 @@ import type { TraceEvent, TraceHeader } from './schema.js';
 export interface EventOptions {
   strict?: boolean | undefined;
   maxLine?: number | undefined;
-  /** told before the first event, when there is a header; of a document again at its end, with what follows the events */
+  /** told before the first event, when there is a header; again at the end with what follows the events, if anything may */
   onHeader?: ((header: TraceHeader) => void) | undefined;
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
 }
@@ -61,6 +61,10 @@ class Walk {
   private readonly names: Interner;
   private readonly draft = new Draft();
   private index = 0;
+  /** the stream said more about itself behind its events */
+  private trailer = false;
+  /** unknown keys of the header that were complained about */
+  private readonly refused = new Set<string>();
   /** Complaints about what precedes the first good event, held back: the whole may turn out to be no JSON at all. */
   private held: Complaint[] | null = [];
 
@@ -125,6 +129,10 @@ class Walk {
         this.index++;
         continue;
       }
+      if (frames.spelling === 'stream' && addTrailer(frames.head, value)) {
+        this.trailer = true;
+        continue;
+      }
       yield* this.event(value);
       this.index++;
     }
@@ -143,15 +151,18 @@ class Walk {
 
   private async *header(final: boolean): AsyncGenerator<Complaint> {
     const { frames, info, options } = this;
-    if (frames.spelling !== 'document' && (final || frames.spelling !== 'stream')) return;
+    const { spelling } = frames;
+    if (spelling !== 'document' && (final ? !this.trailer : spelling !== 'stream')) return;
     const unknown: string[] = [];
     if (!readHeader(frames.head, info, key => unknown.push(key))) {
       // a document's header is judged whole, at its end
-      if (final || frames.spelling === 'stream') yield* await headerComplaints(frames);
+      if (final || spelling === 'stream') yield* await headerComplaints(frames);
       return;
     }
-    if (options.strict === true && (final || frames.spelling === 'stream'))
-      for (const key of unknown) yield unknownKeyComplaint(frames, key);
+    if (options.strict === true && (final || spelling === 'stream')) {
+      for (const key of unknown) if (!this.refused.has(key)) yield unknownKeyComplaint(frames, key);
+      for (const key of unknown) this.refused.add(key);
+    }
     options.onHeader?.(frames.head as unknown as TraceHeader);
   }
 

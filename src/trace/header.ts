@@ -30,6 +30,19 @@ export function readHeader(head: JsonObject, info: TraceInfo, unknown: UnknownKe
   return true;
 }
 
+/**
+ * What a recorder knows only at its end may follow the events of a stream: `{"meta":{"lost":3}}`, which adds to the header
+ * or replaces what it said.
+ *
+ * @returns false when `value` is no such line; `head` is then unchanged
+ */
+export function addTrailer(head: JsonObject, value: JsonValue): boolean {
+  if (!isObject(value) || Object.keys(value).some(key => key !== 'meta')) return false;
+  if (!isObject(value.meta) || readMeta(value.meta) === null) return false;
+  head.meta = { __proto__: null, ...(head.meta as JsonObject | undefined), ...value.meta } as unknown as JsonObject;
+  return true;
+}
+
 function readMeta(value: JsonValue): Meta | null {
   if (!isObject(value)) return null;
   for (const key of META_TEXTS) if (value[key] !== undefined && typeof value[key] !== 'string') return null;

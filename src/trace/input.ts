@@ -4,8 +4,6 @@
  */
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import * as zlib from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { Complaint, quote } from '../errors.js';
 
 const CHUNK = 128 * 1024;
@@ -143,7 +141,8 @@ async function* gunzip(source: AsyncIterable<Uint8Array>, file: string): AsyncGe
     }
   })();
   const input = Readable.from(counted, { objectMode: false, highWaterMark: CHUNK });
-  const inflate = zlib.createGunzip({ chunkSize: CHUNK });
+  const { createGunzip } = await import('node:zlib');
+  const inflate = createGunzip({ chunkSize: CHUNK });
   input.on('error', error => inflate.destroy(error));
   input.pipe(inflate);
   try {
@@ -157,6 +156,7 @@ async function* gunzip(source: AsyncIterable<Uint8Array>, file: string): AsyncGe
 }
 
 async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import('fzstd');
   // fzstd pushes; what one chunk of input gave is passed on before the next is read
   const out: Uint8Array[] = [];
   const zstd = new Decompress(chunk => {

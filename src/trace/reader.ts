@@ -10,7 +10,7 @@ import { eventComplaints, headerComplaints, unknownKeyComplaint } from './compla
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
-import { readHeader } from './header.js';
+import { addTrailer, readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner } from './intern.js';
 import type { JsonValue } from './json.js';
@@ -72,6 +72,8 @@ class Reader {
   private readonly names: Interner;
   private readonly draft = new Draft();
   private readonly unknown: string[] = [];
+  /** the stream said more about itself behind its events */
+  private trailer = false;
   /** the event that pump() found bad */
   private value: JsonValue = null;
   private problem = FINE;
@@ -138,6 +140,10 @@ class Reader {
       return true;
     }
     const { value } = this;
+    if (frames.spelling === 'stream' && addTrailer(frames.head, value)) {
+      this.trailer = true;
+      return true;
+    }
     this.problem = NOT_THIS_SHAPE;
     unknown.length = 0;
     if (!isObject(value)) return false;
@@ -219,7 +225,7 @@ class Reader {
   /** The end of the input; a document's members are complete only now. */
   private finish(): boolean {
     const { spelling } = this.frames;
-    if (spelling === 'document' && !this.readHead()) return false;
+    if ((spelling === 'document' || this.trailer) && !this.readHead()) return false;
     if (spelling === 'document' || spelling === 'stream') {
       const counted: string[] = [];
       readHeader(this.frames.head, this.info, key => counted.push(key));

@@ -4,6 +4,7 @@
  */
 import { FACT_BITS, FILE_OPS, MAP_FLAGS, MREMAP_FLAGS, OPS, UFFD_MODES } from '../vocab.js';
 import { type KeyName, OP_KEYS } from './draft.js';
+import type { Spelling } from './frame.js';
 import { FORMAT, VERSION } from './header.js';
 import type { TraceEvent } from './schema.js';
 import { LOCK_KEYS, TRUTH_KEYS } from './words.js';
@@ -53,16 +54,47 @@ export function formatHeader(header: HeaderFields = {}): string {
   );
 }
 
+/** What follows the events of a stream when line 1 could not say it yet. */
+export function formatTrailer(meta: Plain): string {
+  return `{"meta":${spellObject(meta, META, (_, inner) => spell(inner))}}`;
+}
+
 /** One event as one line, without its line end. */
 export function formatEvent(event: TraceEvent): string {
   return spellObject(event, ORDER.get(event.op) ?? FOREIGN, (key, value) => spellValue(event.op, key, value));
 }
 
+/** What stands before, between and behind the events of a trace; `none` is behind a trace without any. */
+export interface Frame {
+  readonly open: string;
+  readonly first: string;
+  readonly between: string;
+  readonly close: string;
+  readonly none: string;
+}
+
+/** How events are framed in a spelling; one to a line in all of them. `header` is left out where there is no room for it. */
+export function frameOf(spelling: Spelling, header: HeaderFields): Frame {
+  switch (spelling) {
+    case 'document':
+      return { open: `${formatHeader(header).slice(0, -1)},"events":[`, ...LISTED, close: '\n]}\n', none: ']}\n' };
+    case 'array':
+      return { open: '[', ...LISTED, close: '\n]\n', none: ']\n' };
+    case 'stream':
+      return { open: formatHeader(header) + '\n', ...LINES };
+    case 'headerless':
+      return { open: '', ...LINES };
+  }
+}
+
+const LISTED = { first: '\n  ', between: ',\n  ' } as const;
+const LINES = { first: '', between: '\n', close: '\n', none: '' } as const;
+
 /** A whole trace as a document; `events` one to a line. */
 export function formatDocument(header: HeaderFields, events: Iterable<TraceEvent>): string {
-  const lines = Array.from(events, event => `  ${formatEvent(event)}`);
-  const head = formatHeader(header).slice(0, -1);
-  return lines.length === 0 ? `${head},"events":[]}\n` : `${head},"events":[\n${lines.join(',\n')}\n]}\n`;
+  const { open, first, between, close, none } = frameOf('document', header);
+  const lines = Array.from(events, formatEvent);
+  return lines.length === 0 ? open + none : open + first + lines.join(between) + close;
 }
 
 const FOREIGN: readonly string[] = ['t', 'tid', 'mm', 'cpu', 'op', 'dur'];
