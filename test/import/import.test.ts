@@ -34,7 +34,7 @@ test('lost records are added up in the header and the summary', async () => {
 
 test.each([
   ['', 'the text is empty', undefined],
-  ['{"headers":1}\n', 'not a text any importer knows', 'known formats: perf; --from names one'],
+  ['{"headers":1}\n', 'not a text any importer knows', 'known formats: ftrace perf; --from names one'],
   ['PERFILE2\u0000\u0001\n', 'not a text any importer knows', 'it looks like perf.data: run perf script on it first'],
 ])('%j is refused', async (text, message, hint) => {
   const error = await imported(text).catch((reason: unknown) => reason);

@@ -22,10 +22,12 @@ export function sample(name: string): string {
 
 export async function imported(
   text: string | Iterable<string | Uint8Array>,
-  options: Partial<ImportOptions> = {},
+  { cut = false, ...options }: Partial<ImportOptions> & { cut?: boolean } = {},
 ): Promise<Imported> {
   async function* chunks() {
-    yield* typeof text === 'string' ? [text] : text;
+    // joined lines lack their last line feed; a text that is cut off says so with `options.cut`
+    if (typeof text !== 'string') yield* text;
+    else yield cut || text === '' || text.endsWith('\n') ? text : `${text}\n`;
   }
   const items = importTrace(chunks(), { file: 'sample', ...options });
   const header = (await items.next()).value as HeaderObject;

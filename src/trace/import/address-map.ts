@@ -12,6 +12,8 @@ export interface Extent {
   shared: boolean;
   /** PROT_* bits */
   prot: number;
+  /** a file or a special mapping, not anonymous memory */
+  mapsFile: boolean;
   /** name as perf prints it: a path, `[heap]`, `//anon` */
   name: string;
   /** offset in the file, in pages */

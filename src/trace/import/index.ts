@@ -4,9 +4,11 @@
 import { Complaint, nearest, quote } from '../../errors.js';
 import { PAGE_SIZE } from '../../units.js';
 import type { EventObject, HeaderObject, ImportSummary } from './event.js';
+import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
 import { Pairing } from './pairing.js';
-import { isPerfLine, type PerfRecord, PerfScriptParser } from './perf-script.js';
+import { isPerfLine, PerfScriptParser } from './perf-script.js';
+import type { TraceRecord } from './record.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
 
@@ -34,7 +36,16 @@ export interface Importer {
 type Events = AsyncGenerator<HeaderObject | EventObject, void>;
 
 export const IMPORTERS: readonly Importer[] = [
-  { name: 'perf', sniff: lines => lines.some(isPerfLine), read: readPerf },
+  {
+    name: 'ftrace',
+    sniff: lines => lines.some(isFtraceLine),
+    read: (lines, options, summary) => readEvents('ftrace', new FtraceParser(options.file), lines, options, summary),
+  },
+  {
+    name: 'perf',
+    sniff: lines => lines.some(isPerfLine),
+    read: (lines, options, summary) => readEvents('perf', new PerfScriptParser(options.file), lines, options, summary),
+  },
 ];
 
 /** Lines looked at to tell whose text it is. */
@@ -105,21 +116,34 @@ function choose(first: readonly Line[], { file, from }: ImportOptions): Importer
   throw new Complaint('schema', what, { file, line: 1 }, hint);
 }
 
-async function* readPerf(lines: AsyncIterable<Line>, options: ImportOptions, summary: ImportSummary): Events {
-  const parser = new PerfScriptParser(options.file);
-  const pairing = new Pairing({ file: options.file, swapSync: options.swapSync }, summary);
+/** A reader of event lines: each line may complete the record before it. */
+interface Parser {
+  readonly unknownLines: number;
+  push(line: Line): TraceRecord | null;
+  end(): TraceRecord | null;
+}
+
+/** A recording of events: records by their parser, events by the pairing. */
+async function* readEvents(
+  tool: string,
+  parser: Parser,
+  lines: AsyncIterable<Line>,
+  options: ImportOptions,
+  summary: ImportSummary,
+): Events {
+  const pairing = new Pairing(options, summary);
   let header: HeaderObject | null = null;
   const withHeader = function* (events: Iterable<EventObject>): Generator<HeaderObject | EventObject> {
     for (const event of events) {
       if (header === null) {
-        header = headerOf(options, pairing.command);
+        header = headerOf(tool, options, pairing.command);
         yield header;
       }
       yield event;
     }
     if (header !== null) header.meta.lost = summary.lost;
   };
-  const tolerant = function* (read: () => PerfRecord | null): Generator<HeaderObject | EventObject> {
+  const tolerant = function* (read: () => TraceRecord | null): Generator<HeaderObject | EventObject> {
     try {
       const record = read();
       if (record !== null) yield* withHeader(pairing.push(record));
@@ -134,15 +158,15 @@ async function* readPerf(lines: AsyncIterable<Line>, options: ImportOptions, sum
   }
   yield* tolerant(() => parser.end());
   yield* withHeader(pairing.end());
-  if (header === null) yield headerOf(options, pairing.command);
+  if (header === null) yield headerOf(tool, options, pairing.command);
 }
 
-function headerOf(options: ImportOptions, command: string | null): HeaderObject {
+function headerOf(tool: string, options: ImportOptions, command: string | null): HeaderObject {
   return {
     format: 'vmalock-trace',
     version: 1,
     meta: {
-      producer: 'vmalock import perf',
+      producer: `vmalock import ${tool}`,
       ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
       arch: 'x86_64',
       pageSize: PAGE_SIZE,

@@ -31,6 +31,7 @@ export function parseMmap2(text: string): Mapped | null {
     end: start + pagesOf('0x' + len),
     shared: prot[3] === 's',
     prot: protBits(prot),
+    mapsFile: identity(name, prot[3] === 's').file !== undefined,
     name,
     offset: pageOf('0x' + offset),
   };
@@ -105,10 +106,12 @@ export function nameMmap(event: { [key: string]: unknown }, seen: readonly Exten
 /** The extent a decoded `mmap` makes, for a recording without MMAP2 lines. */
 export function extentOf(event: { [key: string]: unknown }): Extent {
   const start = pageOf(String(event.addr));
-  const shared = (event.flags as MapFlag[]).includes('shared');
+  const flags = event.flags as MapFlag[];
+  const shared = flags.includes('shared');
+  const mapsFile = !flags.includes('anonymous');
   const offset = event.offset === undefined ? 0 : pageOf(String(event.offset));
   const end = start + pagesOf(String(event.len));
-  return { start, end, shared, prot: protBits(String(event.prot)), name: '', offset };
+  return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, name: '', offset };
 }
 
 /** Bytes of the page that holds an address, as a spelled range. */

@@ -9,6 +9,7 @@ import { AddressMap, type Extent } from './address-map.js';
 import type { EventObject, LockSection } from './event.js';
 import type { FaultWindow } from './fault-window.js';
 import type { Entry } from './outbox.js';
+import type { Recording } from './recording.js';
 import type { Userfault } from './uffd.js';
 
 export class Mm {
@@ -16,6 +17,8 @@ export class Mm {
   /** hex; '' before the first brk(2) */
   brk = '';
   uffd: Userfault | null = null;
+  /** made by an execve of this recording, or forked from such: nothing was mapped before */
+  fromExec = false;
   #id = 0;
   readonly #ids: { last: number };
 
@@ -53,7 +56,7 @@ export interface Episode {
 
 export interface Call {
   kind: 'call';
-  nr: number;
+  name: string;
   args: string[];
   t: Ns;
   /** place in the order; null for calls that are not modelled */
@@ -87,27 +90,52 @@ export interface Thread {
   fault: OpenFault | null;
   call: Call | null;
   episode: Episode | null;
-  asking: { key: string; t: Ns; owner: Owner } | null;
+  asking: { key: string; t: Ns; stack: readonly string[] | null; owner: Owner } | null;
+  /** the fault whose last attempt at mmap_lock may still get its call chain */
+  unexplained: FaultWindow | null;
   held: Held[];
   /** mapped by the execve that is under way; null outside one */
   execMaps: AddressMap | null;
   /** first segment of the image that this execve maps */
   execImage: Extent | null;
+  /** its execve is past the point of no return */
+  execed: boolean;
   exited: boolean;
 }
 
 export class World {
-  /** has the recording mmap_lock events at all? */
-  locksSeen = false;
+  readonly recording: Recording;
   readonly #threads = new Map<number, Thread>();
   readonly #processes = new Map<number, Process>();
   readonly #mms = new Map<string, Mm>();
   readonly #keys = new WeakMap<Mm, string>();
   readonly #ids = { last: 0 };
 
+  constructor(recording: Recording) {
+    this.recording = recording;
+  }
+
   /** The thread of a record; `pid` -1 when the text prints none. */
   thread(pid: number, tid: number): Thread {
-    return this.#threads.get(tid) ?? this.#addThread(tid, this.#process(pid < 0 ? tid : pid));
+    const thread = this.#threads.get(tid) ?? this.#addThread(tid, this.#process(pid < 0 ? tid : pid));
+    if (pid >= 0 && thread.process.pid !== pid) this.#regroup(thread, pid);
+    return thread;
+  }
+
+  /** The text says of which process a thread is, where its fork did not. */
+  #regroup(thread: Thread, pid: number): void {
+    const { mm, threads } = thread.process;
+    thread.process.threads--;
+    if (threads === 1) this.#processes.delete(thread.process.pid);
+    if (!this.#processes.has(pid)) this.#processes.set(pid, { pid, mm, dying: null, threads: 0 });
+    thread.process = this.#process(pid);
+    thread.process.threads++;
+  }
+
+  /** A thread that executes a program is a process of its own from then on. */
+  detach(thread: Thread, mm: Mm): void {
+    if (thread.process.threads > 1 && thread.process.pid !== thread.tid) this.#regroup(thread, thread.tid);
+    thread.process.mm = mm;
   }
 
   known(tid: number): Thread | undefined {
@@ -127,9 +155,11 @@ export class World {
       call: null,
       episode: null,
       asking: null,
+      unexplained: null,
       held: [],
       execMaps: null,
       execImage: null,
+      execed: false,
       exited: false,
     };
     process.threads++;
@@ -150,7 +180,7 @@ export class World {
   fork(pid: number, tid: number, mm: Mm): Thread {
     const parent = this.#processes.get(pid);
     if (parent !== undefined && parent.mm === mm && pid !== tid) return this.#addThread(tid, parent);
-    const process = { pid, mm, dying: null, threads: 0 };
+    const process: Process = { pid, mm, dying: null, threads: 0 };
     this.#processes.set(pid, process);
     return this.#addThread(tid, process);
   }
