@@ -27,6 +27,10 @@ export type Next = 'goesOn' | 'exits' | 'groupDead' | 'unknown';
 /** ns after which a fault that shows nothing more is taken to be over. */
 const SETTLED_NS = 1_000_000;
 
+/** Pages that nobody maps: below vm.mmap_min_addr, and above user space. */
+const LOWEST_PAGE = 1;
+const HIGHEST_PAGE = 2 ** 44;
+
 /** Why a fault has no path. */
 const DISABLED = 'kernel-mode fault with page faults disabled: neither lock was tried';
 const NO_END = 'fault without its end: neither completion nor signal events were recorded';
@@ -103,7 +107,7 @@ export class Faults {
     const extent = mm.map.at(pageOf(window.address));
     const { dying } = thread.process;
     const ending = {
-      covered: this.#recording.calls ? extent !== null || (this.#recording.maps ? false : null) : null,
+      covered: this.#covered(pageOf(window.address), extent !== null),
       permitted: extent !== null && (extent.prot & NEEDS[window.access]) !== 0,
       exits: next === 'exits' || next === 'groupDead',
       groupDead: next === 'groupDead',
@@ -122,6 +126,13 @@ export class Faults {
       signal: window.signal,
       ending,
     };
+  }
+
+  /** Is a VMA there? null when neither the calls nor the mappings of execve tell. */
+  #covered(page: number, mapped: boolean): boolean | null {
+    if (page < LOWEST_PAGE || page >= HIGHEST_PAGE) return false;
+    if (!this.#recording.calls) return null;
+    return mapped || (this.#recording.maps ? false : null);
   }
 
   /** Gives a fault its truth and hands it out; it waits while the kind of kernel that it depends on is still open. */

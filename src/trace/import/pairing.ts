@@ -331,6 +331,7 @@ export class Pairing {
   #exit(thread: Thread, record: TraceRecord): void {
     const exit = parseExit(record);
     if (exit === null) throw this.#cutOff(record);
+    this.#recording.calls = true;
     this.#faults.close(thread, 'unknown');
     if (thread.execMaps !== null) this.#flushExec(thread, record.t, true);
     if (thread.call !== null && exit.name !== null && thread.call.name !== exit.name) {
