@@ -21,8 +21,8 @@ interface Pending {
   event: EventObject;
 }
 
-/** What a thread does after its fault: it goes on in user mode, its end comes (as the last of its process), or neither is certain. */
-export type Next = 'goesOn' | 'exits' | 'groupDead' | 'unknown';
+/** What a thread does after its fault: it goes on in user mode, its end comes (as the last of its process), or the recording's, or neither is certain. */
+export type Next = 'goesOn' | 'exits' | 'groupDead' | 'cutOff' | 'unknown';
 
 /** ns after which a fault that shows nothing more is taken to be over. */
 const SETTLED_NS = 1_000_000;
@@ -33,7 +33,7 @@ const HIGHEST_PAGE = 2 ** 44;
 
 /** Why a fault has no path. */
 const DISABLED = 'kernel-mode fault with page faults disabled: neither lock was tried';
-const NO_END = 'fault without its end: neither completion nor signal events were recorded';
+export const NO_END = 'fault without its end: neither completion nor signal events were recorded';
 
 const NEEDS = { read: protBits('rwx'), write: protBits('-w-'), exec: protBits('--x') };
 
@@ -112,6 +112,7 @@ export class Faults {
       exits: next === 'exits' || next === 'groupDead',
       groupDead: next === 'groupDead',
       goesOn: next === 'goesOn',
+      cutOff: next === 'cutOff',
       dying: dying !== null && dying.tid !== thread.tid && dying.t >= window.t,
     };
     return {
@@ -188,16 +189,16 @@ export class Faults {
 
   /**
    * The recording ended before the fault did, as far as it shows. One without completion events shows no end of any fault:
-   * there, what took mmap_lock is judged by that, and what shows nothing for SETTLED_NS and has no userfaultfd to wait for is
-   * over.
+   * there, what took mmap_lock is judged by that, and what has no userfaultfd to wait for did not take it; whether that was
+   * the end of it is known only after SETTLED_NS.
    */
   giveUp(thread: Thread, now: number): void {
     const { fault } = thread;
     if (fault === null) return;
     const { window, mm } = fault;
-    const settled = window.locks.attempts.length > 0 || (mm.uffd === null && now - window.t >= SETTLED_NS);
-    if (!this.#recording.completions && settled) {
-      this.close(thread, 'unknown');
+    const locked = window.locks.attempts.length > 0;
+    if (!this.#recording.completions && (locked || mm.uffd === null)) {
+      this.close(thread, locked || now - window.t >= SETTLED_NS ? 'unknown' : 'cutOff');
       return;
     }
     thread.fault = null;

@@ -63,19 +63,19 @@ export class Pairing {
     this.#faults = new Faults(this.#outbox, this.#world, summary, options.swapSync);
   }
 
-  /** Takes one record; what can be told for certain now is handed out, in time order. */
-  *push(record: TraceRecord): Generator<EventObject> {
+  /** Takes one record; what can be told for certain now is put `into` the list, in time order. */
+  push(record: TraceRecord, into: EventObject[]): void {
     if (record.t < this.#now) {
       this.#count('time runs backwards: taken as simultaneous');
       record.t = this.#now;
     }
     this.#now = record.t;
     this.#dispatch(record);
-    yield* this.#outbox.drain(MAX_HELD_BACK);
+    this.#outbox.drain(into, MAX_HELD_BACK);
   }
 
   /** The recording is over: what is still open ends here. */
-  *end(): Generator<EventObject> {
+  end(into: EventObject[]): void {
     for (const thread of this.#world.threads()) {
       if (thread.fault !== null) this.#faults.giveUp(thread, this.#now);
       if (this.#calls.abandon(thread, this.#now)) this.#count('system call without its end');
@@ -83,7 +83,7 @@ export class Pairing {
     }
     this.#faults.settle();
     for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);
-    yield* this.#outbox.drain(0);
+    this.#outbox.drain(into, 0);
     if (this.#outbox.late > 0) this.summary.unclassified['held back too long: dropped'] = this.#outbox.late;
   }
 

@@ -14,17 +14,47 @@
 import type { Line } from './lines.js';
 import { Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
 
-const HEAD = /^.{0,64}?(?<!\S)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(.*)$/;
-const EVENT = /^(?:\d+\s+)?(?:PERF_RECORD_[A-Z0-9_]+|[\w-]+(?::[\w-]+)?:)/;
+const HEAD = /(?:^|\s)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(?:\d+\s+)?(?=[A-Za-z])/;
+const SIDE_BAND = /^PERF_RECORD_[A-Z0-9_]+/;
+/** An event and its modifiers: `mmap_lock:mmap_lock_released`, `minor-faults`, `minor-faults:u`. */
+const EVENT = /^([\w-]+)(?::([\w-]+))?(?::[ukhpPGHSDIWe]+)?$/;
+const MODIFIERS = /^[ukhpPGHSDIWe]{1,6}$/;
 const FRAME = /^\s+([0-9a-f]{4,16}) (\S+)/;
 const TAIL_FRAME = /\s([0-9a-f]{16}) (\S+)(?: \([^)]*\))?$/;
 /** A line that begins like an event and stops before it is one. */
 const TORN_HEAD = /^\s*-?\d+\/-?\d+\s+\[\d+\]?(?:\s+[\d.]*:?)?\s*$/;
 
+/** Event as printed -> its name without subsystem and modifiers; the same few come again and again. */
+const NAMES = new Map<string, string>();
+
+/** Name of a printed event; '' when it is none. */
+function nameOf(event: string): string {
+  const known = NAMES.get(event);
+  if (known !== undefined) return known;
+  const match = EVENT.exec(event);
+  if (match === null) return '';
+  const [, first, second] = match;
+  const name = second === undefined || MODIFIERS.test(second) ? first : second;
+  if (NAMES.size < 1000) NAMES.set(event, name);
+  return name;
+}
+
+/** What stands behind the time: name of the event and the rest; the name is '' when it is no event. */
+function eventAt(text: string, from: number): { name: string; rest: string } {
+  if (text.startsWith('PERF_RECORD_', from)) {
+    const body = text.slice(from);
+    const name = SIDE_BAND.exec(body)?.[0] ?? '';
+    return { name, rest: body.slice(name.length) };
+  }
+  const colon = text.indexOf(': ', from);
+  const end = colon >= 0 ? colon : text.endsWith(':') ? text.length - 1 : from;
+  return { name: nameOf(text.slice(from, end)), rest: text.slice(end + 1) };
+}
+
 /** Is this line one that `perf script` prints for an event? */
 export function isPerfLine(text: string): boolean {
   const head = HEAD.exec(text);
-  return head !== null && EVENT.test(head[6]);
+  return head !== null && eventAt(text, head.index + head[0].length).name !== '';
 }
 
 /** The parser: feed it lines, it hands back each record once its call chain is complete. */
@@ -47,13 +77,14 @@ export class PerfScriptParser {
   push(line: Line): TraceRecord | null {
     const { text } = line;
     const head = HEAD.exec(text);
-    if (head === null || !EVENT.test(head[6])) {
+    const event = head === null ? null : eventAt(text, head.index + head[0].length);
+    if (head === null || event === null || event.name === '') {
       this.#continuation(line);
       return null;
     }
     if (line.unterminated) throw unterminated(this.#file, line.number, text);
     const done = this.#pending;
-    this.#pending = this.#record(head, line.number);
+    this.#pending = this.#record(head, event, line.number);
     return done;
   }
 
@@ -78,12 +109,9 @@ export class PerfScriptParser {
     }
   }
 
-  #record(head: RegExpExecArray, line: number): TraceRecord {
-    const [, first, second, cpu, sec, fraction, rest] = head;
-    const body = rest.replace(/^\d+\s+(?=\S)/, '');
-    const side = /^(PERF_RECORD_[A-Z0-9_]+)(.*)$/.exec(body);
-    const [name, text] = side ? [side[1], side[2]] : eventName(body);
-    const tail = side ? null : TAIL_FRAME.exec(text);
+  #record(head: RegExpExecArray, { name, rest }: { name: string; rest: string }, line: number): TraceRecord {
+    const [, first, second, cpu, sec, fraction] = head;
+    const tail = name.startsWith('mmap_lock_') ? TAIL_FRAME.exec(rest) : null;
     const stack: string[] = [];
     if (tail !== null) pushFrame(stack, tail[2]);
     const synthesized = Number(sec) === 0 && Number(fraction) === 0;
@@ -95,18 +123,9 @@ export class PerfScriptParser {
       cpu: cpu === undefined ? -1 : Number(cpu),
       comm: '',
       name,
-      text,
+      text: rest,
       stack: tail === null ? null : stack,
       line,
     };
   }
-}
-
-function eventName(body: string): [name: string, text: string] {
-  const colon = body.search(/:\s|:$/);
-  const full = body.slice(0, colon < 0 ? body.length : colon);
-  const parts = full.split(':');
-  // `mmap_lock:mmap_lock_released` is subsystem and name, `minor-faults:u` is name and modifier
-  const name = parts.length > 1 && /^[ukhppGHSDIWe]{1,6}$/.test(parts[1]) ? parts[0] : parts[parts.length - 1];
-  return [name, colon < 0 ? '' : body.slice(colon + 1)];
 }

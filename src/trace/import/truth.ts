@@ -43,6 +43,8 @@ export interface Ending {
   groupDead: boolean;
   /** the thread goes on in user mode: it faults again or makes a call, and not the return from a signal */
   goesOn: boolean;
+  /** the recording ends too soon after it */
+  cutOff: boolean;
   /** another thread of the process began to die during the fault */
   dying: boolean;
 }
@@ -149,7 +151,7 @@ function pathOf(slow: boolean, about: Circumstances, recording: Recording): Trut
   const { ending, kernelMode } = about;
   const finished = slow ? 'mmap_lock' : 'vma_lock';
   if (about.doneAt >= 0) return finished;
-  if (kernelMode && !slow) return undefined;
+  if ((kernelMode && !slow) || ending.cutOff) return undefined;
   if (about.signal > 0) return 'signal';
   const killed = ending.exits && ending.permitted && ending.dying;
   if (recording.completions) return killed ? 'killed' : 'signal';
