@@ -8,6 +8,7 @@ import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
 import { isPerfLine, PerfScriptParser } from './perf-script.js';
 import { EventReader, type Reader } from './reader.js';
+import { isStraceLine, StraceReader } from './strace.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
 
@@ -43,6 +44,7 @@ const IMPORTERS: readonly Importer[] = [
     sniff: isPerfLine,
     open: (options, summary) => new EventReader(new PerfScriptParser(options.file), options, summary),
   },
+  { name: 'strace', sniff: isStraceLine, open: ({ file }, summary) => new StraceReader(file, summary) },
 ];
 
 /** Lines looked at to tell whose text it is. */

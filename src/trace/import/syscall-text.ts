@@ -59,6 +59,7 @@ export function parseExit({ name, text }: TraceRecord): Exit | null {
   return { name: name.slice('sys_exit_'.length), result: match[2] ?? signed(match[1]) };
 }
 
-function signed(digits: string): string {
+/** Hex digits of a result as a signed decimal. */
+export function signed(digits: string): string {
   return digits.length < 14 ? String(Number('0x' + digits)) : BigInt.asIntN(64, BigInt('0x' + digits)).toString();
 }

@@ -39,7 +39,7 @@ const CALLS: readonly [name: string, arguments: number, decode: Decode][] = [
   ['mprotect', 3, args => range('mprotect', args, { prot: protWord(number(args[2])) })],
   ['munmap', 2, args => range('munmap', args)],
   ['brk', 1, (_, result) => ({ op: 'brk', addr: hexOfDecimal(result) })],
-  ['mremap', 5, mremap],
+  ['mremap', 4, mremap],
   ['madvise', 3, madvise],
   ['mlock', 2, args => range('mlock', args)],
   ['munlock', 2, args => range('munlock', args)],

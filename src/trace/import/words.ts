@@ -73,11 +73,23 @@ export function adviceWord(advice: number): string {
   return ADVICE_NUMBERS[advice] ?? String(advice);
 }
 
+/** Number of an advice by its word; null when nobody named it. */
+export function adviceNumber(word: string): number | null {
+  const found = Object.entries(ADVICE_NUMBERS).find(([, name]) => name === word);
+  return found === undefined ? null : Number(found[0]);
+}
+
 const POLICIES = ['default', 'preferred', 'bind', 'interleave', 'local', 'preferred_many', 'weighted_interleave'];
 
 /** `mode` of mbind(2). */
 export function policyWord(mode: number): string {
   return POLICIES[mode & 0xff] ?? String(mode);
+}
+
+/** Number of a policy by its word; null when nobody named it. */
+export function policyNumber(word: string): number | null {
+  const mode = POLICIES.indexOf(word);
+  return mode < 0 ? null : mode;
 }
 
 /** `flags` of mlockall(2). */
