@@ -2,7 +2,7 @@
 import { createGzip } from 'node:zlib';
 import { type Command, Option } from 'commander';
 import type { Complaint } from '../errors.js';
-import type { EventObject, HeaderObject, ImportSummary } from '../trace/import/index.js';
+import type { EventObject, HeaderObject, ImportSummary, MapsFile } from '../trace/import/index.js';
 import { formatCount } from '../units.js';
 import { warn } from './complain.js';
 import { type BaseOptions, inputsOf, withBase } from './options.js';
@@ -13,6 +13,8 @@ interface ImportOptions extends BaseOptions {
   from?: string;
   kernel?: string;
   swapSync?: boolean;
+  maps?: string;
+  smaps?: string;
   keepGoing?: boolean;
 }
 
@@ -20,9 +22,13 @@ export function registerImport(program: Command): void {
   const command = program
     .command('import')
     .argument('[file]', 'text of a recorder; - is stdin')
-    .description('turn the text of a recording (perf script) into a trace')
-    .addOption(new Option('--from <tool>', 'what wrote the text: perf (default: seen from its content)'))
+    .description('turn the text of a recorder (perf script, tracefs, strace -f -ttt -T) into a trace')
+    .addOption(
+      new Option('--from <tool>', 'what wrote the text: perf, ftrace, strace (default: seen from its content)'),
+    )
     .option('--kernel <release>', 'release of the kernel that was recorded')
+    .option('--maps <file>', '/proc/PID/maps of the process that was attached to, taken before the recording')
+    .option('--smaps <file>', 'the same of /proc/PID/smaps, which says more')
     .option('--swap-sync', 'the swap device reads synchronously: zram, brd, pmem')
     .option('--keep-going', 'skip lines that are cut off, counting them');
   withBase(command).action(importText);
@@ -35,8 +41,10 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     import('../trace/input.js'),
     import('../trace/writer.js'),
   ]);
+  const snapshot = options.smaps ?? options.maps;
+  const maps = snapshot === undefined ? undefined : await readMaps(snapshot, readBytes(snapshot));
   const progress = new Progress(options.progress && !options.quiet && process.stderr.isTTY === true);
-  const sink = openSink(options.out, [input]);
+  const sink = openSink(options.out, snapshot === undefined ? [input] : [input, snapshot]);
   const spool = openSpool();
   const skipped: Complaint[] = [];
   try {
@@ -46,6 +54,7 @@ async function importText(file: string | undefined, options: ImportOptions, comm
       from: options.from,
       kernel: options.kernel,
       swapSync: options.swapSync,
+      maps,
       onBadLine: options.keepGoing ? complaint => skipped.push(complaint) : undefined,
     });
     const { header, summary } = await spoolEvents(events, event => spool.write(formatEvent(event) + '\n'));
@@ -60,6 +69,13 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     sink.discard();
     spool.remove();
   }
+}
+
+/** A maps file is small: it is read whole. */
+async function readMaps(file: string, bytes: AsyncIterable<Uint8Array>): Promise<MapsFile> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return { file, text: Buffer.concat(pieces).toString() };
 }
 
 type Events = AsyncGenerator<HeaderObject | EventObject, ImportSummary>;
@@ -104,6 +120,9 @@ function remark(file: string, summary: ImportSummary, skipped: readonly Complain
   };
   count(summary.lost, 'records were lost by the recorder');
   count(summary.unknownLines, 'lines were not understood and were skipped');
+  const [mismatch] = summary.mismatches;
+  const ranges = `first: line ${mismatch?.line} shows ${mismatch?.shown}, the calls make ${mismatch?.expected}`;
+  count(summary.mismatched, `MMAP2 lines contradict the calls; ${ranges}`);
   count(skipped.length, `lines were cut off and skipped; first: line ${skipped[0]?.where.line}`);
   for (const [reason, n] of Object.entries(summary.unclassified)) count(n, `not classified: ${reason}`);
 }

@@ -45,6 +45,20 @@ export class AddressMap {
     return this.#extents;
   }
 
+  /** Extents that overlap [start, end), whole, by address. */
+  overlapping(start: Page, end: Page): Extent[] {
+    const found: Extent[] = [];
+    for (let i = this.#firstEndingAfter(start); i < this.#extents.length && this.#extents[i].start < end; i++) {
+      found.push(this.#extents[i]);
+    }
+    return found;
+  }
+
+  /** An operation on [start, end) split the VMAs there, whatever else it did. */
+  split(start: Page, end: Page): void {
+    for (const extent of this.#within(start, end)) this.map(extent);
+  }
+
   /** Everything in [start, end) is replaced by one extent. */
   map(extent: Extent): void {
     this.unmap(extent.start, extent.end);
@@ -76,12 +90,9 @@ export class AddressMap {
   }
 
   #within(start: Page, end: Page): Extent[] {
-    const found: Extent[] = [];
-    for (let i = this.#firstEndingAfter(start); i < this.#extents.length && this.#extents[i].start < end; i++) {
-      const extent = this.#extents[i];
-      found.push(cut(extent, Math.max(start, extent.start), Math.min(end, extent.end)));
-    }
-    return found;
+    return this.overlapping(start, end).map(extent =>
+      cut(extent, Math.max(start, extent.start), Math.min(end, extent.end)),
+    );
   }
 
   #firstEndingAfter(page: Page): number {

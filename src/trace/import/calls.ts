@@ -2,7 +2,8 @@
  * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
  */
 import type { Extent } from './address-map.js';
-import type { EventObject } from './event.js';
+import type { EventObject, ImportSummary } from './event.js';
+import { checkExtent, type Range } from './extent-check.js';
 import { extentOf, nameMmap } from './mapped.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { Enter } from './syscall-text.js';
@@ -14,10 +15,12 @@ import { type Call, type Mm, mmKey, type Thread, type World } from './world.js';
 export class Calls {
   readonly #outbox: Outbox;
   readonly #world: World;
+  readonly #summary: ImportSummary;
 
-  constructor(outbox: Outbox, world: World) {
+  constructor(outbox: Outbox, world: World, summary: ImportSummary) {
     this.#outbox = outbox;
     this.#world = world;
+    this.#summary = summary;
   }
 
   enter(thread: Thread, t: number, { name, args }: Enter): void {
@@ -64,7 +67,10 @@ export class Calls {
     let keys = call.name === 'shmdt' ? detach(mm, call.args[0]) : decode(call.name, call.args, result);
     if (keys === null) return null;
     if (keys.op === 'mmap') keys = { ...nameMmap(keys, call.mapped), op: 'mmap' };
-    applyToMap(mm, keys, call.mapped);
+    for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
+      checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
+    }
+    applyToMap(mm, keys, call.mapped.length > 0);
     return this.#timed(thread, call, t, keys);
   }
 
@@ -95,13 +101,21 @@ function detach(mm: Mm, address: string): { op: string; [key: string]: unknown }
   return { op: 'munmap', addr: '0x' + address, len: '0x' + ((extent.end - extent.start) * 4096).toString(16) };
 }
 
+/** What a call itself mapped or changed of the extent that was shown. */
+function ownRange(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: Extent): Range {
+  const start = keys.op === 'brk' ? pagesOf(mm.brk) : pageOf(String(keys.addr));
+  const end = keys.op === 'brk' ? pagesOf(String(keys.addr)) : start + pagesOf(String(keys.len));
+  if (keys.op === 'mmap' || keys.op === 'brk' || end <= shown.start || shown.end <= start) return { start, end };
+  return { start: Math.max(start, shown.start), end: Math.min(end, shown.end) };
+}
+
 /** Keeps the address map in step with an operation that returned well. */
-function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, mapped: readonly Extent[]): void {
+function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean): void {
   const { map } = mm;
   const start = pageOf(String(keys.addr));
   switch (keys.op) {
     case 'mmap':
-      if (mapped.length === 0) map.map(extentOf(keys));
+      if (!shown) map.map(extentOf(keys));
       break;
     case 'munmap':
       map.unmap(start, start + pagesOf(String(keys.len)));
@@ -114,7 +128,14 @@ function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, mapped
       remap(mm, keys);
       break;
     case 'brk':
-      moveBreak(mm, String(keys.addr), mapped.length > 0);
+      moveBreak(mm, String(keys.addr), shown);
+      break;
+    case 'madvise':
+    case 'mlock':
+    case 'munlock':
+    case 'mbind':
+    case 'mseal':
+      map.split(start, start + pagesOf(String(keys.len)));
       break;
   }
 }

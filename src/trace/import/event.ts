@@ -63,6 +63,10 @@ export interface ImportSummary {
   unknownLines: number;
   /** records the recorder lost */
   lost: number;
+  /** MMAP2 lines that contradict the calls before them */
+  mismatched: number;
+  /** the first hundred of these: line of the text, range that it shows, range that the calls make */
+  mismatches: { line: number; shown: string; expected: string }[];
   /** what could not be classified: reason -> how often */
   unclassified: Record<string, number>;
 }

@@ -118,8 +118,8 @@ export class Faults {
     return {
       kernelMode: window.kernelMode,
       access: window.access,
-      // what execve mapped is private, and all that came after it is known
-      shared: extent?.shared ?? (mm.fromExec && this.#recording.calls ? false : null),
+      // what execve mapped is private, and all the rest is known
+      shared: extent?.shared ?? (mm.complete && this.#recording.calls ? false : null),
       mapsFile: extent?.mapsFile ?? null,
       doneAt: window.doneAt,
       firstRss: window.firstRss,

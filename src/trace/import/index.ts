@@ -7,10 +7,12 @@ import type { EventObject, HeaderObject, ImportSummary } from './event.js';
 import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
 import { isPerfLine, PerfScriptParser } from './perf-script.js';
+import type { MapsFile } from './proc-maps.js';
 import { EventReader, type Reader } from './reader.js';
 import { isStraceLine, StraceReader } from './strace.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
+export type { MapsFile } from './proc-maps.js';
 
 export interface ImportOptions {
   /** name for complaints: a path or `-` */
@@ -21,6 +23,8 @@ export interface ImportOptions {
   kernel?: string | undefined;
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
+  /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
+  maps?: MapsFile | undefined;
   /** a line that is cut off or contradicts itself is skipped and told here instead of ending the import */
   onBadLine?: ((complaint: Complaint) => void) | undefined;
 }
@@ -62,7 +66,16 @@ export async function* importTrace(
   chunks: AsyncIterable<string | Uint8Array>,
   options: ImportOptions,
 ): AsyncGenerator<HeaderObject | EventObject, ImportSummary> {
-  const summary: ImportSummary = { lines: 0, events: 0, faults: 0, unknownLines: 0, lost: 0, unclassified: {} };
+  const summary: ImportSummary = {
+    lines: 0,
+    events: 0,
+    faults: 0,
+    unknownLines: 0,
+    lost: 0,
+    mismatched: 0,
+    mismatches: [],
+    unclassified: {},
+  };
   const batches = linesOf(chunks, options.file);
   let lines = await firstLines(batches);
   const importer = choose(lines, options);

@@ -9,6 +9,7 @@ import { formatAddr, formatLen, PAGE_SIZE } from '../../units.js';
 import type { MapFlag } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, FileObject } from './event.js';
+import type { Shown } from './extent-check.js';
 import { pageOf, pagesOf, protBits, protWord } from './words.js';
 
 const MMAP2 =
@@ -89,9 +90,9 @@ function placement(extent: Extent): { addr: string; len: string; prot: string } 
 }
 
 /** Completes a decoded mmap with what its MMAP2 line says of the file. */
-export function nameMmap(event: { [key: string]: unknown }, seen: readonly Extent[]): { [key: string]: unknown } {
+export function nameMmap(event: { [key: string]: unknown }, shown: readonly Shown[]): { [key: string]: unknown } {
   const start = pageOf(String(event.addr));
-  const extent = seen.find(candidate => candidate.start <= start && start < candidate.end);
+  const extent = shown.find(({ extent }) => extent.start <= start && start < extent.end)?.extent;
   if (extent === undefined) return event;
   const flags = event.flags as MapFlag[];
   const who = identity(extent.name, extent.shared);

@@ -5,14 +5,15 @@
  * uffd.ts.
  */
 import { Complaint, quote } from '../../errors.js';
-import { AddressMap, type Extent } from './address-map.js';
 import { Calls } from './calls.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { Faults } from './faults.js';
-import { childOf, execPath, faultFields, groupDead, migrationAddress, raisedSignal } from './fields.js';
+import { childOf, execPath, groupDead, migrationAddress, raisedSignal } from './fields.js';
+import { Images } from './images.js';
 import { Locking } from './locking.js';
-import { pageRange, parseMmap2, vmaEvent } from './mapped.js';
+import { pageRange, parseMmap2 } from './mapped.js';
 import { type Entry, Outbox } from './outbox.js';
+import { type MapsFile, parseMaps } from './proc-maps.js';
 import { KERNEL_STACK, type TraceRecord } from './record.js';
 import { Recording } from './recording.js';
 import { parseEnter, parseExit } from './syscall-text.js';
@@ -26,6 +27,8 @@ export interface PairingOptions {
   kernel?: string | undefined;
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
+  /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
+  maps?: MapsFile | undefined;
 }
 
 /** Unfinished calls and faults that may hold the order back; beyond it the oldest is given up. */
@@ -35,7 +38,6 @@ const MAX_HELD_BACK = 1 << 18;
 const COMM_LENGTH = 15;
 const CLONE_VM = 0x100;
 const CLONE_THREAD = 0x10000;
-const ERROR_WRITE = 2;
 const SIGBUS = 7;
 const SIGSEGV = 11;
 
@@ -50,6 +52,7 @@ export class Pairing {
   readonly #calls: Calls;
   readonly #locking: Locking;
   readonly #faults: Faults;
+  readonly #images: Images;
   readonly #migrating = new Map<string, { entry: Entry; event: EventObject }>();
   #now = 0;
 
@@ -58,8 +61,9 @@ export class Pairing {
     this.summary = summary;
     this.#recording = new Recording(options.kernel);
     this.#world = new World(this.#recording);
-    this.#calls = new Calls(this.#outbox, this.#world);
+    this.#calls = new Calls(this.#outbox, this.#world, summary);
     this.#locking = new Locking(this.#outbox, this.#world, options.file);
+    this.#images = new Images(this.#outbox, this.#world, summary, options.maps ? parseMaps(options.maps) : []);
     this.#faults = new Faults(this.#outbox, this.#world, summary, options.swapSync);
   }
 
@@ -97,6 +101,7 @@ export class Pairing {
       return;
     }
     const thread = this.#thread(record);
+    this.#images.begin(thread, record.t);
     if (thread.exited) return;
     const { t, text, name } = record;
     switch (name) {
@@ -218,7 +223,7 @@ export class Pairing {
     // perf's own child, before it becomes the program
     if (name === 'perf-exec') return;
     const thread = this.#world.thread(Number(match[3]), Number(match[4]));
-    if (exec !== undefined) this.#exec(thread, record.t);
+    if (exec !== undefined) this.#images.exec(thread, record.t);
     this.#named(thread, record.t, name);
   }
 
@@ -228,63 +233,14 @@ export class Pairing {
     if (path === null) throw this.#cutOff(record);
     this.#faults.close(thread, 'goesOn');
     if (record.comm !== '') this.#named(thread, record.t, path.slice(path.lastIndexOf('/') + 1).slice(0, COMM_LENGTH));
-    if (!thread.execed) this.#exec(thread, record.t);
+    if (!thread.execed) this.#images.exec(thread, record.t);
     thread.execed = false;
-  }
-
-  /** execve passed the point of no return: an empty address space from here on. */
-  #exec(thread: Thread, t: number): void {
-    const before = thread.process.mm;
-    const { call } = thread;
-    const first = call === null && before.map.all().length === 0;
-    const mm = first ? before : this.#world.newMm();
-    mm.fromExec = true;
-    this.#world.detach(thread, mm);
-    thread.execed = true;
-    thread.execMaps = new AddressMap();
-    if (call?.newKey) this.#world.bind(call.newKey, mm);
-    if (!first) this.#outbox.add({ t, tid: thread.tid, ...mmKey(before), op: 'exec', new_mm: mm.id });
   }
 
   #mmap2(record: TraceRecord): void {
     const mapped = parseMmap2(record.text);
     if (mapped === null) throw this.#cutOff(record);
-    const { extent } = mapped;
-    this.#recording.maps = true;
-    const thread = this.#world.thread(mapped.pid, mapped.tid);
-    thread.process.mm.map.map(extent);
-    if (record.synthesized) this.#vma(thread, record.t, extent);
-    else if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
-    else if (thread.call?.entry) thread.call.mapped.push(extent);
-    else if (thread.episode !== null) thread.episode.mapped = extent;
-  }
-
-  /**
-   * elf_map() maps the whole image first and unmaps all but the first segment at once: no record says so, but the
-   * second segment does.
-   */
-  #execMaps(thread: Thread, maps: AddressMap, extent: Extent): void {
-    const whole = thread.execImage;
-    if (whole?.name === extent.name && whole.start < extent.start && extent.start < whole.end) {
-      for (const map of [maps, thread.process.mm.map]) {
-        map.unmap(extent.start, whole.end);
-        map.map(extent);
-      }
-      thread.execImage = { ...whole, end: extent.start };
-      return;
-    }
-    if (whole?.name !== extent.name) thread.execImage = extent;
-    maps.map(extent);
-  }
-
-  #vma(thread: Thread, t: number, extent: Extent): void {
-    this.#outbox.add({ ...vmaEvent(t, thread.tid, extent), ...mmKey(thread.process.mm) });
-  }
-
-  /** What execve mapped is told before anything can fault on it; by then its parts no longer overlap. */
-  #flushExec(thread: Thread, t: number, over: boolean): void {
-    for (const extent of thread.execMaps?.all() ?? []) this.#vma(thread, t, extent);
-    thread.execMaps = over || thread.execMaps === null ? null : new AddressMap();
+    this.#images.mapped(this.#world.thread(mapped.pid, mapped.tid), record, mapped);
   }
 
   #fork(parent: Thread, t: number, pid: number, tid: number): void {
@@ -295,7 +251,7 @@ export class Pairing {
     const childMm = shares ? mm : this.#world.newMm(mm.map.clone());
     if (!shares && call?.newKey) this.#world.bind(call.newKey, childMm);
     childMm.brk = mm.brk;
-    childMm.fromExec = mm.fromExec;
+    childMm.complete = mm.complete;
     this.#world.fork(pid, tid, childMm);
     const keys = { ...mmKey(mm), op: 'fork', child_tid: tid, child_mm: childMm.id };
     if (call === null || call.entry === null || call.entry.done) {
@@ -320,7 +276,7 @@ export class Pairing {
     this.#recording.calls = true;
     if (enter === null || enter.args.length < argumentsOf(enter.name)) throw this.#cutOff(record);
     this.#faults.close(thread, enter.name === 'rt_sigreturn' ? 'unknown' : 'goesOn');
-    this.#flushExec(thread, record.t, true);
+    this.#images.flush(thread, record.t, true);
     if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
     this.#calls.enter(thread, record.t, enter);
     thread.execed = false;
@@ -333,7 +289,7 @@ export class Pairing {
     if (exit === null) throw this.#cutOff(record);
     this.#recording.calls = true;
     this.#faults.close(thread, 'unknown');
-    if (thread.execMaps !== null) this.#flushExec(thread, record.t, true);
+    this.#images.flush(thread, record.t, true);
     if (thread.call !== null && exit.name !== null && thread.call.name !== exit.name) {
       if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
     }
@@ -342,19 +298,9 @@ export class Pairing {
 
   #fault(thread: Thread, record: TraceRecord): void {
     this.#faults.close(thread, record.name === 'page_fault_user' ? 'goesOn' : 'unknown');
-    this.#flushExec(thread, record.t, record.name === 'page_fault_user');
-    this.#execWrites(thread, record);
+    this.#images.flush(thread, record.t, record.name === 'page_fault_user');
+    this.#images.execWrites(thread, record);
     if (!this.#faults.begin(thread, record)) throw this.#cutOff(record);
-  }
-
-  /**
-   * Without PERF_RECORD_COMM lines: execve reads its arguments from the old address space, then clears and fills pages of
-   * the new one, so the first page that it writes to is past the point of no return.
-   */
-  #execWrites(thread: Thread, { name, text, t }: TraceRecord): void {
-    const { call } = thread;
-    if (name !== 'page_fault_kernel' || thread.execed || call === null || !isExec(call.name)) return;
-    if (((faultFields(text)?.errorCode ?? 0) & ERROR_WRITE) !== 0) this.#exec(thread, t);
   }
 
   /** A migration entry stands from set to remove; whoever removes it, the page is named by mm and address. */

@@ -7,6 +7,7 @@
 import type { Ns } from '../../units.js';
 import { AddressMap, type Extent } from './address-map.js';
 import type { EventObject, LockSection } from './event.js';
+import type { Shown } from './extent-check.js';
 import type { FaultWindow } from './fault-window.js';
 import type { Entry } from './outbox.js';
 import type { Recording } from './recording.js';
@@ -17,8 +18,8 @@ export class Mm {
   /** hex; '' before the first brk(2) */
   brk = '';
   uffd: Userfault | null = null;
-  /** made by an execve of this recording, or forked from such: nothing was mapped before */
-  fromExec = false;
+  /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
+  complete = false;
   #id = 0;
   readonly #ids: { last: number };
 
@@ -62,7 +63,8 @@ export interface Call {
   /** place in the order; null for calls that are not modelled */
   entry: Entry | null;
   sections: LockSection[];
-  mapped: Extent[];
+  /** MMAP2 lines that came while it ran */
+  mapped: Shown[];
   /** mmap_lock pointer of the mm that fork or execve is making */
   newKey: string | null;
 }
