@@ -9,6 +9,7 @@ import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
 import type { Recording } from './recording.js';
 import { type Circumstances, truthOf, UNKNOWN_LOCK } from './truth.js';
+import { unseenVma } from './unseen.js';
 import { pageOf, protBits } from './words.js';
 import { type Mm, mmKey, type OpenFault, type Thread, type World } from './world.js';
 
@@ -99,7 +100,12 @@ export class Faults {
     if (window.done !== null && window.pageCacheUnknown) {
       this.#count('page cache: the handler ran twice, without readahead or a wait');
     }
-    const before = [...fault.before, ...this.#uffdEvidence(event, window, mm)];
+    const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
+    const before = [...fault.before];
+    if (over) before.push(...this.#uffdEvidence(event, window, mm));
+    const endedWell = over || (next === 'goesOn' && window.signal === 0);
+    const unseen = endedWell && !this.#recording.maps ? unseenVma(mm, thread.tid, window) : null;
+    if (unseen !== null) before.push(unseen);
     this.#judge({ window, about: this.#about(thread, fault, next), entry, before, event });
   }
 
@@ -172,7 +178,7 @@ export class Faults {
 
   /** The registration that this fault proves; it goes before the first fault that still waits for the same monitor. */
   #uffdEvidence(event: EventObject, window: FaultWindow, mm: Mm): EventObject[] {
-    const by = window.done === null ? null : window.resolvedBy;
+    const by = window.resolvedBy;
     const extent = by === null ? null : mm.map.at(pageOf(window.address));
     if (by === null || extent === null || mm.uffd === null) return [];
     let first: { t: number; tid: number; fault: OpenFault | null } = { t: event.t, tid: event.tid, fault: null };

@@ -5,7 +5,7 @@
  * `[0xaddr(0xlen) @ offset maj:min ino gen]: rwxp name`, with the extent that results after merging.
  */
 
-import { formatAddr, formatLen, PAGE_SIZE } from '../../units.js';
+import { formatAddr, formatLen } from '../../units.js';
 import type { MapFlag } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, FileObject } from './event.js';
@@ -113,9 +113,4 @@ export function extentOf(event: { [key: string]: unknown }): Extent {
   const offset = event.offset === undefined ? 0 : pageOf(String(event.offset));
   const end = start + pagesOf(String(event.len));
   return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, name: '', offset };
-}
-
-/** Bytes of the page that holds an address, as a spelled range. */
-export function pageRange(address: string): { addr: string; len: string } {
-  return { addr: formatAddr(pageOf(address)), len: '0x' + PAGE_SIZE.toString(16) };
 }

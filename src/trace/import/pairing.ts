@@ -11,14 +11,14 @@ import { Faults } from './faults.js';
 import { childOf, execPath, groupDead, migrationAddress, raisedSignal } from './fields.js';
 import { Images } from './images.js';
 import { Locking } from './locking.js';
-import { pageRange, parseMmap2 } from './mapped.js';
+import { parseMmap2 } from './mapped.js';
 import { type Entry, Outbox } from './outbox.js';
 import { type MapsFile, parseMaps } from './proc-maps.js';
 import { KERNEL_STACK, type TraceRecord } from './record.js';
 import { Recording } from './recording.js';
 import { parseEnter, parseExit } from './syscall-text.js';
 import { argumentsOf, isExec } from './syscalls.js';
-import { hex } from './words.js';
+import { hex, pageRange } from './words.js';
 import { type Call, mmKey, type Thread, World } from './world.js';
 
 export interface PairingOptions {
@@ -248,10 +248,8 @@ export class Pairing {
     const { mm } = parent.process;
     const sameProcess = pid === parent.process.pid;
     const shares = sameProcess || sharesMm(call) || (this.#world.keyOf(mm) !== undefined && !call?.newKey);
-    const childMm = shares ? mm : this.#world.newMm(mm.map.clone());
+    const childMm = shares ? mm : this.#world.newMm(mm);
     if (!shares && call?.newKey) this.#world.bind(call.newKey, childMm);
-    childMm.brk = mm.brk;
-    childMm.complete = mm.complete;
     this.#world.fork(pid, tid, childMm);
     const keys = { ...mmKey(mm), op: 'fork', child_tid: tid, child_mm: childMm.id };
     if (call === null || call.entry === null || call.entry.done) {

@@ -4,7 +4,7 @@
  * An address space is known by the `mm=` pointer of the mmap_lock events. The kernel reuses pointers, so a pointer means
  * whatever mm was made last under it.
  */
-import type { Ns } from '../../units.js';
+import type { Ns, Page } from '../../units.js';
 import { AddressMap, type Extent } from './address-map.js';
 import type { EventObject, LockSection } from './event.js';
 import type { Shown } from './extent-check.js';
@@ -16,16 +16,21 @@ import type { Userfault } from './uffd.js';
 export class Mm {
   map: AddressMap;
   /** hex; '' before the first brk(2) */
-  brk = '';
+  brk: string;
   uffd: Userfault | null = null;
   /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
-  complete = false;
+  complete: boolean;
+  /** what was inferred outside the map: single pages, and the end of the stack (0: none yet) */
+  unseen: { pages: Set<Page>; stackEnd: Page };
   #id = 0;
   readonly #ids: { last: number };
 
-  constructor(ids: { last: number }, map = new AddressMap()) {
+  constructor(ids: { last: number }, from?: Mm) {
     this.#ids = ids;
-    this.map = map;
+    this.map = from?.map.clone() ?? new AddressMap();
+    this.unseen = { pages: new Set(from?.unseen.pages), stackEnd: from?.unseen.stackEnd ?? 0 };
+    this.brk = from?.brk ?? '';
+    this.complete = from?.complete ?? false;
   }
 
   /** Numbered in the order in which events mention them. */
@@ -187,8 +192,9 @@ export class World {
     return this.#addThread(tid, process);
   }
 
-  newMm(map?: AddressMap): Mm {
-    return new Mm(this.#ids, map);
+  /** A new address space: empty, or a copy for a forked child. */
+  newMm(from?: Mm): Mm {
+    return new Mm(this.#ids, from);
   }
 
   forget(tid: number): void {
