@@ -124,5 +124,7 @@ function remark(file: string, summary: ImportSummary, skipped: readonly Complain
   const ranges = `first: line ${mismatch?.line} shows ${mismatch?.shown}, the calls make ${mismatch?.expected}`;
   count(summary.mismatched, `MMAP2 lines contradict the calls; ${ranges}`);
   count(skipped.length, `lines were cut off and skipped; first: line ${skipped[0]?.where.line}`);
-  for (const [reason, n] of Object.entries(summary.unclassified)) count(n, `not classified: ${reason}`);
+  for (const [reason, n] of Object.entries(summary.unclassified)) {
+    count(n, `not classified: ${reason}; first: line ${summary.unclassifiedAt[reason]?.[0]}`);
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * The open fault of each thread: begun by its exception, ended by its completion or by what shows that there is none.
  */
-import type { EventObject, ImportSummary, PageObject, TruthObject } from './event.js';
+import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
 import { faultFields, rssFields } from './fields.js';
@@ -20,6 +20,7 @@ interface Pending {
   entry: Entry;
   before: EventObject[];
   event: EventObject;
+  line: number;
 }
 
 /** What a thread does after its fault: it goes on in user mode, its end comes (as the last of its process), or the recording's, or neither is certain. */
@@ -55,17 +56,13 @@ export class Faults {
     this.#swapSync = swapSync;
   }
 
-  #count(reason: string): void {
-    this.#summary.unclassified[reason] = (this.#summary.unclassified[reason] ?? 0) + 1;
-  }
-
   /** page_fault_user or page_fault_kernel; false when its fields cannot be read. */
   begin(thread: Thread, record: TraceRecord): boolean {
     const fields = faultFields(record.text);
     if (fields === null) return false;
     const { mm } = thread.process;
     const window = new FaultWindow(record.t, fields.address, fields.errorCode, record.name === 'page_fault_kernel');
-    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu, before: [] };
+    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu, line: record.line, before: [] };
     this.#summary.faults++;
     return true;
   }
@@ -98,7 +95,7 @@ export class Faults {
     const page = this.#page(window.facts());
     if (Object.keys(page).length > 0) event.page = page;
     if (window.done !== null && window.pageCacheUnknown) {
-      this.#count('page cache: the handler ran twice, without readahead or a wait');
+      notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
     }
     const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
     const before = [...fault.before];
@@ -106,7 +103,7 @@ export class Faults {
     const endedWell = over || (next === 'goesOn' && window.signal === 0);
     const unseen = endedWell && !this.#recording.maps ? unseenVma(mm, thread.tid, window) : null;
     if (unseen !== null) before.push(unseen);
-    this.#judge({ window, about: this.#about(thread, fault, next), entry, before, event });
+    this.#judge({ window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line });
   }
 
   #about(thread: Thread, { window, mm }: OpenFault, next: Next): Circumstances {
@@ -162,11 +159,11 @@ export class Faults {
     for (const fault of pending) this.#tell(fault, truthOf(fault.window.locks.attempts, fault.about, this.#recording));
   }
 
-  #tell({ window, entry, before, event }: Pending, truth: TruthObject | string): void {
-    if (typeof truth === 'string') this.#count(truth);
+  #tell({ window, entry, before, event, line }: Pending, truth: TruthObject | string): void {
+    if (typeof truth === 'string') notClassified(this.#summary, truth, line);
     else {
       event.truth = truth;
-      if (truth.path === undefined) this.#count(window.kernelMode ? DISABLED : NO_END);
+      if (truth.path === undefined) notClassified(this.#summary, window.kernelMode ? DISABLED : NO_END, line);
     }
     this.#outbox.close(entry, ...before, event);
   }
@@ -211,15 +208,16 @@ export class Faults {
     const mode = window.kernelMode ? { mode: 'kernel' } : {};
     const keys = { op: 'fault', addr: window.address, access: window.access, ...mode };
     this.#outbox.close(fault.entry, ...fault.before, { t: window.t, tid: thread.tid, ...mmKey(mm), ...keys });
-    this.#count('fault under way when the recording ended');
+    notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
   }
 
-  /** The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. */
-  rss(thread: Thread, t: number, text: string): void {
+  /** The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. False when its fields cannot be read. */
+  rss(thread: Thread, t: number, text: string): boolean {
     const fields = rssFields(text);
-    if (fields === null) return;
+    if (fields === null) return false;
     const delta = fields.size - (this.#counters.get(fields.counter) ?? Number.NaN);
     this.#counters.set(fields.counter, fields.size);
     if (fields.own) thread.fault?.window.rss(t, fields.type, delta);
+    return true;
   }
 }

@@ -6,16 +6,16 @@
  * After its fields perf prints the address of the sample and, if asked to, one frame of the call chain.
  */
 
-/** To the end of the line, for texts whose last field could be cut without a trace. */
-const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,16} \\S+(?: \\([^)]*\\))?\\s*$)';
+/** To the end of the line: what follows the last field is perf's own, or somebody else's line. */
+export const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,16} \\S+(?: \\([^)]*\\))?\\s*$)';
 
 const FAULT = new RegExp(`^ *address=(0x[0-9a-f]{1,16}) ip=\\S+ error_code=(0x[0-9a-f]{1,16}|0)${END}`);
 const LOCK = new RegExp(
   `^ *mm=(\\S+) (?:memcg_\\w+=.*? )?(?:\\w+=\\S* )*?write=(true|false)(?: success=(true|false))?${END}`,
 );
-const RSS = /^ *mm_id=(\d+) curr=([01]) type=(MM_\w+|\S+) size=(-?\d+)B(?=\s|$)/;
+const RSS = new RegExp(`^ *mm_id=(\\d+) curr=([01]) (?:type|member)=(\\S+) size=(-?\\d+)B${END}`);
 const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S+/;
-const CHILD = /^.* child_pid=(\d+)(?=\s|$)/;
+const CHILD = new RegExp(`^.* child_pid=(\\d+)${END}`);
 const GROUP_DEAD = / group_dead=(true|false)(?=\s|$)/;
 const EXEC = /^ *filename=(.*) pid=(\d+) old_pid=(\d+)(?=\s|$)/;
 const SIGNAL = /^ *sig=(\d+) errno=-?\d+ code=(-?\d+) .*? pid=(\d+) grp=\d res=\d(?=\s|$)/;

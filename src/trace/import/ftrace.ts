@@ -15,7 +15,7 @@
  * thread's event before it has that chain, and lines of other processors may stand between the two.
  */
 import type { Line } from './lines.js';
-import { KERNEL_STACK, Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
+import { isComm, KERNEL_STACK, Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
 
 const HEAD =
   /-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?\[(\d{3,})\]\s+(?:[^\s\d]\S{3,4}\s+|\.{4,5}\s+)?(\d+)\.(\d{9}|\d{6}): +(\S.*)$/;
@@ -61,6 +61,7 @@ export class FtraceParser {
       return null;
     }
     if (line.unterminated) throw unterminated(this.#file, line.number, text);
+    if (head !== null && !isComm(text.slice(0, head.index))) throw torn('ftrace', this.#file, line.number, text);
     const done = this.#pending;
     this.#pending = head === null ? this.#lost(lost, line.number) : this.#record(head, line);
     return done;

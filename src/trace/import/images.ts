@@ -5,7 +5,7 @@
  * perf_event_mmap() (v6.18).
  */
 import { AddressMap, type Extent } from './address-map.js';
-import type { ImportSummary } from './event.js';
+import { type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
 import { faultFields } from './fields.js';
 import { type Mapped, vmaEvent } from './mapped.js';
@@ -38,8 +38,8 @@ export class Images {
     if (snapshot.length === 0) return;
     this.#snapshot = [];
     if (thread.process.mm.complete) {
-      const reason = 'VMA of the maps file that perf does not show';
-      this.#summary.unclassified[reason] = (this.#summary.unclassified[reason] ?? 0) + snapshot.length;
+      const reason = 'VMA of the maps file that perf does not show (its line there)';
+      for (const { line } of snapshot) notClassified(this.#summary, reason, line);
       return;
     }
     for (const vma of snapshot) this.#found(thread, t, vma);
@@ -63,7 +63,7 @@ export class Images {
       const isThis = (vma: Snapshot) => vma.extent.start === extent.start && vma.extent.end === extent.end;
       const known = this.#snapshot.find(isThis);
       this.#snapshot = this.#snapshot.filter(vma => vma !== known);
-      this.#found(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [] });
+      this.#found(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [], line });
       return;
     }
     this.#world.recording.maps = true;

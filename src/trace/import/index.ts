@@ -3,7 +3,7 @@
  */
 import { Complaint, nearest, quote } from '../../errors.js';
 import { PAGE_SIZE } from '../../units.js';
-import type { EventObject, HeaderObject, ImportSummary } from './event.js';
+import { type EventObject, type HeaderObject, type ImportSummary, newSummary } from './event.js';
 import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
 import { isPerfLine, PerfScriptParser } from './perf-script.js';
@@ -66,16 +66,7 @@ export async function* importTrace(
   chunks: AsyncIterable<string | Uint8Array>,
   options: ImportOptions,
 ): AsyncGenerator<HeaderObject | EventObject, ImportSummary> {
-  const summary: ImportSummary = {
-    lines: 0,
-    events: 0,
-    faults: 0,
-    unknownLines: 0,
-    lost: 0,
-    mismatched: 0,
-    mismatches: [],
-    unclassified: {},
-  };
+  const summary = newSummary();
   const batches = linesOf(chunks, options.file);
   let lines = await firstLines(batches);
   const importer = choose(lines, options);

@@ -6,7 +6,7 @@
  */
 import { Complaint, quote } from '../../errors.js';
 import { Calls } from './calls.js';
-import type { EventObject, ImportSummary } from './event.js';
+import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { Faults } from './faults.js';
 import { childOf, execPath, groupDead, migrationAddress, raisedSignal } from './fields.js';
 import { Images } from './images.js';
@@ -55,6 +55,8 @@ export class Pairing {
   readonly #images: Images;
   readonly #migrating = new Map<string, { entry: Entry; event: EventObject }>();
   #now = 0;
+  /** of the record that was taken last */
+  #line = 0;
 
   constructor(options: PairingOptions, summary: ImportSummary) {
     this.#options = options;
@@ -69,6 +71,7 @@ export class Pairing {
 
   /** Takes one record; what can be told for certain now is put `into` the list, in time order. */
   push(record: TraceRecord, into: EventObject[]): void {
+    this.#line = record.line;
     if (record.t < this.#now) {
       this.#count('time runs backwards: taken as simultaneous');
       record.t = this.#now;
@@ -88,11 +91,11 @@ export class Pairing {
     this.#faults.settle();
     for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);
     this.#outbox.drain(into, 0);
-    if (this.#outbox.late > 0) this.summary.unclassified['held back too long: dropped'] = this.#outbox.late;
+    for (let late = this.#outbox.late; late > 0; late--) this.#count('held back too long: dropped');
   }
 
   #count(reason: string): void {
-    this.summary.unclassified[reason] = (this.summary.unclassified[reason] ?? 0) + 1;
+    notClassified(this.summary, reason, this.#line);
   }
 
   #dispatch(record: TraceRecord): void {
@@ -140,7 +143,7 @@ export class Pairing {
         this.#faults.close(thread, 'unknown');
         break;
       case 'rss_stat':
-        this.#faults.rss(thread, t, text);
+        if (!this.#faults.rss(thread, t, text)) throw this.#cutOff(record);
         break;
       case 'mm_filemap_fault':
         thread.fault?.window.handlerCalled(t);

@@ -12,7 +12,7 @@
  * The name of a thread (comm) may hold spaces and digits, hence the anchor is the time with its colon.
  */
 import type { Line } from './lines.js';
-import { Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
+import { isComm, Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
 
 const HEAD = /(?:^|\s)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(?:\d+\s+)?(?=[A-Za-z])/;
 const SIDE_BAND = /^PERF_RECORD_[A-Z0-9_]+/;
@@ -83,6 +83,7 @@ export class PerfScriptParser {
       return null;
     }
     if (line.unterminated) throw unterminated(this.#file, line.number, text);
+    if (!isComm(text.slice(0, head.index))) throw torn('perf script', this.#file, line.number, text);
     const done = this.#pending;
     this.#pending = this.#record(head, event, line.number);
     return done;

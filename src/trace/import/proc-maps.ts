@@ -29,6 +29,8 @@ export interface Snapshot {
   anonymous: boolean;
   /** two-letter words of VmFlags; empty for maps */
   flags: readonly string[];
+  /** of the file, from 1 */
+  line: number;
 }
 
 const HEAD = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]+) [0-9a-f]+:[0-9a-f]+ \d+(?: +(.*))?$/;
@@ -48,7 +50,7 @@ export function parseMaps({ file, text }: MapsFile): Snapshot[] {
     const head = HEAD.exec(line);
     const field = head === null ? FIELD.exec(line) : null;
     const last = found.at(-1);
-    if (head !== null) found.push(snapshot(head));
+    if (head !== null) found.push(snapshot(head, i + 1));
     else if (field === null || last === undefined) {
       const what = `not a line of /proc/PID/maps or smaps, found ${quote(line)}`;
       throw new Complaint('schema', what, { file, line: i + 1 });
@@ -58,7 +60,7 @@ export function parseMaps({ file, text }: MapsFile): Snapshot[] {
   return found.filter(({ extent }) => extent.end <= USER_END);
 }
 
-function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray): Snapshot {
+function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray, line: number): Snapshot {
   const shared = prot[3] === 's';
   const extent: Extent = {
     start: pageOf(`0x${start}`),
@@ -69,7 +71,7 @@ function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray): Sna
     name,
     offset: pageOf(`0x${offset}`),
   };
-  return { extent, anonymous: false, flags: [] };
+  return { extent, anonymous: false, flags: [], line };
 }
 
 const FLAGS: readonly [vmFlag: string, flag: MapFlag][] = [

@@ -61,6 +61,14 @@ export function pushFrame(stack: string[], symbol: string): void {
   if (!PLUMBING.test(symbol)) stack.push(symbol.replace(SUFFIX, ''));
 }
 
+/** Longest name of a thread: TASK_COMM_LEN less its NUL, and some room for kernel threads' long names. */
+const COMM_LENGTH = 31;
+
+/** May this stand before the head of a line? A longer text is the rest of a line that another one cut off. */
+export function isComm(text: string): boolean {
+  return text.trim().length <= COMM_LENGTH && !/\s\[\d{3}\]|\d\.\d{6}/.test(text);
+}
+
 /** What to say of a line that was cut off, or that two writers wrote into. */
 export function torn(tool: string, file: string, line: number, text: string): Complaint {
   const where = { file, line, column: text.length - text.trimStart().length + 1 };

@@ -10,7 +10,7 @@
  *     10604 1795250463.773386 +++ exited with 0 +++
  */
 import { NS_PER_SEC, type Ns } from '../../units.js';
-import type { EventObject, ImportSummary } from './event.js';
+import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import type { Line } from './lines.js';
 import { identity } from './mapped.js';
 import { type Entry, Outbox } from './outbox.js';
@@ -93,6 +93,7 @@ export class StraceReader implements Reader {
   #firstPid = -1;
   #rest = '';
   #now: Ns = 0;
+  #lineNumber = 0;
 
   constructor(file: string, summary: ImportSummary) {
     this.#file = file;
@@ -100,6 +101,7 @@ export class StraceReader implements Reader {
   }
 
   push(line: Line, into: EventObject[]): void {
+    this.#lineNumber = line.number;
     const text = this.#rest + line.text;
     this.#rest = '';
     // with -f, strace notes on stderr that it attached a thread, in the middle of the line of its parent
@@ -120,7 +122,7 @@ export class StraceReader implements Reader {
   }
 
   #count(reason: string): void {
-    this.#summary.unclassified[reason] = (this.#summary.unclassified[reason] ?? 0) + 1;
+    notClassified(this.#summary, reason, this.#lineNumber);
   }
 
   #foreign(line: Line, text: string): void {

@@ -8,13 +8,14 @@
  *     sys_mmap(addr: 0, len: 2000, prot: 3, flags: 22, fd: ff, off: 0)  sys_mmap -> 0x7f0000000000
  *     syscalls:sys_enter_mmap: addr: 0x00000000, len: 0x00002000, ...   syscalls:sys_exit_mmap: 0x7f0000000000
  */
+import { END } from './fields.js';
 import type { TraceRecord } from './record.js';
 import { syscallName } from './syscall-table.js';
 
-const RAW_ENTER = /^\s*NR (\d+) \(([0-9a-f]+(?:, [0-9a-f]+){5})\)(?=\s|$)/;
-const RAW_EXIT = /^\s*NR (-?\d+) = (-?\d+)(?=\s|$)/;
+const RAW_ENTER = new RegExp(`^\\s*NR (\\d+) \\(([0-9a-f]+(?:, [0-9a-f]+){5})\\)${END}`);
+const RAW_EXIT = new RegExp(`^\\s*NR (-?\\d+) = (-?\\d+)${END}`);
 const ARGUMENT = /^(?:[\w *]+ \*?)?\w+: (?:0x)?([0-9a-f]{1,16})(?![0-9a-f])/;
-const NAMED_EXIT = /^\s*(?:0x([0-9a-f]{1,16})|(-?\d+))(?=\s|$)/;
+const NAMED_EXIT = new RegExp(`^\\s*(?:0x([0-9a-f]{1,16})|(-?\\d+))${END}`);
 
 export interface Enter {
   name: string;

@@ -51,8 +51,7 @@ export interface Ending {
 
 /** Why there is no truth. */
 export const UNKNOWN_VMA = 'fault in an unknown VMA: shared and private look alike';
-export const UNKNOWN_LOCK =
-  'fault with one short mmap_lock section: the anon_vma of the VMA or the whole fault (--kernel may tell)';
+export const UNKNOWN_LOCK = 'fault with one short mmap_lock section: for the anon_vma of its VMA, or for all of it';
 
 /** Truth of a fault, or why there is none. */
 export function truthOf(

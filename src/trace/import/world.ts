@@ -87,6 +87,8 @@ export interface OpenFault {
   entry: Entry;
   mm: Mm;
   cpu: number;
+  /** line of the text where it began */
+  line: number;
   /** what turned out to stand before it in the trace */
   before: EventObject[];
 }
