@@ -137,7 +137,7 @@ test('a thread killed by the exit_group of another while it waited took neither 
 test('a fault still waiting when the recording ends is kept without a truth', async () => {
   const text = [line(1, 10, MAP), line(1, 10, 'minor-faults:     0'), line(2, 10, PF)].join('\n');
   const { faults, summary } = await imported(text);
-  expect(faults).toEqual([{ t: 1000, tid: 10, op: 'fault', addr: '0x7f0000001000', access: 'write' }]);
+  expect(faults).toEqual([{ t: 1000, tid: 10, cpu: 0, op: 'fault', addr: '0x7f0000001000', access: 'write' }]);
   expect(summary.unclassified).toEqual({ 'fault under way when the recording ended': 1 });
 });
 

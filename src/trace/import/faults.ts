@@ -86,14 +86,7 @@ export class Faults {
     if (fault === null) return;
     thread.fault = null;
     const { window, entry, mm } = fault;
-    const event: EventObject = { t: window.t, tid: thread.tid, ...mmKey(mm), op: 'fault' };
-    if (fault.cpu >= 0) event.cpu = fault.cpu;
-    event.addr = window.address;
-    event.access = window.access;
-    if (window.kernelMode) event.mode = 'kernel';
-    if (window.done !== null) event.dur = window.doneAt - window.t;
-    const page = this.#page(window.facts());
-    if (Object.keys(page).length > 0) event.page = page;
+    const event = this.#event(thread, fault);
     if (window.done !== null && window.pageCacheUnknown) {
       notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
     }
@@ -104,6 +97,19 @@ export class Faults {
     const unseen = endedWell && !this.#recording.maps ? unseenVma(mm, thread.tid, window) : null;
     if (unseen !== null) before.push(unseen);
     this.#judge({ window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line });
+  }
+
+  /** The event without its truth. */
+  #event(thread: Thread, { window, mm, cpu }: OpenFault): EventObject {
+    const event: EventObject = { t: window.t, tid: thread.tid, ...mmKey(mm), op: 'fault' };
+    if (cpu >= 0) event.cpu = cpu;
+    event.addr = window.address;
+    event.access = window.access;
+    if (window.kernelMode) event.mode = 'kernel';
+    if (window.done !== null) event.dur = window.doneAt - window.t;
+    const page = this.#page(window.facts());
+    if (Object.keys(page).length > 0) event.page = page;
+    return event;
   }
 
   #about(thread: Thread, { window, mm }: OpenFault, next: Next): Circumstances {
@@ -205,9 +211,7 @@ export class Faults {
       return;
     }
     thread.fault = null;
-    const mode = window.kernelMode ? { mode: 'kernel' } : {};
-    const keys = { op: 'fault', addr: window.address, access: window.access, ...mode };
-    this.#outbox.close(fault.entry, ...fault.before, { t: window.t, tid: thread.tid, ...mmKey(mm), ...keys });
+    this.#outbox.close(fault.entry, ...fault.before, this.#event(thread, fault));
     notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
   }
 

@@ -23,7 +23,7 @@ export function unseenVma(mm: Mm, tid: number, { t, address, access }: FaultWind
   const base = { t, tid, ...mmKey(mm), op: 'vma' };
   const mark = { 'x-inferred': 'the next fault ended well' };
   const last = mm.map.all().at(-1);
-  const above = last !== undefined && page >= last.end;
+  const above = mm.complete && last !== undefined && page >= last.end;
   // below it, a stack grows by itself
   if (above && page < unseen.stackEnd) return null;
   unseen.pages.add(page);
