@@ -133,6 +133,7 @@ export class Pairing {
         this.#enter(thread, record);
         break;
       case 'sys_exit':
+        this.#recording.everyCall = true;
         this.#exit(thread, record);
         break;
       case 'signal_generate':
