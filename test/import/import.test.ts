@@ -36,6 +36,19 @@ test('lost records are added up in the header and the summary', async () => {
   expect(summary.lost).toBe(42);
 });
 
+test('a fault during which records were lost has no truth, and no lock is taken to be held after it', async () => {
+  const fault = (us: number) => [
+    line(us, 10, 'exceptions:page_fault_user: address=0x7f0000001000 ip=0x400000 error_code=0x6   0'),
+    ...section(us + 1, 10, false).slice(0, 2),
+  ];
+  const done = (us: number) => line(us, 10, 'minor-faults:     7f0000001000');
+  const [, , released] = section(24, 10, false);
+  const text = [...fault(1), line(5, 10, 'PERF_RECORD_LOST lost 3'), done(6), ...fault(20), done(25), released];
+  const { faults, summary } = await imported(text.join('\n'));
+  expect(faults.map(({ truth }) => truth?.fallback)).toEqual([undefined, true]);
+  expect(summary.unclassifiedAt).toEqual({ 'fault during which records were lost': [1] });
+});
+
 test.each([
   ['', 'the text is empty', undefined],
   ['{"headers":1}\n', 'not a text any importer knows', 'known formats: ftrace perf strace; --from names one'],

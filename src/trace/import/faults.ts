@@ -23,7 +23,10 @@ interface Pending {
   line: number;
 }
 
-/** What a thread does after its fault: it goes on in user mode, its end comes (as the last of its process), or the recording's, or neither is certain. */
+/**
+ * What a thread does after its fault: it goes on in user mode, its end comes (as the last of its process), or the
+ * recording's, or neither is certain.
+ */
 export type Next = 'goesOn' | 'exits' | 'groupDead' | 'cutOff' | 'unknown';
 
 /** ns after which a fault that shows nothing more is taken to be over. */
@@ -62,7 +65,15 @@ export class Faults {
     if (fields === null) return false;
     const { mm } = thread.process;
     const window = new FaultWindow(record.t, fields.address, fields.errorCode, record.name === 'page_fault_kernel');
-    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu, line: record.line, before: [] };
+    thread.fault = {
+      window,
+      entry: this.#outbox.open(),
+      mm,
+      cpu: record.cpu,
+      line: record.line,
+      lossy: false,
+      before: [],
+    };
     this.#summary.faults++;
     return true;
   }
@@ -96,7 +107,9 @@ export class Faults {
     const endedWell = over || (next === 'goesOn' && window.signal === 0);
     const unseen = endedWell && !this.#recording.maps ? unseenVma(mm, thread.tid, window) : null;
     if (unseen !== null) before.push(unseen);
-    this.#judge({ window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line });
+    const judged = { window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line };
+    if (fault.lossy) this.#tell(judged, 'fault during which records were lost');
+    else this.#judge(judged);
   }
 
   /** The event without its truth. */
@@ -196,6 +209,11 @@ export class Faults {
     return [];
   }
 
+  /** Records were lost: what the open faults did is no longer known. */
+  lost(): void {
+    for (const { fault } of this.#world.threads()) if (fault !== null) fault.lossy = true;
+  }
+
   /**
    * The recording ended before the fault did, as far as it shows. One without completion events shows no end of any fault:
    * there, what took mmap_lock is judged by that, and what has no userfaultfd to wait for did not take it; whether that was
@@ -215,7 +233,10 @@ export class Faults {
     notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
   }
 
-  /** The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. False when its fields cannot be read. */
+  /**
+   * The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. False
+   * when its fields cannot be read.
+   */
   rss(thread: Thread, t: number, text: string): boolean {
     const fields = rssFields(text);
     if (fields === null) return false;

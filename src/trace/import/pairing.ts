@@ -206,6 +206,8 @@ export class Pairing {
       else this.#forget(tid, record.t);
     } else if (name.startsWith('PERF_RECORD_LOST')) {
       this.summary.lost += Number(/lost (\d+)/.exec(text)?.[1] ?? 1);
+      this.#faults.lost();
+      for (const thread of this.#world.threads()) this.#locking.drop(thread, record.t);
     }
   }
 

@@ -89,6 +89,8 @@ export interface OpenFault {
   cpu: number;
   /** line of the text where it began */
   line: number;
+  /** records were lost while it was open */
+  lossy: boolean;
   /** what turned out to stand before it in the trace */
   before: EventObject[];
 }
