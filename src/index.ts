@@ -15,19 +15,36 @@ export { type Answers, SITES, type Site, type SiteName } from './kernel/sites.js
 export type { Change, Stage, StageData, VmaLockName } from './kernel/stage.js';
 export { parseStageFile } from './kernel/stage-file.js';
 export { findStage, lineage, newest, resolveModels, stageFromData } from './lineage/resolve.js';
+export { Diff, type DiffOptions } from './replay/diff.js';
 export { Replay, type ReplayOptions } from './replay/replay.js';
 export type {
+  Agreement,
   Blocker,
+  BlockerChange,
+  ChangedFault,
   Counter,
+  DiffResult,
+  Disagreement,
+  Ends,
   ExpectFailure,
   FaultRow,
+  FromTo,
   LockRow,
   ModelResult,
+  NearSection,
+  Path,
   Reason,
   ReplayResult,
   Times,
+  Transition,
+  Undecided,
+  Unscored,
   Verdict,
+  VerifiedFault,
+  VerifyResult,
 } from './replay/result.js';
+export { TruthRows } from './replay/truth.js';
+export { Verify, type VerifyOptions } from './replay/verify.js';
 export { FORMATS, type Format, loadReporter } from './report/index.js';
 export type { Reporter, ReportOptions } from './report/reporter.js';
 export { type ColorLevel, createStyle, type Style } from './report/style.js';
@@ -36,4 +53,5 @@ export { type EventOptions, readEvents, type ValidateOptions, validateTrace } fr
 export { type ImportOptions, type ImportSummary, importTrace } from './trace/import/index.js';
 export { type ReadOptions, readTrace } from './trace/reader.js';
 export type { TraceEvent, TraceHeader } from './trace/schema.js';
+export { readTruth, type TruthRow } from './trace/truth-file.js';
 export { formatEvent, formatHeader } from './trace/writer.js';

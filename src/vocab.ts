@@ -11,11 +11,13 @@ export const OPS = [
   'vma',
   'mmap',
   'munmap',
+  'shmdt',
   'mprotect',
   'pkey_mprotect',
   'mremap',
   'brk',
   'madvise',
+  'prctl_set_vma',
   'mlock',
   'munlock',
   'mlockall',
@@ -39,6 +41,8 @@ export const OPS = [
   'migrate',
   'numa_scan',
   'read_maps',
+  'clear_refs',
+  'mmu_notifier_register',
   'gup',
   'thread',
   'other',
@@ -131,7 +135,7 @@ export const UFFD_RWP = 8;
 export const UFFD_WP_ASYNC = 16;
 
 /** `kind` of `read_maps`. */
-export const MAPS_KINDS = ['maps', 'smaps', 'numa_maps', 'procmap_query'] as const;
+export const MAPS_KINDS = ['maps', 'smaps', 'numa_maps', 'procmap_query', 'smaps_rollup', 'pagemap'] as const;
 export type MapsKind = (typeof MAPS_KINDS)[number];
 
 /**

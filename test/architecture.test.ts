@@ -207,6 +207,20 @@ const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'other programs are started in one place',
+    think: 'cli/spawn.ts starts them without a shell, and ends them when the run ends. Use it.',
+    find: files =>
+      files
+        .filter(({ path }) => path !== 'cli/spawn.ts')
+        .flatMap(file =>
+          importsOf(file)
+            .filter(({ target, typeOnly }) => /^(?:node:)?child_process$/.test(target) && !typeOnly)
+            .map(({ target }) => `${file.path}: imports ${target}`),
+        ),
+    bad: [{ 'cli/record.ts': "import { execFile } from 'node:child_process';" }],
+    good: { 'cli/spawn.ts': "import { spawn } from 'node:child_process';" },
+  },
+  {
     name: 'no clock, no chance, no locale in the core',
     think:
       'Same input, same bytes, on every run and machine: time comes from the trace, chance from a seed, spelling from units.ts.',

@@ -6,9 +6,19 @@ import { COSTS, type Costs } from '../src/kernel/costs.js';
 import type { Mm } from '../src/kernel/mm.js';
 import type { Stage } from '../src/kernel/stage.js';
 import { resolveModels } from '../src/lineage/resolve.js';
+import { Diff, type DiffOptions } from '../src/replay/diff.js';
 import { Replay } from '../src/replay/replay.js';
-import type { FaultRow, ModelResult, ReplayResult } from '../src/replay/result.js';
+import type {
+  ChangedFault,
+  DiffResult,
+  FaultRow,
+  ModelResult,
+  ReplayResult,
+  VerifiedFault,
+  VerifyResult,
+} from '../src/replay/result.js';
 import { Run } from '../src/replay/run.js';
+import { Verify, type VerifyOptions } from '../src/replay/verify.js';
 import { readTrace } from '../src/trace/reader.js';
 import { formatAddr, type Page } from '../src/units.js';
 
@@ -87,6 +97,34 @@ export async function replayUnder(
   const path = typeof trace === 'string' ? trace : traceFile(trace);
   const info = await readTrace(path, { batch, onBatch: (columns, soFar) => machine.feed(columns, soFar) });
   return new Replayed(machine.finish(info), rows);
+}
+
+/** Compares two models (ids or stages) on a trace; `rows` are the faults that change, as they come. */
+export async function diff(
+  trace: readonly Event[] | string,
+  from: string | Stage,
+  to: string | Stage,
+  { batch, ...options }: Omit<DiffOptions, 'onChange'> & { batch?: number } = {},
+): Promise<{ result: DiffResult; rows: ChangedFault[] }> {
+  const rows: ChangedFault[] = [];
+  const [first, second] = [from, to].map(model => (typeof model === 'string' ? resolveModels(model)[0] : model));
+  const machine = new Diff(first, second, { ...options, onChange: row => rows.push(row) });
+  const path = typeof trace === 'string' ? trace : traceFile(trace);
+  const info = await readTrace(path, { batch, onBatch: (columns, soFar) => machine.feed(columns, soFar) });
+  return { result: machine.finish(info), rows };
+}
+
+/** Verifies a recording under one model; `rows` are its user faults, as they come. */
+export async function verify(
+  trace: readonly Event[] | string,
+  model: string,
+  { batch, ...options }: Omit<VerifyOptions, 'onFault'> & { batch?: number } = {},
+): Promise<{ result: VerifyResult; rows: VerifiedFault[] }> {
+  const rows: VerifiedFault[] = [];
+  const machine = new Verify(resolveModels(model)[0], { ...options, onFault: row => rows.push(row) });
+  const path = typeof trace === 'string' ? trace : traceFile(trace);
+  const info = await readTrace(path, { batch, onBatch: (columns, soFar) => machine.feed(columns, soFar) });
+  return { result: machine.finish(info), rows };
 }
 
 /** The address space of mm 1 once everything is over. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lineage } from '../src/lineage/resolve.js';
 import { traces } from './arbitrary.js';
-import { type Event, type ReplayHow, replay } from './helpers.js';
+import { diff, type Event, type ReplayHow, replay } from './helpers.js';
 
 const SEED = 6118;
 const SOME = 'mmap_lock,v6.4,v6.10,v6.18';
@@ -83,6 +83,75 @@ describe('every trace', () => {
       for (const model of result.models) {
         const alone = await replay(events, model.model);
         expect(alone.result.models).toEqual([model]);
+      }
+    }));
+});
+
+describe('every diff of two models', () => {
+  const PAIRS = [
+    ['mmap_lock', 'v6.18'],
+    ['v6.5', 'v6.6'],
+    ['v6.18', 'v6.4'],
+  ] as const;
+
+  test('adds up, and agrees with a replay of either', () =>
+    holds(traces({ locks: true }), 25, async events => {
+      for (const [from, to] of PAIRS) {
+        const { result, rows } = await diff(events, from, to, { top: 5 });
+        const { result: replayed } = await replay(events, `${from},${to}`);
+        const [a, b] = replayed.models;
+        expect(result.transitions.reduce((sum, { count }) => sum + count, 0)).toBe(result.changed);
+        expect(rows.length).toBe(result.changed);
+        expect(result.faults).toEqual(rows.toSorted((x, y) => x.i - y.i).slice(0, 5));
+        expect({ ...result.trace, file: '' }).toEqual({ ...replayed.trace, file: '' });
+        for (const verdict of ['vma_lock', 'mmap_lock', 'signal'] as const) {
+          expect(result.verdicts[verdict]).toEqual({ from: a.faults[verdict], to: b.faults[verdict] });
+          const count = (side: 'from' | 'to') => rows.filter(row => row[side] === verdict).length;
+          expect(count('to') - count('from')).toBe(b.faults[verdict] - a.faults[verdict]);
+        }
+        for (const [name, { from: before, to: after }] of Object.entries({ ...result.counters, ...result.time })) {
+          const of = { ...a.counters, ...a.time } as Record<string, number>;
+          const and = { ...b.counters, ...b.time } as Record<string, number>;
+          expect([name, before, after]).toEqual([name, of[name], and[name]]);
+        }
+        const victims = (side: 'from' | 'to') => result.blockers.reduce((sum, row) => sum + row.victims[side], 0);
+        const blocked = (model: typeof a) => model.blockers.reduce((sum, row) => sum + row.victims, 0);
+        expect(victims('to') - victims('from')).toBe(blocked(b) - blocked(a));
+      }
+    }));
+
+  test('finds the faults whose rows differ', () =>
+    holds(traces(), 25, async events => {
+      const { rows } = await diff(events, 'v6.4', 'v6.18');
+      const { rows: all } = await replay(events, 'v6.4,v6.18');
+      const of = (model: string) =>
+        new Map(
+          all.filter(row => row.model === model).map(row => [row.i, [row.verdict, row.counter, row.site].join()]),
+        );
+      const [before, after] = [of('v6.4'), of('v6.18')];
+      const found = [...before.keys()].filter(i => before.get(i) !== after.get(i));
+      expect(rows.map(({ i }) => i).sort((x, y) => x - y)).toEqual(found.sort((x, y) => x - y));
+    }));
+
+  test('is the same whatever the size of a batch, and mirrored when its models are swapped', () =>
+    holds(traces({ locks: true }), 25, async events => {
+      const said = async (from: string, to: string, batch: number) => {
+        const { result } = await diff(events, from, to, { batch });
+        return { ...result, trace: null };
+      };
+      const whole = await said('v6.4', 'v6.12', 1024);
+      for (const batch of [1, 7]) expect(await said('v6.4', 'v6.12', batch)).toEqual(whole);
+      const back = await said('v6.12', 'v6.4', 7);
+      const { less, more } = whole.waits;
+      expect([back.changed, back.waits]).toEqual([whole.changed, { less: more, more: less }]);
+    }));
+
+  test('finds nothing between a model and itself', () =>
+    holds(traces({ locks: true }), 25, async events => {
+      for (const model of ['mmap_lock', 'v6.6', 'v6.18']) {
+        const { result, rows } = await diff(events, model, model, { batch: 7 });
+        expect([result.differs, result.changed, rows]).toEqual([false, 0, []]);
+        expect([result.transitions, result.blockers, result.waits]).toEqual([[], [], { less: 0, more: 0 }]);
       }
     }));
 });

@@ -1,5 +1,6 @@
 /** Everything vmalock says on stderr: complaints, warnings and notes, as lines for people or JSON objects. */
 import { Bug, Complaint, EXIT_BUG, EXIT_TROUBLE, escapeText, type Where } from '../errors.js';
+import { shellWord } from './shell.js';
 import { OutputClosed, systemReason } from './system.js';
 
 type Level = 'error' | 'warning' | 'note';
@@ -86,10 +87,6 @@ export function fail(error: unknown, argv: readonly string[]): number {
   if (process.env.VMALOCK_DEBUG && error instanceof Error)
     process.stderr.write(`${escapeText(error.stack ?? '').replaceAll('\\x0a', '\n')}\n`);
   return EXIT_BUG;
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** An operating system's error nobody closer to it has put into words; null when `error` is something else. */

@@ -3,16 +3,33 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { Complaint, EXIT_OK, EXIT_TROUBLE, QUOTE_LIMIT } from '../errors.js';
 import { fail, voice } from './complain.js';
+import { registerDiff } from './diff.js';
 import { registerImport } from './import.js';
 import { registerModels } from './models.js';
 import { openSink } from './output.js';
+import { registerRecord } from './record.js';
 import { registerReplay } from './replay.js';
 import { registerSchema } from './schema.js';
+import { watchSignals } from './signals.js';
 import { registerValidate } from './validate.js';
+import { registerVerify } from './verify.js';
 
 const EXIT_STATUS = `
-Exit status: 0 fine, 1 the answer is no (invalid, --fail-if met), 2 usage or bad input,
-70 a bug in vmalock, 130 and 143 by signal, 141 when the reader of its output went away.`;
+Exit status: 0 fine, 1 the answer is no (invalid, differs, disagrees, --fail-if met,
+events lost), 2 usage or bad input, 70 a bug in vmalock, 130 and 143 by signal, 141
+when the reader of its output went away.`;
+
+/** In the order the help lists them. */
+const COMMANDS = [
+  registerReplay,
+  registerDiff,
+  registerVerify,
+  registerValidate,
+  registerImport,
+  registerRecord,
+  registerModels,
+  registerSchema,
+];
 
 /** Runs the command line; never rejects, never exits after output: sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
@@ -34,9 +51,7 @@ export async function main(argv: string[]): Promise<void> {
     .hook('preAction', (_, command) => {
       voice.quiet = command.opts().quiet === true;
     });
-  for (const register of [registerReplay, registerValidate, registerImport, registerModels, registerSchema]) {
-    register(program);
-  }
+  for (const register of COMMANDS) register(program);
   try {
     await program.parseAsync(argv).catch(async (error: unknown) => {
       if (!(error instanceof CommanderError)) throw error;
@@ -76,8 +91,10 @@ function cut(message: string): string {
 
 /** Complaints about the command line itself must already obey --error-format, so it is looked for by hand. */
 function asksForJson(argv: readonly string[]): boolean {
-  return argv.some(
-    (word, i) => word === '--error-format=json' || (word === '--error-format' && argv[i + 1] === 'json'),
+  const end = argv.indexOf('--');
+  const ours = end < 0 ? argv : argv.slice(0, end);
+  return ours.some(
+    (word, i) => word === '--error-format=json' || (word === '--error-format' && ours[i + 1] === 'json'),
   );
 }
 
@@ -93,11 +110,5 @@ function watchProcess(argv: readonly string[]): void {
   });
   process.stderr.on('error', () => {});
   process.once('uncaughtException', error => process.exit(fail(error, argv)));
-  for (const [signal, number] of [
-    ['SIGHUP', 1],
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ] as const) {
-    process.once(signal, () => process.exit(128 + number));
-  }
+  watchSignals();
 }

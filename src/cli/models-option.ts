@@ -2,7 +2,7 @@
 import { Complaint, nearest, quote } from '../errors.js';
 import { COSTS, type CostName, type Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
-import { resolveModels, stageFromData } from '../lineage/resolve.js';
+import { findStage, resolveModels, stageFromData } from '../lineage/resolve.js';
 import { readJsonFile } from './json-file.js';
 
 const DEFAULT_MODELS = ['mmap_lock', 'per-vma'];
@@ -15,6 +15,29 @@ export async function loadModels(names: readonly string[] = DEFAULT_MODELS): Pro
     for (const stage of found) stages.add(stage);
   }
   return [...stages];
+}
+
+/** The one stage a name means. */
+export async function loadModel(name: string): Promise<Stage> {
+  const stages = await loadModels([name]);
+  if (stages.length === 1) return stages[0];
+  throw new Complaint('usage', `${quote(name)} is ${stages.length} models`, {}, 'name one of them');
+}
+
+/** The model in force in the kernel that a recording says it was made by. */
+export function modelOfKernel(kernel: string | undefined, file: string): Stage {
+  const release = /^v?(\d+\.\d+(?:\.\d+)?)/.exec(kernel ?? '')?.[1];
+  const hint = 'name the model: -m v6.18';
+  if (release === undefined) {
+    const found = kernel === undefined ? 'nothing' : quote(kernel);
+    throw new Complaint('usage', `meta.kernel should say which kernel was recorded, found ${found}`, { file }, hint);
+  }
+  try {
+    return findStage(release);
+  } catch (error) {
+    if (!(error instanceof Complaint)) throw error;
+    throw new Complaint('usage', `kernel ${quote(release)} is not modelled: ${error.hint}`, { file }, hint);
+  }
 }
 
 async function loadSeries(path: string): Promise<Stage> {

@@ -31,12 +31,12 @@ async function models(id: string | undefined, options: ModelsOptions): Promise<v
   }
   const sink = openSink(options.out, []);
   try {
-    const [{ loadModels }, { renderListing }, { outputStyle }] = await Promise.all([
+    const [{ loadModel, loadModels }, { renderListing }, { outputStyle }] = await Promise.all([
       import('./models-option.js'),
       import('../report/listing.js'),
       import('./terminal.js'),
     ]);
-    const listing = await listingOf(id, options, loadModels);
+    const listing = await listingOf(id, options, loadModel, loadModels);
     sink.write(renderListing(listing, options.format, outputStyle(options)));
     await sink.commit();
   } finally {
@@ -49,13 +49,11 @@ type Load = (names: readonly string[]) => Promise<Stage[]>;
 async function listingOf(
   id: string | undefined,
   { diff, matrix: wanted }: ModelsOptions,
+  loadOne: (name: string) => Promise<Stage>,
   load: Load,
 ): Promise<Listing> {
   if (wanted) return matrix(await load(['all']));
-  if (diff !== undefined) {
-    const [[from], [to]] = [await load([diff[0]]), await load([diff[1]])];
-    return edit(from, to, await load(['all']));
-  }
+  if (diff !== undefined) return edit(await loadOne(diff[0]), await loadOne(diff[1]), await load(['all']));
   if (id === undefined) return lineage(await load(['all']));
   const stages = await load([id]);
   return stages.length === 1 ? one(stages[0]) : lineage(stages);

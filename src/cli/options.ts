@@ -28,13 +28,17 @@ export interface ReportingOptions<F extends string = Format> {
   fields?: string[];
 }
 
-/** Options of commands that replay. */
-export interface ReplayingOptions {
-  model?: string[];
+/** Options of commands that let models run. */
+export interface RunningOptions {
   timing: 'closed' | 'recorded';
   costs?: string;
   seed: number;
   events?: string;
+}
+
+/** Options of commands that replay. */
+export interface ReplayingOptions extends RunningOptions {
+  model?: string[];
   failIf?: Condition[];
 }
 
@@ -54,7 +58,7 @@ export function withInput(command: Command): Command {
   return command
     .option('--strict', 'refuse unknown keys instead of warning about them')
     .option('--keep-going', 'skip bad lines and bad traces, counting them')
-    .option('--max-line <bytes>', 'longest line that is read', bytes, MAX_LINE);
+    .option('--max-line <bytes>', 'longest line that is read', size('--max-line', 2 ** 28), MAX_LINE);
 }
 
 export function withReport<F extends string>(command: Command, formats: readonly F[]): Command {
@@ -68,24 +72,52 @@ export function withFields(command: Command): Command {
   return command.option('--fields <names>', 'only these fields, in this order (an unknown one lists them)', list);
 }
 
-export function withReplay(command: Command): Command {
+/**
+ * @param rows what `--events` has a row for
+ * @param timings those there are; the first is the default
+ */
+export function withRun(
+  command: Command,
+  rows: string,
+  timings: readonly RunningOptions['timing'][] = ['closed', 'recorded'],
+): Command {
   return command
-    .option(
-      '-m, --model <models>',
-      'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
-      (text: string, before: string[] = []) => [...before, ...list(text)],
-    )
-    .addOption(choice('--timing <timing>', 'when operations start', ['closed', 'recorded'], 'closed'))
+    .addOption(choice('--timing <timing>', 'when operations start', timings, timings[0]))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
     .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0)
-    .option('--events <file>', 'one NDJSON row per fault and model; - for stdout, in place of the report')
-    .option('--fail-if <expr>', 'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms', failIf);
+    .option('--events <file>', `one NDJSON row per ${rows}; - for stdout, in place of the report`);
+}
+
+export function withReplay(command: Command): Command {
+  const models = command.option(
+    '-m, --model <models>',
+    'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
+    (text: string, before: string[] = []) => [...before, ...list(text)],
+  );
+  return withRun(models, 'fault and model').option(
+    '--fail-if <expr>',
+    'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms',
+    failIf,
+  );
+}
+
+/** A share of the whole, from 0 to 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && value <= 1) return value;
+  throw new Complaint('usage', `${quote(text)} is not a share`, {}, 'give a number from 0 to 1, such as 0.995');
 }
 
 /** All formats a replay can be reported in. */
 export const REPLAY_FORMATS = FORMATS;
 
-function choice<T extends string>(flags: string, description: string, values: readonly T[], standard: T): Option {
+/** An option that takes one of a few words. */
+export function choice<T extends string>(
+  flags: string,
+  description: string,
+  values: readonly T[],
+  standard?: T,
+): Option {
   const name = flags.split(' ')[0];
   return new Option(flags, `${description}: ${values.join(', ')}`).default(standard).argParser((text: string) => {
     const value = values.find(known => known === text);
@@ -102,23 +134,23 @@ function list(text: string): string[] {
   return names;
 }
 
-function natural(text: string): number {
+/** A whole number from 0 on. */
+export function natural(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new Complaint('usage', `${quote(text)} is not a whole number`, {}, 'give an integer from 0 to 2^53 - 1');
 }
 
-function bytes(text: string): number {
-  const match = /^(\d+)([kKM]?)$/.exec(text);
-  const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
-  const value = Number(match?.[1]) * scale;
-  if (match !== null && value > 0 && value <= 2 ** 28) return value;
-  throw new Complaint(
-    'usage',
-    `--max-line cannot be ${quote(text)}`,
-    {},
-    'bytes, such as 65536, 64k or 4M, up to 256M',
-  );
+/** The parser of a number of bytes, such as `64k`, up to `most`. */
+export function size(name: string, most: number): (text: string) => number {
+  return text => {
+    const match = /^(\d+)([kKM]?)$/.exec(text);
+    const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
+    const value = Number(match?.[1]) * scale;
+    if (match !== null && value > 0 && value <= most) return value;
+    const hint = `bytes, such as 65536, 64k or 4M, up to ${most / 1024 ** 2}M`;
+    throw new Complaint('usage', `${name} cannot be ${quote(text)}`, {}, hint);
+  };
 }
 
 function failIf(text: string, before: Condition[] = []): Condition[] {

@@ -11,14 +11,15 @@ import {
   fstatSync,
   fsyncSync,
   lstatSync,
+  mkdtempSync,
   openSync,
   readlinkSync,
   readSync,
   realpathSync,
   renameSync,
+  rmSync,
   type Stats,
   statSync,
-  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,7 +93,7 @@ class StreamSink implements Sink {
   }
 }
 
-/** Temporary files not yet in their place: removed when the process ends in any way it can notice. */
+/** Temporary files not yet in their place, and temporary directories: removed when the process ends in any way it can notice. */
 const unfinished = new Set<string>();
 let watching = false;
 
@@ -107,9 +108,9 @@ function watch(temporary: string): void {
 
 function remove(path: string): void {
   try {
-    unlinkSync(path);
+    rmSync(path, { recursive: true, force: true });
   } catch {
-    // already gone
+    // what the system does not let go stays
   }
   unfinished.delete(path);
 }
@@ -250,6 +251,27 @@ export function openSpool(): Spool {
     },
     remove: () => sink.discard(),
   };
+}
+
+/** A directory of our own for what another program writes on the way. */
+export interface Folder {
+  path: string;
+  remove(): void;
+}
+
+/**
+ * Makes a directory nobody else can look into; it does not outlive the run.
+ *
+ * @throws Complaint (io)
+ */
+export function openFolder(prefix: string): Folder {
+  try {
+    const path = mkdtempSync(join(tmpdir(), prefix));
+    watch(path);
+    return { path, remove: () => remove(path) };
+  } catch (error) {
+    throw writeComplaint(tmpdir(), error);
+  }
 }
 
 /** Do two targets name one file? */

@@ -1,5 +1,6 @@
 /** A line on a terminal's stderr that says how far the input is read; nothing at all anywhere else. */
 import { escapeText } from '../errors.js';
+import type { BaseOptions } from './options.js';
 
 /** ms before the first line, so that quick runs stay silent, and between two lines after it */
 const DELAY = 500;
@@ -9,17 +10,28 @@ export class Progress {
   private next = performance.now() + DELAY;
   private shown = false;
 
-  constructor(private readonly wanted: boolean) {}
+  /** is there a terminal, and may it be written to? */
+  readonly wanted: boolean;
+
+  constructor({ progress, quiet = false }: Pick<BaseOptions, 'progress' | 'quiet'>) {
+    this.wanted = progress && !quiet && process.stderr.isTTY === true;
+  }
 
   /** @param done bytes read of the input as it is stored; @param total its size, null when unknown */
   update(file: string, done: number, total: number | null): void {
+    this.say(
+      () => `${file}: ${total === null || total === 0 ? mebibytes(done) : `${Math.floor((100 * done) / total)} %`}`,
+    );
+  }
+
+  /** Shows a line of its own, made only when it is time for one. */
+  say(line: () => string): void {
     if (!this.wanted) return;
     const now = performance.now();
     if (now < this.next) return;
     this.next = now + INTERVAL;
     this.shown = true;
-    const far = total === null || total === 0 ? mebibytes(done) : `${Math.floor((100 * done) / total)} %`;
-    process.stderr.write(`\r\u001b[K${escapeText(file)}: ${far}`);
+    process.stderr.write(`\r\u001b[K${escapeText(line())}`);
   }
 
   /** Takes the line away again. */
@@ -29,6 +41,7 @@ export class Progress {
   }
 }
 
-function mebibytes(bytes: number): string {
+/** `12 MiB` */
+export function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }

@@ -1,10 +1,6 @@
-/** One trace through a replay: the reader's batches in, the result out, bad lines counted on the way. */
+/** One trace through whatever replays it: the reader's batches in, the result out, bad lines counted on the way. */
 import { type Complaint, quote } from '../errors.js';
-import type { Costs } from '../kernel/costs.js';
-import type { Stage } from '../kernel/stage.js';
-import { Replay } from '../replay/replay.js';
-import type { FaultRow, ReplayResult } from '../replay/result.js';
-import type { TraceInfo } from '../trace/columns.js';
+import type { Columns, TraceInfo } from '../trace/columns.js';
 import { readTrace } from '../trace/reader.js';
 import { formatCount } from '../units.js';
 import { formatWhere } from './complain.js';
@@ -15,32 +11,37 @@ import type { Progress } from './progress.js';
 /** Unknown keys a warning names. */
 const NAMED_KEYS = 3;
 
+/** What takes a trace batch by batch and has a result at its end. */
+export interface Machine<Result> {
+  feed(columns: Columns, info: TraceInfo): void;
+  finish(info: TraceInfo): Result;
+}
+
 export interface FileOptions extends InputOptions {
-  models: Stage[];
-  timing: 'closed' | 'recorded';
-  costs: Costs | undefined;
-  onFault: ((row: FaultRow) => void) | null;
-  /** where `onFault` writes to: waited for between batches */
+  /** where the machine writes rows to: waited for between batches */
   events: Sink | null;
   progress: Progress;
 }
 
 /** @throws Complaint about the trace, unless `keepGoing` allows its line to be skipped */
-export async function replayFile(path: string, options: FileOptions): Promise<ReplayResult> {
-  const { models, timing, costs, onFault, events, progress, strict = false, maxLine } = options;
-  const replay = new Replay(models, { timing, ...(costs && { costs }), ...(onFault && { onFault }) });
+export async function replayFile<Result extends { warnings: string[] }>(
+  path: string,
+  machine: Machine<Result>,
+  options: FileOptions,
+): Promise<Result> {
+  const { events, progress, strict = false, maxLine } = options;
   const skipped = new SkippedLines();
   const info = await readTrace(path, {
     strict,
     maxLine,
     onBatch: async (columns, soFar) => {
-      replay.feed(columns, soFar);
+      machine.feed(columns, soFar);
       await events?.drain();
     },
     onProgress: (done, total) => progress.update(path, done, total),
     ...(options.keepGoing && { onBadLine: (complaint: Complaint) => skipped.add(complaint) }),
   });
-  const result = replay.finish(info);
+  const result = machine.finish(info);
   result.warnings.push(...unknownKeys(info), ...skipped.warnings());
   return result;
 }

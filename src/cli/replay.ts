@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { Complaint, EXIT_ANSWER, EXIT_TROUBLE } from '../errors.js';
 import type { FaultRow, ReplayResult } from '../replay/result.js';
-import { selectFields } from '../report/fields.js';
+import { EVENT_FIELDS, reportFields, selectFields } from '../report/fields.js';
 import { loadReporter } from '../report/index.js';
-import { formatFaultRow } from '../report/json.js';
+import { formatEventRow } from '../report/json.js';
 import type { ReportOptions } from '../report/reporter.js';
 import { complain, note, warn } from './complain.js';
 import type { Condition } from './fail-if.js';
@@ -21,8 +21,8 @@ import {
   withReplay,
   withReport,
 } from './options.js';
-import { isSameTarget, isStdout, openSink, type Sink } from './output.js';
 import { Progress } from './progress.js';
+import { openSinks } from './sinks.js';
 
 export type ReplayOptions = BaseOptions & InputOptions & ReportingOptions & ReplayingOptions;
 
@@ -37,7 +37,11 @@ export function registerReplay(program: Command): void {
 
 async function replay(traces: string[], options: ReplayOptions, command: Command): Promise<void> {
   const inputs = inputsOf(traces, command);
-  const fields = selectFields(options.fields ?? null, options.format, options.events !== undefined);
+  const fields = selectFields(
+    options.fields,
+    reportFields(options.format),
+    options.events === undefined ? [] : EVENT_FIELDS,
+  );
   const { loadCosts, loadModels } = await import('./models-option.js');
   const models = await loadModels(options.model);
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
@@ -45,14 +49,19 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
   const asked = command.getOptionValueSource('format') === 'cli';
   const { report, events } = openSinks(options, inputs, asked);
   try {
-    const { replayFile } = await import('./replay-file.js');
-    const progress = new Progress(options.progress && !options.quiet && process.stderr.isTTY === true);
+    const [{ Replay }, { replayFile }] = await Promise.all([import('../replay/replay.js'), import('./replay-file.js')]);
+    const progress = new Progress(options);
     const results: ReplayResult[] = [];
     for (const input of inputs) {
       const file = several ? input : null;
-      const onFault = events && ((row: FaultRow) => events.write(formatFaultRow(row, fields.events, file)));
+      const onFault = events && ((row: FaultRow) => events.write(formatEventRow(row, fields.events, file)));
       try {
-        results.push(await replayFile(input, { ...options, models, costs, onFault, events, progress }));
+        const machine = new Replay(models, {
+          timing: options.timing,
+          ...(costs && { costs }),
+          ...(onFault && { onFault }),
+        });
+        results.push(await replayFile(input, machine, { ...options, events, progress }));
       } catch (error) {
         if (!options.keepGoing || !(error instanceof Complaint)) throw error;
         progress.clear();
@@ -72,27 +81,6 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
   } finally {
     report?.discard();
     events?.discard();
-  }
-}
-
-/** Opens the places of the report and the rows of events; rows on stdout leave no room for a report there. */
-function openSinks(
-  { out, events }: ReplayOptions,
-  inputs: readonly string[],
-  asked: boolean,
-): { report: Sink | null; events: Sink | null } {
-  if (events === undefined) return { report: openSink(out, inputs), events: null };
-  if (out !== undefined && isSameTarget(events, out)) {
-    throw new Complaint('usage', '--events and --out name the same file', {}, 'name two files');
-  }
-  const room = out !== undefined || !isStdout(events);
-  if (!room && asked) warn('--events - has stdout: the report is left out, give it a place with --out FILE');
-  const report = room ? openSink(out, inputs) : null;
-  try {
-    return { report, events: openSink(events, inputs) };
-  } catch (error) {
-    report?.discard();
-    throw error;
   }
 }
 

@@ -13,6 +13,14 @@ const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: 'the result of replay --format json',
     load: async () => (await import('../replay/schema.js')).replayJsonSchema(),
   },
+  diff: {
+    what: 'the result of diff --format json',
+    load: async () => (await import('../replay/schema.js')).diffJsonSchema(),
+  },
+  verify: {
+    what: 'the result of verify --format json',
+    load: async () => (await import('../replay/schema.js')).verifyJsonSchema(),
+  },
   series: {
     what: 'a series of your own, for --model ./series.json',
     load: async () => {

@@ -7,12 +7,14 @@
  * Leaves out: fault-around maps the neighbours too; the next fault there says so itself by not happening.
  */
 import { ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import { do_page_mkwrite } from './do-wp-page.js';
 import type { Kernel } from './kernel.js';
 import {
   folioOf,
   HANDLED,
   handle_userfault,
   install,
+  isFolioLocked,
   mayDropLock,
   type Outcome,
   RETRY,
@@ -59,7 +61,9 @@ function do_cow_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outc
 function do_shared_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
   if (vmaLocked && k.at.do_shared_fault === 'retry') return retryAt(task, 'do_shared_fault');
   if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
-  return __do_fault(k, task, vma, vmaLocked, PTE_FILE_RW);
+  const outcome = __do_fault(k, task, vma, vmaLocked, PTE_FILE_RW);
+  if (outcome === HANDLED) do_page_mkwrite(task, vma);
+  return outcome;
 }
 
 /** Does ->map_pages settle it: is the folio up to date, unlocked and without the readahead mark? */
@@ -91,13 +95,13 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
       if (says(task.facts, 'hole_punch')) return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
       // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
       if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
-      else if (folio === FOLIO_LOCKED) waitHolding(task, k.costs.wait_folio);
+      else if (isFolioLocked(task)) waitHolding(task, k.costs.wait_folio);
     } else if (hasPageCache(vma)) {
       if (folio === FOLIO_ABSENT) {
         if (vmaLocked) task.tried = true;
         return releaseAndWait(task, 'filemap_fault', k.costs.wait_io);
       }
-      if (folio === FOLIO_LOCKED) {
+      if (isFolioLocked(task)) {
         return releaseAndWait(task, 'lock_folio_maybe_drop_mmap', k.costs.wait_folio);
       }
     }

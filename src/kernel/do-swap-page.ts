@@ -13,6 +13,7 @@ import {
   HANDLED,
   handle_userfault,
   install,
+  isFolioLocked,
   mayDropLock,
   type Outcome,
   RETRY,
@@ -58,12 +59,7 @@ export function do_swap_page(
       install(task, vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON);
       return migration_entry_wait(k, task, vmaLocked);
     case PTE_DEVICE_EXCLUSIVE:
-      if (folioOf(task.facts) === FOLIO_LOCKED && !task.settled) {
-        const outcome = __folio_lock_or_retry(k, task, vmaLocked, k.costs.wait_folio);
-        if (outcome !== HANDLED) return outcome;
-      }
-      install(task, mapped);
-      return HANDLED;
+      return remove_device_exclusive_entry(k, task, vmaLocked, mapped);
     case PTE_DEVICE_PRIVATE:
       // ->migrate_to_ram() is not ready for the VMA lock.
       if (vmaLocked && k.at['do_swap_page.device_private'] === 'retry') {
@@ -90,7 +86,8 @@ export function do_swap_page(
 function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outcome {
   task.cost = k.costs.swap;
   const folio = folioOf(task.facts);
-  if (!task.settled) {
+  // A wait of 0 says that the read was done, or the folio unlocked, before folio_trylock().
+  if (!task.settled && task.wait !== 0) {
     const locked = folio === FOLIO_LOCKED;
     if (locked || (folio !== FOLIO_CACHED && !says(task.facts, 'swap_sync'))) {
       // The read is submitted under the lock (VM_FAULT_MAJOR); the folio stays locked until it is done.
@@ -111,6 +108,16 @@ function __folio_lock_or_retry(k: Kernel, task: Task, vmaLocked: boolean, ns: Ns
   if (vmaLocked && k.at.__folio_lock_or_retry === 'retry_at_once') return retryAt(task, '__folio_lock_or_retry');
   const held = vmaLocked ? k.at.__folio_lock_or_retry === 'wait_with_lock' : !mayDropLock(k, task, vmaLocked);
   return held ? waitHolding(task, ns) : releaseAndWait(task, '__folio_lock_or_retry', ns);
+}
+
+/** remove_device_exclusive_entry(): under the lock of the folio, which may be somebody else's. */
+function remove_device_exclusive_entry(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outcome {
+  if (isFolioLocked(task) && !task.settled) {
+    const outcome = __folio_lock_or_retry(k, task, vmaLocked, k.costs.wait_folio);
+    if (outcome === RETRY) return retryAt(task, 'remove_device_exclusive_entry');
+  }
+  install(task, mapped);
+  return HANDLED;
 }
 
 /** migration_entry_wait(): sleeps until the page has moved. */

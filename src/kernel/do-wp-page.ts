@@ -14,6 +14,7 @@ import {
   retryAt,
   vmf_anon_prepare,
   vmf_can_call_fault,
+  waitHolding,
 } from './outcome.js';
 import { PTE_ANON, PTE_ANON_WP, PTE_FILE_RW, PTE_KIND_MASK, PTE_SHARED_COW, PTE_UFFD_WP } from './page-table.js';
 import type { Task } from './task.js';
@@ -40,15 +41,20 @@ export function do_wp_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, 
   return HANDLED;
 }
 
-/** A shared file page: ->page_mkwrite may sleep, with the VMA lock held. */
+/** A shared file page. */
 function wp_page_shared(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
   if (vma.vm_ops & VM_OPS.page_mkwrite) {
     if (vmaLocked && k.at.wp_page_shared === 'retry') return retryAt(task, 'wp_page_shared');
     if (!vmf_can_call_fault(task, vma, vmaLocked)) return RETRY;
-    if (task.wait > 0 && !task.settled) task.sleep = task.wait;
+    do_page_mkwrite(task, vma);
   }
   install(task, PTE_FILE_RW);
   return HANDLED;
+}
+
+/** ->page_mkwrite: the file system may sleep, with the lock held. */
+export function do_page_mkwrite(task: Task, vma: Vma): void {
+  if (vma.vm_ops & VM_OPS.page_mkwrite) waitHolding(task, 0);
 }
 
 /** A shared PFN mapping: ->pfn_mkwrite where there is one. */

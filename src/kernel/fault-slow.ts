@@ -62,12 +62,17 @@ export function mmapWoken(k: Kernel, task: Task, write: boolean, next: number): 
 
 export function mmap_locked(k: Kernel, task: Task): number {
   const { mm } = task;
-  const vma = mm.mm_mt.walk(task.page);
+  let vma = mm.mm_mt.walk(task.page);
   if (vma === null) {
-    const above = mm.mm_mt.find(task.page);
-    if (above === null || !(above.vm_flags & VM_GROWSDOWN)) return badArea(k, task, 'bad_area');
-    leave(k, task, mm, READ);
-    return STACK_WRITE_LOCK;
+    vma = mm.mm_mt.find(task.page);
+    if (vma === null || !(vma.vm_flags & VM_GROWSDOWN)) return badArea(k, task, 'bad_area');
+    if (k.at['expand_stack.lock'] !== 'read') {
+      leave(k, task, mm, READ);
+      return STACK_WRITE_LOCK;
+    }
+    if (!may_expand(task, vma)) return badArea(k, task, 'bad_area');
+    anon_vma_prepare(mm, vma);
+    mm.mm_mt.resize(vma, task.page, vma.vm_end);
   }
   if (access_error(task, vma)) return badArea(k, task, 'bad_area_access_error');
   task.vma = vma;
@@ -175,5 +180,3 @@ function may_expand(task: Task, vma: Vma): boolean {
   if (prev === null || prev.vm_flags & VM_GROWSDOWN || !(prev.vm_flags & VM_ACCESS_FLAGS)) return true;
   return task.page - prev.vm_end >= STACK_GUARD_GAP;
 }
-
-// ---------------------------------------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ function do_user_addr_fault(k: Kernel, task: Task): number {
     return LOCK_MMAP;
   }
   if (k.at['do_user_addr_fault.mm_users'] === 'mmap_lock' && task.mm.users <= 1) {
-    task.site = 'do_user_addr_fault.mm_users';
+    task.site = k.speculates === 'vm_sequence' ? 'handle_speculative_fault.mm_users' : 'do_user_addr_fault.mm_users';
     return LOCK_MMAP;
   }
   if (k.speculates !== null) return SPECULATE;

@@ -14,11 +14,13 @@ import {
   leave,
   type Operation,
   READ,
+  READ_KILLABLE,
   readersLeave,
   tryEnter,
   vma_start_write,
   vma_store,
   WRITE,
+  WRITE_KILLABLE,
 } from './section.js';
 import type { Task } from './task.js';
 import {
@@ -41,33 +43,41 @@ export function* fork(k: Kernel, task: Task): Operation {
     else parent.users++;
     return;
   }
-  if (!tryEnter(k, task, parent, WRITE)) yield* enter(k, task, parent, WRITE);
+  if (!tryEnter(k, task, parent, WRITE_KILLABLE)) yield* enter(k, task, parent, WRITE_KILLABLE);
   const since = task.since;
+  const built = k.engine.now;
   const child = k.freshMm(childMm);
   child.forked = true;
   if (task.a >= 0) k.uses(k.tasks[task.a], child);
   else child.users = 1;
   child.mmap_lock.write(task.id);
+  k.ledger.mmapLocked(child, true, 0, false);
   k.lock?.beginWriteSection(child);
   let cost = k.costs.op;
+  const marks = k.at['dup_mmap.start_write'];
   for (let vma = parent.mm_mt.first(); vma !== null; vma = parent.mm_mt.next(vma)) {
-    if (k.at['dup_mmap.start_write'] === 'all' && !vma_start_write(k, task, parent, vma)) {
+    const killable = marks === 'all_killable';
+    if ((marks === 'all' || killable) && !vma_start_write(k, task, parent, vma, killable)) {
       yield* readersLeave(k, task, parent, vma);
     }
     if (vma.vm_flags & VM_DONTCOPY) continue;
-    cost += k.costs.fork_vma + copyVma(k, task, parent, child, vma) * k.costs.fork_page;
+    dupVma(k, task, child, vma);
+    cost += k.costs.fork_vma;
+    if (vma.vm_flags & VM_WIPEONFORK) continue;
+    if (marks === 'copied' && !vma_start_write(k, task, parent, vma)) yield* readersLeave(k, task, parent, vma);
+    cost += copy_page_range(parent, child, vma) * k.costs.fork_page;
   }
   child.start_brk = parent.start_brk;
   child.brk = parent.brk;
+  child.start_stack = parent.start_stack;
   if (!hold(k, task, cost)) yield;
-  k.lock?.endWriteAll(child);
-  child.mmap_lock.releaseWrite(task.id);
+  k.mmap_write_unlock(task, child, k.engine.now - built);
   task.since = since;
   leave(k, task, parent, WRITE);
 }
 
-/** Copies one VMA and, where the child could not fault its pages in again, its pages. Returns how many those were. */
-function copyVma(k: Kernel, task: Task, parent: Mm, child: Mm, vma: Vma): number {
+/** The child's copy of a VMA, in its tree. */
+function dupVma(k: Kernel, task: Task, child: Mm, vma: Vma): void {
   const copy = vm_area_dup(vma);
   copy.vm_flags &= ~(VM_LOCKED | VM_UFFD_ARMED);
   copy.vm_userfaultfd_ctx = 0;
@@ -79,10 +89,13 @@ function copyVma(k: Kernel, task: Task, parent: Mm, child: Mm, vma: Vma): number
     copy.anon_vma = new AnonVma();
     copy.anon_vma_chain = vma.anon_vma_chain + 1;
   }
-  vma_start_write(k, task, child, copy);
+  if (k.at['dup_mmap.child'] === 'all') vma_start_write(k, task, child, copy);
   vma_store(k, child, copy);
-  const needsCopy = vma.anon_vma !== null || (vma.vm_flags & (VM_PFNMAP | VM_UFFD_WP)) !== 0;
-  if (!needsCopy || vma.vm_flags & VM_WIPEONFORK) return 0;
+}
+
+/** Copies the pages the child could not fault in again. Returns how many those were. */
+function copy_page_range(parent: Mm, child: Mm, vma: Vma): number {
+  if (vma.anon_vma === null && (vma.vm_flags & (VM_PFNMAP | VM_UFFD_WP)) === 0) return 0;
   const pages = parent.page_table.countRange(vma.vm_start, vma.vm_end);
   parent.page_table.transformRange(vma.vm_start, vma.vm_end, shareCow);
   parent.page_table.copyTo(child.page_table, vma.vm_start, vma.vm_end, pte => pte);
@@ -98,8 +111,8 @@ function shareCow(pte: number): number {
 
 /** execve(2): the old mm is read-locked while the thread leaves it; the new one is nobody else's yet. */
 export function* exec(k: Kernel, task: Task): Operation {
-  const { mm: old, a: newMm } = task;
-  if (!tryEnter(k, task, old, READ)) yield* enter(k, task, old, READ);
+  const { mm: old, b: newMm } = task;
+  if (!tryEnter(k, task, old, READ_KILLABLE)) yield* enter(k, task, old, READ_KILLABLE);
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, old, READ);
   if (newMm < 0 || newMm === old.id) return;
@@ -114,12 +127,23 @@ export function* exit(k: Kernel, task: Task): Operation {
   const { mm } = task;
   k.uses(task, null);
   if (mm.users > 0 || !mm.forked) return;
-  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  const pages = mm.page_table.count;
-  if (!hold(k, task, k.costs.op + pages * k.costs.zap_page, false)) yield;
-  leave(k, task, mm, READ);
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
-  if (!hold(k, task, k.costs.op)) yield;
-  leave(k, task, mm, WRITE);
+  if (k.at.exit_mmap !== 'no_lock') yield* exit_mmap(k, task, mm);
   k.freshMm(mm.id);
+}
+
+/** exit_mmap(): unmaps and frees in one write section, or unmaps under the read lock first; every VMA is marked. */
+function* exit_mmap(k: Kernel, task: Task, mm: Mm): Operation {
+  let zap = mm.page_table.count * k.costs.zap_page;
+  if (k.at.exit_mmap === 'read_then_write') {
+    if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+    if (!hold(k, task, k.costs.op + zap, false)) yield;
+    leave(k, task, mm, READ);
+    zap = 0;
+  }
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) {
+    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+  }
+  if (!hold(k, task, k.costs.op + zap)) yield;
+  leave(k, task, mm, WRITE);
 }

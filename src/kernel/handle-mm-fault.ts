@@ -191,8 +191,8 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
     installHuge(task.mm, task.page, (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
     return waitHolding(task, k.costs.wait_migration);
   }
-  if (kind === PTE_DEVICE_PRIVATE && k.at.do_huge_pmd_device_private !== 'absent') {
-    if (vmaLocked && k.at.do_huge_pmd_device_private === 'retry') return retryAt(task, 'do_huge_pmd_device_private');
+  if (kind === PTE_DEVICE_PRIVATE && k.at.do_huge_pmd_device_private === 'retry') {
+    if (vmaLocked) return retryAt(task, 'do_huge_pmd_device_private');
     installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
     return HANDLED;
   }

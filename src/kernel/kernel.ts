@@ -14,6 +14,7 @@ import type { Task } from './task.js';
 import { Vma } from './vma.js';
 import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
 
+const NOBODY = -1;
 /** A lock that nobody can hold. */
 const NOBODY_ASKS = new Vma(0, 0, 0, 0, -1, 0, -1);
 
@@ -84,20 +85,26 @@ export class Kernel {
     this.holding.push(task);
   }
 
-  /** Somebody asks for `lock`: who should have released it has, and who holds it still will at its time. */
-  settleHolders(lock: Vma | Mm): void {
+  /**
+   * Somebody asks for `lock`: who should have released it has, and who holds it still will at its time.
+   * @returns the thread that will hold it longest, -1 when none of those is known
+   */
+  settleHolders(lock: Vma | Mm): number {
     const { holding, engine } = this;
     let kept = 0;
+    let longest = NOBODY;
     for (const task of holding) {
       if (task.holds !== null && task.until <= engine.now) this.onRelease(task);
       else if (task.holds === lock) {
         task.holds = null;
         engine.wake(task.id, task.until - engine.now);
+        if (longest < 0 || task.until > this.tasks[longest].until) longest = task.id;
       }
       if (task.holds === null) task.listed = false;
       else holding[kept++] = task;
     }
     holding.length = kept;
+    return longest;
   }
 
   /** The latest time at which anybody releases what he holds. */
@@ -132,6 +139,7 @@ export class Kernel {
   /** mmap_read_trylock() inside a fault. */
   mmap_read_trylock(task: Task): boolean {
     const { mm } = task;
+    this.ledger.trylock(task);
     if (mm.mmap_lock.tryRead(task.id)) {
       this.ledger.mmapLocked(mm, false, 0, false);
       return true;

@@ -13,6 +13,8 @@ export interface Ledger {
   count(counter: string): void;
   /** mmap_lock was taken after `waited`; `contended` when it was not free at once. */
   mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void;
+  /** A fault, under the lock of its VMA, is about to try mmap_lock. */
+  trylock(task: Task): void;
   /** An mmap_read_trylock() found it taken. */
   mmapTrylockFailed(mm: Mm): void;
   mmapHeld(mm: Mm, write: boolean, held: Ns): void;

@@ -5,15 +5,15 @@
  * madvise_collapse, collapse_huge_page (v6.18).
  */
 import type { Page } from '../units.js';
-import { ADVICE } from '../vocab.js';
+import { ADVICE, VM_OPS } from '../vocab.js';
 import { collapseOne } from './collapse.js';
 import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
 import type { Mm } from './mm.js';
-import { PMD_PAGES } from './outcome.js';
+import { anon_vma_prepare, PMD_PAGES } from './outcome.js';
 import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_MARKER_GUARD, PTE_NONE, PTE_SWAP, PTE_ZERO } from './page-table.js';
 import { faultIn } from './populate.js';
-import { enter, hold, leave, type Operation, READ, tryEnter, WRITE } from './section.js';
+import { enter, hold, leave, type Operation, READ, tryEnter, WRITE, WRITE_KILLABLE } from './section.js';
 import type { Task } from './task.js';
 import {
   VM_DONTCOPY,
@@ -25,6 +25,7 @@ import {
   VM_SEQ_READ,
   VM_WIPEONFORK,
   type Vma,
+  vma_is_anonymous,
 } from './vma.js';
 import { tryReadVma, unlockVma } from './vma-section.js';
 
@@ -45,6 +46,9 @@ const FLAG_ADVICE: ReadonlyMap<number, { readonly set: number; readonly clear: n
   [ADVICE.unmergeable, { set: 0, clear: VM_MERGEABLE }],
 ]);
 
+/** File systems whose pages are swapped. */
+const SHMEM: ReadonlySet<string> = new Set(['tmpfs', 'shmem', 'sysv_shm']);
+
 /** Null where that kernel takes no lock for the advice, or does not know it. */
 export function madvise(k: Kernel, task: Task): Operation | null {
   const flags = FLAG_ADVICE.get(task.code);
@@ -59,12 +63,14 @@ export function madvise(k: Kernel, task: Task): Operation | null {
       if (k.at['madvise_lock.guard'] === 'absent') return null;
       return zap(k, task, k.at['madvise_lock.guard'] === 'vma_read');
     case ADVICE.collapse:
-      return madvise_collapse(k, task);
+      return k.at.madvise_collapse === 'absent' ? null : madvise_collapse(k, task);
     case ADVICE.hwpoison:
     case ADVICE.soft_offline:
       return null;
     case ADVICE.remove:
-      return remove(k, task);
+      return aroundFile(k, task);
+    case ADVICE.willneed:
+      return readsAhead(k, task) ? aroundFile(k, task) : underReadLock(k, task);
     default:
       return underReadLock(k, task);
   }
@@ -73,11 +79,22 @@ export function madvise(k: Kernel, task: Task): Operation | null {
 /** madvise_update_vma(): a VMA that has the flags already is left alone. */
 function* changeFlags(k: Kernel, task: Task, set: number, clear: number): Operation {
   const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   yield* modifyRange(k, task, vma => {
     const flags = (vma.vm_flags | set) & ~clear;
     return flags === vma.vm_flags ? null : { flags };
   });
+  if (!hold(k, task, k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
+}
+
+/** prctl(2) PR_SET_VMA_ANON_NAME: anonymous VMAs get a name, none where the event says none. */
+export function* prctl_set_vma(k: Kernel, task: Task): Operation {
+  const { mm, name } = task;
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
+  yield* modifyRange(k, task, vma =>
+    vma.name === name || !vma_is_anonymous(vma) ? null : { flags: vma.vm_flags, name },
+  );
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }
@@ -95,16 +112,29 @@ function* zap(k: Kernel, task: Task, underVmaLock: boolean): Operation {
     return;
   }
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  if (task.code === ADVICE.guard_install) prepareGuards(k, task, mm, end);
   apply(task, mm, end);
   if (!hold(k, task, cost)) yield;
   leave(k, task, mm, READ);
 }
 
-/** try_vma_read_lock(): the range must lie in one VMA that no userfaultfd watches. */
+/** madvise_guard_install(): an anon_vma keeps the page tables at fork; the first version gave one to files too. */
+function prepareGuards(k: Kernel, task: Task, mm: Mm, end: Page): void {
+  const files = k.at['madvise_lock.guard'] === 'mmap_read';
+  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
+    if (files || vma_is_anonymous(vma)) anon_vma_prepare(mm, vma);
+  }
+}
+
+/**
+ * try_vma_read_lock(): the range must lie in one VMA that no userfaultfd watches; a VMA that is to have guards and has no
+ * anon_vma must get one under mmap_lock.
+ */
 function try_vma_read_lock(k: Kernel, task: Task, end: Page): Vma | null {
   const vma = tryReadVma(k, task, task.mm, task.page);
   if (vma === null) return null;
-  if (end <= vma.vm_end && vma.vm_userfaultfd_ctx === 0) return vma;
+  const needsAnonVma = task.code === ADVICE.guard_install && vma_is_anonymous(vma) && vma.anon_vma === null;
+  if (end <= vma.vm_end && vma.vm_userfaultfd_ctx === 0 && !needsAnonVma) return vma;
   unlockVma(k, task, task.mm, vma);
   return null;
 }
@@ -159,8 +189,15 @@ function* underReadLock(k: Kernel, task: Task): Operation {
   leave(k, task, mm, READ);
 }
 
-/** MADV_REMOVE: mmap_lock is dropped around fallocate() and taken again. */
-function* remove(k: Kernel, task: Task): Operation {
+/** madvise_willneed(): what is not swapped in and is no DAX goes through vfs_fadvise(). */
+function readsAhead(k: Kernel, task: Task): boolean {
+  const vma = task.mm.mm_mt.walk(task.page);
+  if (vma === null || vma.vm_ops === 0 || vma.vm_ops & VM_OPS.dax) return false;
+  return vma.vm_file < k.files.length && !SHMEM.has(k.files[vma.vm_file].fs ?? '');
+}
+
+/** MADV_REMOVE and MADV_WILLNEED of a file: mmap_lock is dropped around the file system's part and taken again. */
+function* aroundFile(k: Kernel, task: Task): Operation {
   const { mm } = task;
   for (let section = 0; section < 2; section++) {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);

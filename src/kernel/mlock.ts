@@ -6,11 +6,24 @@
  */
 import { OP } from '../vocab.js';
 import type { Kernel } from './kernel.js';
+import { mmap_region, unknownOffset } from './mmap-ops.js';
 import { populate } from './populate.js';
-import { enter, hold, leave, type Operation, READ, readersLeave, tryEnter, vma_start_write, WRITE } from './section.js';
+import {
+  enter,
+  hold,
+  leave,
+  type Operation,
+  READ,
+  READ_KILLABLE,
+  readersLeave,
+  tryEnter,
+  vma_start_write,
+  WRITE,
+  WRITE_KILLABLE,
+} from './section.js';
 import type { Task } from './task.js';
 import { VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, VM_WRITE, type Vma } from './vma.js';
-import { type Modification, vma_modify } from './vma-ops.js';
+import { type Modification, vm_area_dup, vma_modify } from './vma-ops.js';
 
 /** Modifies every VMA of the event's range as `change` says; null leaves one alone. */
 export function* modifyRange(k: Kernel, task: Task, change: (vma: Vma) => Modification | null): Operation {
@@ -29,7 +42,7 @@ export function* modifyRange(k: Kernel, task: Task, change: (vma: Vma) => Modifi
 export function* mlock(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const locks = task.op === OP.mlock;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   yield* modifyRange(k, task, vma => {
     const flags = locks ? vma.vm_flags | VM_LOCKED : vma.vm_flags & ~(VM_LOCKED | VM_LOCKONFAULT);
     return flags === vma.vm_flags ? null : { flags };
@@ -45,7 +58,7 @@ export function* mlockall(k: Kernel, task: Task): Operation {
   const locks = task.op === OP.mlockall;
   const mode = task.name >= 0 ? k.strings[task.name].toLowerCase() : 'current|future';
   const current = !locks || mode.includes('current');
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   mm.def_flags = locks && mode.includes('future') ? VM_LOCKED : 0;
   if (current) {
     for (let vma = mm.mm_mt.first(); vma !== null; ) {
@@ -64,21 +77,21 @@ export function* mlockall(k: Kernel, task: Task): Operation {
 }
 
 /**
- * mbind(2): from 6.5 the walk that queues pages marks every VMA of the range, changed or not. In 6.4 the new policy was put
- * into an unmarked VMA (CVE-2023-4611).
+ * mbind(2), set_mempolicy_home_node(2), the rebinding of a cpuset: the walk that queues pages may mark every VMA of the range,
+ * changed or not. Where a policy was put into an unmarked VMA, that was CVE-2023-4611.
  */
 export function* mbind(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const policy = k.newIdentity();
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
-  const marks = k.at['queue_pages_range.start_write'] === 'range';
-  if (marks) {
+  if (k.at['queue_pages_range.start_write'] === 'range') {
     const end = task.page + task.len;
     for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
       if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
     }
   }
-  yield* modifyRange(k, task, vma => ({ flags: vma.vm_flags, policy, unmarked: !marks }));
+  const unmarked = k.at['vma_replace_policy.start_write'] === 'none';
+  yield* modifyRange(k, task, vma => ({ flags: vma.vm_flags, policy, unmarked }));
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }
@@ -87,28 +100,32 @@ export function* mbind(k: Kernel, task: Task): Operation {
 export function* mseal(k: Kernel, task: Task): Operation {
   if (k.at.mseal === 'absent') return;
   const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   yield* modifyRange(k, task, vma => (vma.vm_flags & VM_SEALED ? null : { flags: vma.vm_flags | VM_SEALED }));
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }
 
-/** remap_file_pages(2): since 4.0 an mmap over the same range; its pages are dropped. */
+/** remap_file_pages(2): since 4.0 an mmap of another part of the file over the same range; its pages are populated. */
 export function* remap_file_pages(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (k.at.remap_file_pages === 'read_then_write') {
-    if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+    if (!tryEnter(k, task, mm, READ_KILLABLE)) yield* enter(k, task, mm, READ_KILLABLE);
     if (!hold(k, task, k.costs.minor, false)) yield;
     leave(k, task, mm, READ);
   }
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const vma = mm.mm_mt.walk(task.page);
-  const end = task.page + task.len;
-  if (vma !== null) {
-    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
-    mm.page_table.clearRange(task.page, end);
+  if (vma === null) {
+    if (!hold(k, task, k.costs.op)) yield;
+    leave(k, task, mm, WRITE);
+    return;
   }
-  if (!hold(k, task, k.costs.op, false)) yield;
+  const mapped = vm_area_dup(vma);
+  mapped.vm_start = task.page;
+  mapped.vm_end = Math.min(task.page + task.len, vma.vm_end);
+  mapped.vm_pgoff = unknownOffset(k);
+  yield* mmap_region(k, task, mm, mapped, false);
   leave(k, task, mm, WRITE);
-  yield* populate(k, task, mm, task.page, end, vma !== null && (vma.vm_flags & VM_WRITE) !== 0);
+  yield* populate(k, task, mm, mapped.vm_start, mapped.vm_end, (mapped.vm_flags & VM_WRITE) !== 0);
 }

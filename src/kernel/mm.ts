@@ -1,12 +1,14 @@
 /**
  * mm_struct: one address space with its lock, its VMAs and its page table.
  *
- * Models: include/linux/mm_types.h, struct mm_struct; kernel/fork.c, mm_init (v6.18).
+ * Models: include/linux/mm_types.h, struct mm_struct; kernel/fork.c, mm_init; include/linux/mm.h, vma_is_initial_heap,
+ * vma_is_initial_stack (v6.18).
  */
 import type { Page } from '../units.js';
 import { MmapLock, type Waiters } from './mmap-lock.js';
 import { PageTable } from './page-table.js';
 import type { Task } from './task.js';
+import type { Vma } from './vma.js';
 import type { LockedMm } from './vma-lock/index.js';
 import { VmaMerge } from './vma-merge.js';
 import { VmaTree } from './vma-tree.js';
@@ -21,6 +23,8 @@ export class Mm implements LockedMm {
   /** the heap: `[start_brk, brk)`; -1 until the trace says where it is */
   start_brk: Page = -1;
   brk: Page = -1;
+  /** a page of the first thread's stack: the last one of the highest VMA that grew down when the trace began; -1 if none */
+  start_stack: Page = -1;
   /** VM_LOCKED when mlockall(MCL_FUTURE) is in force */
   def_flags = 0;
   /** has any VMA ever been stored here? */
@@ -42,4 +46,12 @@ export class Mm implements LockedMm {
     this.vmg = new VmaMerge(mergeUnfaulted);
     this.mmap_lock = new MmapLock(waiters, wakeLatency);
   }
+}
+
+export function vma_is_initial_heap(mm: Mm, vma: Vma): boolean {
+  return vma.vm_start < mm.brk && vma.vm_end > mm.start_brk;
+}
+
+export function vma_is_initial_stack(mm: Mm, vma: Vma): boolean {
+  return vma.vm_start <= mm.start_stack && vma.vm_end > mm.start_stack;
 }

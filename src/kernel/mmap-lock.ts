@@ -120,6 +120,13 @@ export class MmapLock {
     return false;
   }
 
+  /** down_write_trylock(): only a lock that nobody holds or waits for. */
+  tryWrite(thread: number): boolean {
+    if (!this.isFree) return false;
+    this.writer = thread;
+    return true;
+  }
+
   /**
    * To be asked by a thread that slept in read() or write() and was woken: does it hold the lock now? A reader always
    * does. A writer tries, may find the lock stolen, and then sleeps on (setting HANDOFF when it waited too long).

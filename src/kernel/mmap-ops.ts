@@ -1,11 +1,11 @@
 /**
- * mmap, munmap, mprotect, mremap, brk: the operations that make, move and remove VMAs.
+ * mmap, munmap, shmdt, mprotect, mremap, brk: the operations that make, move and remove VMAs.
  *
  * Models: mm/mmap.c (mm/vma.c since 6.12) mmap_region, do_vmi_align_munmap, do_brk_flags; mm/mprotect.c mprotect_fixup;
- * mm/mremap.c mremap_to, shrink_vma, move_vma (v6.4 to v6.18).
+ * mm/mremap.c remap_move, mremap_to, shrink_vma, move_vma (v6.4 to v6.18).
  * Leaves out: limits (RLIMIT, max_map_count), accounting, security hooks: a recorded call is one that succeeded.
  */
-import type { Page } from '../units.js';
+import type { Ns, Page } from '../units.js';
 import { MAP, MREMAP_DONTUNMAP, PROT_EXEC, PROT_READ, PROT_WRITE, VM_OPS } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
@@ -22,7 +22,9 @@ import {
   vma_start_write,
   vma_store,
   WRITE,
+  WRITE_KILLABLE,
 } from './section.js';
+import type { Answers } from './sites.js';
 import type { Task } from './task.js';
 import {
   AnonVma,
@@ -33,6 +35,7 @@ import {
   VM_GROWSDOWN,
   VM_HUGETLB,
   VM_LOCKED,
+  VM_NOHUGEPAGE,
   VM_PFNMAP,
   VM_READ,
   VM_SEALED,
@@ -40,12 +43,23 @@ import {
   VM_WRITE,
   Vma,
 } from './vma.js';
-import { vma_merge_new_range } from './vma-merge.js';
-import { mergeParticipants, unmap_range, unmap_region, vm_area_dup, vma_modify } from './vma-ops.js';
+import {
+  erase,
+  unmap_range,
+  unmap_region,
+  vm_area_dup,
+  vma_merge,
+  vma_modify,
+  vms_gather_munmap_vmas,
+} from './vma-ops.js';
 
-/** Where the unknown offset of a file mapping is put: far from any other, so that it merges with nothing. */
 const UNKNOWN_OFFSET = 2 ** 31;
 const PROT_SHIFT = 3;
+
+/** Where the unknown offset of a file mapping is put: far from any other, so that it merges with nothing. */
+export function unknownOffset(k: Kernel): Page {
+  return (k.newIdentity() % UNKNOWN_OFFSET) * UNKNOWN_OFFSET;
+}
 
 /** calc_vm_prot_bits(). */
 function protFlags(prot: number): number {
@@ -61,6 +75,7 @@ export function describe(k: Kernel, task: Task): Vma {
   if (shared) flags |= VM_SHARED;
   if (map & MAP.growsdown) flags |= VM_GROWSDOWN;
   if (map & MAP.locked) flags |= VM_LOCKED;
+  if (map & MAP.stack && k.at['calc_vm_flag_bits.stack'] === 'nohugepage') flags |= VM_NOHUGEPAGE;
   if (map & MAP.pfnmap) flags |= VM_PFNMAP;
   if (map & MAP.hugetlb || facts?.fs === 'hugetlbfs') flags |= VM_HUGETLB;
   let file = task.file;
@@ -74,7 +89,7 @@ export function describe(k: Kernel, task: Task): Vma {
     file = FILE_SHMEM;
     ops = VM_OPS.fault | VM_OPS.map_pages;
   } else if (file < 0) ops = 0;
-  const offset = task.page2 >= 0 ? task.page2 : (k.newIdentity() % UNKNOWN_OFFSET) * UNKNOWN_OFFSET;
+  const offset = task.page2 >= 0 ? task.page2 : unknownOffset(k);
   const vma = new Vma(task.page, task.page + task.len, flags, file < 0 ? task.page : offset, file, ops, -1);
   if (task.name >= 0) {
     if (k.strings[task.name].startsWith('[anon')) vma.name = task.name;
@@ -98,9 +113,10 @@ export function existing(k: Kernel, task: Task): void {
     vma.anon_vma_chain = 1;
   }
   if (task.name >= 0 && k.strings[task.name] === '[heap]') {
-    mm.start_brk = vma.vm_start;
+    mm.start_brk = mm.start_brk < 0 ? vma.vm_start : Math.min(mm.start_brk, vma.vm_start);
     mm.brk = vma.vm_end;
   }
+  if (vma.vm_flags & VM_GROWSDOWN) mm.start_stack = Math.max(mm.start_stack, vma.vm_end - 1);
   const { vm_start: start, vm_end: end } = vma;
   let from = start;
   for (const old of inside) {
@@ -131,40 +147,76 @@ function storePart(k: Kernel, mm: Mm, old: Vma, start: Page, end: Page): void {
 /** mmap(2): whatever was there is replaced, then the new range merges with its neighbours or becomes a VMA. */
 export function* mmap(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const vma = describe(k, task);
   const { vm_start, vm_end } = vma;
-  const replaced = yield* unmap_range(k, task, mm, vm_start, vm_end);
-  if (replaced > 0) unmap_region(mm, vm_start, vm_end);
-  if (replaced >= 0) yield* insert(k, task, mm, vma);
-  if (!hold(k, task, k.costs.op, !(vma.vm_flags & VM_LOCKED))) yield;
+  const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || (vma.vm_flags & VM_LOCKED) !== 0;
+  yield* mmap_region(k, task, mm, vma, !populates);
   leave(k, task, mm, WRITE);
-  const wanted = (task.code >> PROT_SHIFT) & MAP.populate || vma.vm_flags & VM_LOCKED;
-  if (wanted) yield* populate(k, task, mm, vm_start, vm_end, (vma.vm_flags & VM_WRITE) !== 0);
+  if (populates) yield* populate(k, task, mm, vm_start, vm_end, (vma.vm_flags & VM_WRITE) !== 0);
 }
 
-/** vma_merge_new_range(), else a VMA of its own: marked before it is stored. */
-function* insert(k: Kernel, task: Task, mm: Mm, vma: Vma, justExpand = false): Generator<undefined, Vma, undefined> {
+/**
+ * mmap_region(): `vma` takes its place, and the section lasts. What was there is zapped under the write lock, before the new
+ * VMA is stored; meanwhile who looks there finds a gap, or the old VMAs, marked. `last` as in hold().
+ */
+export function* mmap_region(k: Kernel, task: Task, mm: Mm, vma: Vma, last: boolean): Operation {
+  const { vm_start, vm_end } = vma;
+  let gathered = yield* vms_gather_munmap_vmas(k, task, mm, vm_start, vm_end);
+  let cost: Ns = k.costs.op;
+  if (gathered !== null && gathered.length > 0) {
+    if (k.at['mmap_region.fixed'] === 'munmap_then_insert') {
+      erase(mm, gathered);
+      gathered = [];
+    }
+    unmap_region(mm, vm_start, vm_end);
+    const zap = Math.floor(cost / 2);
+    if (!hold(k, task, zap, last, 0.5)) yield;
+    cost -= zap;
+  }
+  if (gathered !== null) yield* insert(k, task, mm, vma, k.at['mmap_region.start_write'], gathered);
+  if (!hold(k, task, cost, last)) yield;
+}
+
+/** vma_merge_new_range(), else a VMA of its own; what was `gathered` gives way to either. */
+function* insert(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  vma: Vma,
+  start_write: Answers['do_brk_flags.start_write'],
+  gathered: readonly Vma[],
+  justExpand = false,
+): Generator<undefined, Vma, undefined> {
   const { vmg } = mm;
   vmg.forNew(mm.mm_mt, vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_file, vma.vm_pgoff);
   vmg.name = vma.name;
   vmg.just_expand = justExpand;
-  if (vma_merge_new_range(vmg)) return yield* mergeParticipants(k, task, mm);
-  vma_start_write(k, task, mm, vma);
+  const merged = yield* vma_merge(k, task, mm, gathered);
+  if (merged !== null) return merged;
+  erase(mm, gathered);
+  if (start_write === 'before_store') vma_start_write(k, task, mm, vma);
   vma_store(k, mm, vma);
+  if (start_write === 'after_store') vma_start_write(k, task, mm, vma);
   return vma;
 }
 
 /** munmap(2): the VMAs leave the tree under the write lock, their pages are zapped under the read lock. */
 export function* munmap(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   yield* unmapAndLeave(k, task, mm, task.page, task.page + task.len);
 }
 
-/** Unmaps `[start, end)` and ends the section that was begun for it, by way of a downgrade where the stage has one. */
-function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): Operation {
-  const downgrades = mayDowngrade(k, mm, end);
+/** shmdt(2), and whatever else unmaps by vm_munmap(): the section is never downgraded. */
+export function* shmdt(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
+  yield* unmapAndLeave(k, task, mm, task.page, task.page + task.len, false);
+}
+
+/** Unmaps `[start, end)` and ends the section that was begun for it, by way of a downgrade if wanted and possible. */
+function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page, downgrades = true): Operation {
   const count = yield* unmap_range(k, task, mm, start, end);
   if (count <= 0) {
     if (!hold(k, task, k.costs.op)) yield;
@@ -172,7 +224,7 @@ function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): 
     return;
   }
   const zap = mm.page_table.countRange(start, end) * k.costs.zap_page;
-  if (downgrades) {
+  if (downgrades && (yield* mayDowngrade(k, task, mm, end))) {
     if (!hold(k, task, k.costs.op, false)) yield;
     downgrade(k, task, mm);
     unmap_region(mm, start, end);
@@ -185,17 +237,21 @@ function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): 
   }
 }
 
-/** Before 6.5 a neighbour that may grow into the hole keeps munmap from downgrading. */
-function mayDowngrade(k: Kernel, mm: Mm, end: Page): boolean {
-  if (k.at['do_vmi_align_munmap.downgrade'] === 'always') return true;
-  const next = mm.mm_mt.find(end);
-  return next === null || !(next.vm_flags & VM_GROWSDOWN);
+/** A neighbour that may grow into the hole under the read lock keeps munmap from downgrading, where nobody forbade it that. */
+function* mayDowngrade(k: Kernel, task: Task, mm: Mm, end: Page): Generator<undefined, boolean, undefined> {
+  const answer = k.at['do_vmi_align_munmap.downgrade'];
+  const next = answer === 'always' ? null : mm.mm_mt.find(end);
+  if (next === null || !(next.vm_flags & VM_GROWSDOWN)) return true;
+  if (answer === 'unless_grows_then_mark' && !vma_start_write(k, task, mm, next)) {
+    yield* readersLeave(k, task, mm, next);
+  }
+  return false;
 }
 
 /** mprotect(2), pkey_mprotect(2): every VMA of the range up to the first hole; a VMA that has the flags is left alone. */
 export function* mprotect(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const end = task.page + task.len;
   const wanted = protFlags(task.code);
   let at = task.page;
@@ -213,7 +269,7 @@ export function* mprotect(k: Kernel, task: Task): Operation {
 /** brk(2): the heap grows by a merge or a new VMA, shrinks by a munmap, or is only asked for. */
 export function* brk(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const { brk: old } = mm;
   const wanted = task.page;
   if (old < 0) mm.start_brk = wanted;
@@ -228,7 +284,7 @@ export function* brk(k: Kernel, task: Task): Operation {
   if (replaced > 0) unmap_region(mm, old, wanted);
   if (replaced >= 0) {
     const vma = new Vma(old, wanted, VM_READ | VM_WRITE | mm.def_flags, old, -1, 0, -1);
-    const heap = yield* insert(k, task, mm, vma, true);
+    const heap = yield* insert(k, task, mm, vma, k.at['do_brk_flags.start_write'], [], true);
     locked = (heap.vm_flags & VM_LOCKED) !== 0;
   }
   if (!hold(k, task, k.costs.op, !locked)) yield;
@@ -239,7 +295,7 @@ export function* brk(k: Kernel, task: Task): Operation {
 /** mremap(2): the same size, smaller, larger in place, or somewhere else. */
 export function* mremap(k: Kernel, task: Task): Operation {
   const { mm, page: from, len: oldLen, page2: to, len2: newLen } = task;
-  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const vma = mm.mm_mt.walk(from);
   const dontUnmap = task.code > 0 && (task.code & MREMAP_DONTUNMAP) !== 0;
   if (vma !== null && !(vma.vm_flags & VM_SEALED)) {
@@ -248,7 +304,7 @@ export function* mremap(k: Kernel, task: Task): Operation {
       return;
     }
     if (to === from && newLen > oldLen) yield* grow(k, task, mm, vma, from + oldLen, newLen - oldLen);
-    if (to !== from) yield* move(k, task, mm, vma, dontUnmap);
+    if (to !== from) yield* move(k, task, mm, dontUnmap);
   }
   const locked = vma !== null && (vma.vm_flags & VM_LOCKED) !== 0 && newLen > oldLen;
   if (!hold(k, task, k.costs.op, !locked)) yield;
@@ -262,19 +318,44 @@ function* grow(k: Kernel, task: Task, mm: Mm, vma: Vma, end: Page, delta: number
   const next = mm.mm_mt.next(vma);
   if (next !== null && next.vm_start < end + delta) return;
   mm.vmg.forExtend(mm.mm_mt, vma, delta);
-  if (vma_merge_new_range(mm.vmg)) yield* mergeParticipants(k, task, mm);
-  else {
-    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
-    mm.mm_mt.resize(vma, vma.vm_start, end + delta);
+  if ((yield* vma_merge(k, task, mm)) !== null) return;
+  if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+  mm.mm_mt.resize(vma, vma.vm_start, end + delta);
+}
+
+/** remap_move(): where the stage moves several VMAs by one call, each goes the same way; else only the first. */
+function* move(k: Kernel, task: Task, mm: Mm, dontUnmap: boolean): Operation {
+  const { page: from, len: oldLen, page2: to, len2: newLen } = task;
+  const end = from + oldLen;
+  // mremap_to(): EINVAL where the two overlap.
+  if (end > to && to + newLen > from) return;
+  if (k.at.remap_move === 'one' || oldLen !== newLen) {
+    yield* mremap_to(k, task, mm, from, oldLen, to, newLen, dontUnmap);
+    return;
+  }
+  for (let vma = mm.mm_mt.find(from); vma !== null && vma.vm_start < end; ) {
+    const at = Math.max(from, vma.vm_start);
+    const upTo: number = Math.min(end, vma.vm_end);
+    yield* mremap_to(k, task, mm, at, upTo - at, to + (at - from), upTo - at, dontUnmap);
+    vma = mm.mm_mt.find(upTo);
   }
 }
 
-/** move_vma(): marks the source, copies it to its new place, moves the pages, unmaps the old place (never downgrading). */
-function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Operation {
-  const { page: from, len: oldLen, page2: to, len2: newLen } = task;
-  const moved = Math.min(oldLen, newLen, vma.vm_end - from);
-  // mremap_to(): EINVAL where the two overlap, EPERM where the new place is sealed.
-  if (from + oldLen > to && to + newLen > from) return;
+/**
+ * mremap_to() and move_vma(): marks the source, copies it to its new place, moves the pages, unmaps the old place (never
+ * downgrading).
+ */
+function* mremap_to(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  from: Page,
+  oldLen: number,
+  to: Page,
+  newLen: number,
+  dontUnmap: boolean,
+): Operation {
+  // EPERM where the new place is sealed.
   if ((yield* unmap_range(k, task, mm, to, to + newLen)) < 0) return;
   unmap_region(mm, to, to + newLen);
   // Whoever asks for less than there was loses the tail first.
@@ -284,13 +365,13 @@ function* move(k: Kernel, task: Task, mm: Mm, vma: Vma, dontUnmap: boolean): Ope
   }
   const source = mm.mm_mt.walk(from);
   if (source === null) return;
+  const moved = Math.min(oldLen, newLen, source.vm_end - from);
   if (!vma_start_write(k, task, mm, source)) yield* readersLeave(k, task, mm, source);
   const anonymous = source.vm_file < 0;
   // copy_vma(): memory nobody has faulted yet is renumbered as if it had always been there.
   const pgoff = anonymous && source.anon_vma === null ? to : source.vm_pgoff + (from - source.vm_start);
   mm.vmg.forCopy(mm.mm_mt, source, to, to + newLen, pgoff);
-  if (vma_merge_new_range(mm.vmg)) yield* mergeParticipants(k, task, mm);
-  else {
+  if ((yield* vma_merge(k, task, mm)) === null) {
     const copy = vm_area_dup(source);
     copy.vm_start = to;
     copy.vm_end = to + newLen;

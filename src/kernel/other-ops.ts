@@ -1,19 +1,35 @@
 /**
- * Everything else that touches an address space: reclaim, migration, NUMA scans, readers of /proc, get_user_pages, and
- * system calls kept for their timing.
+ * Everything else that touches an address space: reclaim, migration, NUMA scans, files of /proc, get_user_pages, mmu
+ * notifiers, and system calls kept for their timing.
  *
  * Models: mm/vmscan.c, mm/migrate.c; kernel/sched/fair.c task_numa_work; fs/proc/task_mmu.c m_start, lock_next_vma,
- * procfs_procmap_ioctl, show_smap; mm/gup.c (v6.4 to v6.18).
+ * procfs_procmap_ioctl, show_smap, clear_refs_write; mm/gup.c; mm/mmu_notifier.c mmu_notifier_register (v6.4 to v7.2).
+ * Leaves out: VM_SOFTDIRTY, which every VMA counts as having.
  */
-import { MAPS_KINDS } from '../vocab.js';
+import type { Ns, Page } from '../units.js';
+import { MAPS_KINDS, type MapsKind } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import { pagedOut } from './madvise.js';
 import type { Mm } from './mm.js';
-import { PTE_KIND_MASK, PTE_MIGRATION, PTE_NONE, PTE_PROTNONE, PTE_SWAP } from './page-table.js';
+import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_MIGRATION, PTE_NONE, PTE_PROTNONE, PTE_SWAP } from './page-table.js';
 import { faultIn, POPULATE_LIMIT } from './populate.js';
-import { enter, hold, leave, type Operation, READ, tryEnter, tryLock, WRITE } from './section.js';
+import {
+  enter,
+  hold,
+  leave,
+  type Operation,
+  READ,
+  READ_KILLABLE,
+  readersLeave,
+  tryEnter,
+  tryLock,
+  vma_start_write,
+  WRITE,
+  WRITE_KILLABLE,
+} from './section.js';
 import type { Task } from './task.js';
-import { tryReadVma, unlockVma } from './vma-section.js';
+import type { Vma } from './vma.js';
+import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
 /** Pages of the range are reclaimed: found through rmap, under no lock of the mm. */
 export function reclaim(_k: Kernel, task: Task): null {
@@ -40,10 +56,19 @@ export function* migrate(k: Kernel, task: Task): Operation {
   }
 }
 
-/** task_numa_work(): a trylock; given up when anybody writes or waits. */
+/**
+ * task_numa_work(): a trylock; given up when anybody writes or waits. Where change_prot_numa() marks VMAs, nothing ends the
+ * marks but the next write section of somebody else.
+ */
 export function* numa_scan(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  if (!tryLock(k, task, mm)) return;
+  if (!tryLock(k, task, mm, READ)) return;
+  if (k.at['change_prot_numa.start_write'] === 'range') {
+    const end = task.page + task.len;
+    for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
+      if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+    }
+  }
   mm.page_table.transformRange(task.page, task.page + task.len, pte =>
     (pte & PTE_KIND_MASK) >= PTE_SWAP ? pte : pte | PTE_PROTNONE,
   );
@@ -51,52 +76,100 @@ export function* numa_scan(k: Kernel, task: Task): Operation {
   leave(k, task, mm, READ);
 }
 
-/** Somebody reads /proc/PID/maps or asks about one VMA. */
+/** Somebody reads a file of /proc/PID that shows VMAs or pages, or asks about one VMA. */
 export function* read_maps(k: Kernel, task: Task): Operation {
+  const { mm } = task;
   const kind = MAPS_KINDS[task.code];
-  const { at } = k;
-  const answer = kind === 'maps' ? at.proc_maps : kind === 'procmap_query' ? at.procmap_query : at.proc_smaps;
+  const answer = lockOf(k, kind);
   if (answer === 'absent') return;
   const cost = kind === 'maps' || kind === 'procmap_query' ? k.costs.maps_vma : k.costs.smaps_vma;
   if (answer === 'vma_read') {
-    if (kind === 'procmap_query') yield* readOneVma(k, task, task.mm, cost);
-    else yield* readEachVma(k, task, task.mm, cost);
+    for (let vma = mm.mm_mt.first(); vma !== null; ) {
+      const upTo: number = vma.vm_end;
+      yield* lock_next_vma(k, task, mm, vma.vm_start, cost);
+      vma = kind === 'procmap_query' ? null : mm.mm_mt.find(upTo);
+    }
     return;
   }
-  if (!tryEnter(k, task, task.mm, READ)) yield* enter(k, task, task.mm, READ);
-  const vmas = kind === 'procmap_query' ? 1 : task.mm.mm_mt.count;
+  if (!tryEnter(k, task, mm, READ_KILLABLE)) yield* enter(k, task, mm, READ_KILLABLE);
+  const vmas = kind === 'procmap_query' ? 1 : mm.mm_mt.count;
   if (!hold(k, task, vmas * cost)) yield;
-  leave(k, task, task.mm, READ);
+  leave(k, task, mm, READ);
 }
 
-/** lock_next_vma() over the whole mm: mmap_lock only to find a VMA that is being written. */
-function* readEachVma(k: Kernel, task: Task, mm: Mm, cost: number): Operation {
-  for (let vma = mm.mm_mt.first(); vma !== null; ) {
-    const upTo: number = vma.vm_end;
-    const locked = tryReadVma(k, task, mm, vma.vm_start);
-    if (locked !== null) {
-      if (!k.engine.pass(task.id, cost)) yield;
-      unlockVma(k, task, mm, locked);
-    } else {
-      if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-      leave(k, task, mm, READ);
-    }
-    vma = mm.mm_mt.find(upTo);
+function lockOf(k: Kernel, kind: MapsKind): 'absent' | 'mmap_read' | 'vma_read' {
+  switch (kind) {
+    case 'maps':
+      return k.at.proc_maps;
+    case 'procmap_query':
+      return k.at.procmap_query;
+    case 'smaps':
+    case 'numa_maps':
+      return k.at.proc_smaps;
+    default:
+      return 'mmap_read';
   }
 }
 
-function* readOneVma(k: Kernel, task: Task, mm: Mm, cost: number): Operation {
-  const first = mm.mm_mt.first();
-  const locked = first === null ? null : tryReadVma(k, task, mm, first.vm_start);
-  if (locked === null) return;
+/** lock_next_vma(): one VMA read-locked for `cost`; mmap_lock only to find one that is being written. */
+function* lock_next_vma(k: Kernel, task: Task, mm: Mm, start: Page, cost: Ns): Operation {
+  let vma = tryReadVma(k, task, mm, start);
+  if (vma === null) {
+    if (!tryEnter(k, task, mm, READ_KILLABLE)) yield* enter(k, task, mm, READ_KILLABLE);
+    vma = mm.mm_mt.find(start);
+    if (vma !== null) vma_start_read_locked(k, task, vma);
+    leave(k, task, mm, READ);
+    task.since = k.engine.now;
+  }
+  if (vma === null) return;
   if (!k.engine.pass(task.id, cost)) yield;
-  unlockVma(k, task, mm, locked);
+  unlockVma(k, task, mm, vma);
+}
+
+/** Writing to /proc/PID/clear_refs: what each number means to VMAs. */
+const CLEAR_REFS_SOFT_DIRTY = '4';
+const CLEAR_REFS_MM_HIWATER_RSS = '5';
+
+/** clear_refs_write(): the walk over all VMAs marks them. Every VMA counts as soft-dirty. */
+export function* clear_refs(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  const mode = task.name >= 0 ? k.strings[task.name] : '1';
+  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
+  const dirty = mode === CLEAR_REFS_SOFT_DIRTY;
+  const walks = mode !== CLEAR_REFS_MM_HIWATER_RSS;
+  if (walks && (dirty || k.at['clear_refs_write.start_write'] === 'all')) yield* markAll(k, task, mm);
+  if (dirty) for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) wrprotect(mm, vma);
+  if (!hold(k, task, walks ? mm.mm_mt.count * k.costs.op : k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
+}
+
+/** clear_soft_dirty(): the next write to each page is a fault, which finds the page its own. */
+function wrprotect(mm: Mm, vma: Vma): void {
+  mm.page_table.transformRange(vma.vm_start, vma.vm_end, pte =>
+    (pte & PTE_KIND_MASK) === PTE_ANON ? (pte & ~PTE_KIND_MASK) | PTE_ANON_WP : pte,
+  );
+}
+
+function* markAll(k: Kernel, task: Task, mm: Mm): Operation {
+  for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) {
+    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+  }
+}
+
+/** mmu_notifier_register(): mm_take_all_locks() marks every VMA; mm_drop_all_locks() may end the marks, early. */
+export function* mmu_notifier_register(k: Kernel, task: Task): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+  yield* markAll(k, task, mm);
+  if (k.at.mm_drop_all_locks === 'end_early') k.lock?.endWriteAll(mm);
+  if (!hold(k, task, mm.mm_mt.count * k.costs.op)) yield;
+  leave(k, task, mm, WRITE);
 }
 
 /** get_user_pages() on behalf of a system call: mmap_lock for read, in every version. */
 export function* gup(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  if (!tryEnter(k, task, mm, READ_KILLABLE)) yield* enter(k, task, mm, READ_KILLABLE);
   const pages = faultIn(mm, task.page, task.page + task.len, true);
   if (!hold(k, task, k.costs.op + pages * k.costs.populate_page)) yield;
   leave(k, task, mm, READ);
@@ -107,10 +180,10 @@ export function* other(k: Kernel, task: Task): Operation {
   const { mm, locks } = task;
   if (locks === null) return;
   for (let at = 0; at < locks.length; at += 4) {
-    const write = locks[at] === 1 ? WRITE : READ;
+    const ask = locks[at] === 1 ? WRITE : READ;
     task.lockAt = at;
-    if (!tryEnter(k, task, mm, write)) yield* enter(k, task, mm, write);
+    if (!tryEnter(k, task, mm, ask)) yield* enter(k, task, mm, ask);
     if (!hold(k, task, 0)) yield;
-    leave(k, task, mm, write);
+    leave(k, task, mm, ask);
   }
 }

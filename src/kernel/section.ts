@@ -6,7 +6,7 @@
  * Operations are generators that yield only where their thread sleeps. Each move is a plain call that says whether it is
  * done at once, and a generator for when it is not:
  *
- *     if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
+ *     if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
  *     if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
  *     if (!hold(k, task, cost)) yield;
  *     leave(k, task, mm, WRITE);
@@ -17,8 +17,17 @@ import type { Mm } from './mm.js';
 import type { Task } from './task.js';
 import type { Vma } from './vma.js';
 
-export const READ = false;
-export const WRITE = true;
+/** How mmap_lock is asked for: mmap_read_lock() and mmap_write_lock(), and their kind that a fatal signal ends. */
+export interface Ask {
+  readonly write: boolean;
+  /** what a thread sleeps for */
+  readonly words: string;
+}
+export const READ: Ask = { write: false, words: 'mmap_lock (read)' };
+export const READ_KILLABLE: Ask = { write: false, words: 'mmap_lock (read, killable)' };
+export const WRITE: Ask = { write: true, words: 'mmap_lock (write)' };
+export const WRITE_KILLABLE: Ask = { write: true, words: 'mmap_lock (write, killable)' };
+
 export type Operation = Generator<undefined, void, undefined>;
 
 /** ns between taking a free lock and the tracepoint that says so, at most. */
@@ -48,19 +57,19 @@ function nextRecorded(task: Task, write: boolean): void {
 }
 
 /** Begins a section of `mm` when that needs no sleep: the lock is free and, at recorded times, this is the time. */
-export function tryEnter(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
-  nextRecorded(task, write);
+export function tryEnter(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
+  nextRecorded(task, ask.write);
   if (k.recorded && task.sectionEnd >= 0) return false;
-  return lock(k, task, mm, write);
+  return lock(k, task, mm, ask);
 }
 
 /**
  * Begins the section after tryEnter() said no: sleeps in the queue of the lock; at recorded times it waits from the recorded
  * `ask` to the recorded `got`, overtaken by whoever overtook it then.
  */
-export function* enter(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefined, void, undefined> {
+export function* enter(k: Kernel, task: Task, mm: Mm, ask: Ask): Generator<undefined, void, undefined> {
   if (!k.recorded || task.sectionEnd < 0) {
-    yield* queue(k, task, mm, write);
+    yield* queue(k, task, mm, ask.write);
     return;
   }
   const early = task.sectionAsk - k.engine.now;
@@ -74,7 +83,7 @@ export function* enter(k: Kernel, task: Task, mm: Mm, write: boolean): Generator
     if (!k.engine.pass(task.id, wait)) yield;
     mmap_lock.expect(-1);
   }
-  if (!lock(k, task, mm, write)) yield* queue(k, task, mm, write);
+  if (!lock(k, task, mm, ask)) yield* queue(k, task, mm, ask.write);
   if (!waits && wait > 0 && !k.engine.pass(task.id, task.sectionGot - k.engine.now)) yield;
 }
 
@@ -84,7 +93,8 @@ function* queue(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefi
 }
 
 /** Takes mmap_lock of `mm`. False when the thread sleeps in its queue now. */
-function lock(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
+function lock(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
+  const { write } = ask;
   const rwsem = mm.mmap_lock;
   task.since = k.engine.now;
   if (write && rwsem.readers > 0) k.settleHolders(mm);
@@ -96,15 +106,18 @@ function lock(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
     return true;
   }
   k.blame(task, holder);
-  task.blockedOn = write ? 'mmap_lock (write)' : 'mmap_lock (read)';
+  task.blockedOn = ask.words;
   return false;
 }
 
-/** mmap_read_trylock() of an operation that gives up when it fails. */
-export function tryLock(k: Kernel, task: Task, mm: Mm): boolean {
+/** mmap_read_trylock() or mmap_write_trylock() of an operation that gives up when it fails. */
+export function tryLock(k: Kernel, task: Task, mm: Mm, { write }: Ask): boolean {
+  nextRecorded(task, write);
   task.since = k.engine.now;
-  if (mm.mmap_lock.tryRead(task.id)) {
-    k.ledger.mmapLocked(mm, false, 0, false);
+  if (write && mm.mmap_lock.readers > 0) k.settleHolders(mm);
+  if (write ? mm.mmap_lock.tryWrite(task.id) : mm.mmap_lock.tryRead(task.id)) {
+    k.ledger.mmapLocked(mm, write, 0, false);
+    if (write) k.lock?.beginWriteSection(mm);
     return true;
   }
   k.ledger.mmapTrylockFailed(mm);
@@ -127,14 +140,17 @@ export function woken(k: Kernel, task: Task, mm: Mm, write: boolean, vma: Vma | 
 
 /**
  * Holds the lock for the section's recorded length, else for `cost`; when only `dur` was recorded, the last section of the
- * operation takes what is left of it. False when the thread sleeps meanwhile.
+ * operation takes what is left of it. A section in two phases says `part` 0.5 of its first one: of a length that was
+ * recorded each phase gets half. False when the thread sleeps meanwhile.
  */
-export function hold(k: Kernel, task: Task, cost: Ns, last = true): boolean {
+export function hold(k: Kernel, task: Task, cost: Ns, last = true, part = 1): boolean {
   let ns = cost;
-  if (task.sectionEnd >= 0) ns = task.sectionEnd - (k.recorded ? k.engine.now : task.sectionGot);
-  else if (task.dur >= 0 && task.locks === null) {
+  if (task.sectionEnd >= 0) {
+    ns = Math.floor((task.sectionEnd - (k.recorded ? k.engine.now : task.sectionGot)) * part);
+    task.sectionGot += ns;
+  } else if (task.dur >= 0 && task.locks === null) {
     const left = Math.max(0, task.dur - task.spent);
-    ns = last ? left : Math.min(cost, left);
+    ns = last ? Math.floor(left * part) : Math.min(cost, left);
   }
   if (ns <= 0) return true;
   task.spent += ns;
@@ -142,9 +158,10 @@ export function hold(k: Kernel, task: Task, cost: Ns, last = true): boolean {
 }
 
 /** Releases mmap_lock of `mm`; a write section ends every mark with it. */
-export function leave(k: Kernel, task: Task, mm: Mm, write: boolean): void {
+export function leave(k: Kernel, task: Task, mm: Mm, { write }: Ask): void {
   const held = k.engine.now - task.since;
   task.held += held;
+  task.sectionEnd = -1;
   if (write) k.mmap_write_unlock(task, mm, held);
   else k.mmap_read_unlock(mm, held);
 }
@@ -155,18 +172,21 @@ export function downgrade(k: Kernel, task: Task, mm: Mm): void {
   task.held += held;
   k.mmap_write_downgrade(task, mm, held);
   task.since = k.engine.now;
-  nextRecorded(task, READ);
+  nextRecorded(task, false);
 }
 
-/** vma_start_write(): true when `vma` is marked; false when readers are inside: go on with readersLeave(). */
-export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma): boolean {
+/**
+ * vma_start_write(), or vma_start_write_killable(): true when `vma` is marked; false when readers are inside: go on with
+ * readersLeave().
+ */
+export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma, killable = false): boolean {
   const { lock } = k;
   if (lock === null || lock.isMarked(mm, vma)) return true;
-  if (lock.readers(vma) > 0) k.settleHolders(vma);
+  const holder = lock.readers(vma) > 0 ? k.settleHolders(vma) : -1;
   if (lock.excludeReaders(vma)) {
     vma.writer = task.id;
-    k.blame(task, vma.reader);
-    task.blockedOn = 'the readers of a VMA';
+    k.blame(task, holder >= 0 ? holder : vma.reader);
+    task.blockedOn = killable ? 'the readers of a VMA (killable)' : 'the readers of a VMA';
     task.markSince = k.engine.now;
     return false;
   }

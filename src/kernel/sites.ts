@@ -91,24 +91,48 @@ export const SITES = {
   'userfaultfd_register.wp_async': all('UFFD_FEATURE_WP_ASYNC', 'absent', 'present'),
   'userfaultfd_register.rwp': all('read-write protection by userfaultfd', 'absent', 'present'),
 
-  // mm/mmap.c, since 6.12 mm/vma.c
-  'do_vmi_align_munmap.downgrade': all('munmap removed its VMAs', 'unless_grows', 'always'),
-  '__split_vma.start_write': all('which parts of a split are marked', 'target', 'both'),
-  '__split_vma.first': all('which part of the first split of a munmap is the new VMA', 'above', 'below'),
+  // include/linux/mman.h; mm/mmap.c, since 6.12 mm/vma.c
+  'calc_vm_flag_bits.stack': all('mmap with MAP_STACK', 'ignored', 'nohugepage'),
+  'vma_merge.start_write': all('which VMAs are marked when a range may merge', 'participants', 'neighbours'),
   'is_mergeable_anon_vma.unfaulted': all('a faulted range beside a VMA that never faulted', 'no', 'yes'),
+  '__split_vma.start_write': all('which parts of a split are marked', 'target', 'target_and_next', 'both'),
+  '__split_vma.first': all('which part of the first split of a munmap is the new VMA', 'above', 'below'),
+  '__split_vma.last': all('which part of its last split is', 'below', 'above'),
+  'do_vmi_align_munmap.downgrade': all('munmap removed its VMAs', 'unless_grows', 'unless_grows_then_mark', 'always'),
   'mmap_region.fixed': all('MAP_FIXED over existing VMAs', 'munmap_then_insert', 'gather'),
-  'dup_mmap.start_write': all('which parent VMAs fork marks', 'none', 'copied', 'all'),
+  'mmap_region.start_write': all('when a new VMA is marked', 'before_store', 'after_store'),
+  'do_brk_flags.start_write': all('when a new heap is marked', 'before_store', 'after_store', 'never'),
   'expand_stack.lock': all('stack growth', 'read', 'write', 'write_and_mark'),
+  remap_move: all('one mremap that moves a range of several VMAs: how many', 'one', 'each'),
   remap_file_pages: all('remap_file_pages', 'write', 'read_then_write'),
+  mm_drop_all_locks: all('an mmu_notifier was registered: the marks on all VMAs', 'end_early', 'stay'),
+  exit_mmap: all('the last user of an mm is gone', 'no_lock', 'write', 'read_then_write'),
+
+  // kernel/fork.c, since 6.18 mm/mmap.c
+  'dup_mmap.start_write': all('which parent VMAs fork marks', 'none', 'copied', 'all', 'all_killable'),
+  'dup_mmap.child': all('which VMAs of the child it marks', 'none', 'all'),
+
+  // mm/mseal.c
   mseal: all('mseal', 'absent', 'write'),
 
   // mm/madvise.c
   'madvise_lock.dontneed': all('MADV_DONTNEED, MADV_DONTNEED_LOCKED and MADV_FREE', 'mmap_read', 'vma_read'),
   'madvise_lock.guard': all('MADV_GUARD_INSTALL and MADV_GUARD_REMOVE', 'absent', 'mmap_read', 'vma_read'),
 
-  // mm/mempolicy.c, mm/khugepaged.c
-  'queue_pages_range.start_write': all('mbind', 'none', 'range'),
+  // mm/mempolicy.c
+  'queue_pages_range.start_write': all('mbind looks for pages: which VMAs are marked', 'none', 'range'),
+  'vma_replace_policy.start_write': all('mbind puts the policy into a VMA', 'none', 'target'),
+  'change_prot_numa.start_write': all('a NUMA scan, under the read lock', 'none', 'range'),
+
+  // mm/khugepaged.c
+  madvise_collapse: all('MADV_COLLAPSE', 'absent', 'present'),
   'collapse_huge_page.start_write': all('when collapse marks its VMA', 'after_check', 'before_check'),
+  retract_page_tables: all(
+    'a huge page of a file: the page tables of its mappings',
+    'write',
+    'write_and_mark',
+    'no_lock',
+  ),
 
   // fs/userfaultfd.c, mm/userfaultfd.c
   uffd_mfill_lock: all('UFFDIO_COPY, ZEROPAGE and CONTINUE', 'mmap_read', 'vma_read'),
@@ -118,6 +142,7 @@ export const SITES = {
   proc_maps: all('reading /proc/PID/maps', 'mmap_read', 'vma_read'),
   procmap_query: all('PROCMAP_QUERY', 'absent', 'mmap_read', 'vma_read'),
   proc_smaps: all('reading /proc/PID/smaps and numa_maps', 'mmap_read', 'vma_read'),
+  'clear_refs_write.start_write': all('writing to /proc/PID/clear_refs', 'soft_dirty', 'all'),
 } as const satisfies Record<string, Site>;
 
 export type SiteName = keyof typeof SITES;

@@ -7,14 +7,14 @@
  * (Lespinasse, April 2021 and January 2022).
  * Leaves out: contention for the page-table lock (Lespinasse gives up, Dufour tries again), memory policies, mmu notifiers.
  *
- * A cause is a site: the function, and Lespinasse's counter of it in lower case.
+ * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import { access_error, after, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
-import { folioOf, hugeOf, raceOf, SIGNAL, says } from './outcome.js';
+import { folioOf, hugeOf, isFolioLocked, raceOf, SIGNAL, says } from './outcome.js';
 import {
   PTE_ANON,
   PTE_ANON_WP,
@@ -26,16 +26,7 @@ import {
   PTE_UFFD_WP,
 } from './page-table.js';
 import { type Task, VERDICT_SIGNAL, VERDICT_VMA_LOCK } from './task.js';
-import {
-  VM_GROWSDOWN,
-  VM_HUGETLB,
-  VM_SHARED,
-  VM_UFFD_ARMED,
-  VM_UFFD_MISSING,
-  VM_UFFD_WP,
-  type Vma,
-  vma_is_anonymous,
-} from './vma.js';
+import { VM_GROWSDOWN, VM_HUGETLB, VM_SHARED, VM_UFFD_MISSING, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
 
 /** By a sequence count of each VMA (Dufour): what is asked before the page tables, in the kernel's order. */
 export function __handle_speculative_fault(k: Kernel, task: Task): number {
@@ -56,8 +47,12 @@ export function __handle_speculative_fault(k: Kernel, task: Task): number {
   }
   task.snapshot = vma.vm_lock_seq;
   if (!hasPteTable(task, vma)) return giveUp(task, '__handle_speculative_fault.pmd');
-  if (!vma_is_anonymous(vma) && (entryOf(k, task, vma) & PTE_KIND_MASK) === PTE_NONE) {
-    return giveUp(task, 'handle_pte_fault');
+  const kind = entryOf(k, task, vma) & PTE_KIND_MASK;
+  if (!vma_is_anonymous(vma) && kind === PTE_NONE) return giveUp(task, 'handle_pte_fault');
+  // swapin_readahead() would need the VMA.
+  const folio = folioOf(task.facts);
+  if (kind === PTE_SWAP && folio !== FOLIO_CACHED && !isFolioLocked(task) && !says(task.facts, 'swap_sync')) {
+    return giveUp(task, 'do_swap_page');
   }
   return work(k, task, vma);
 }
@@ -79,12 +74,16 @@ export function do_speculative_fault(k: Kernel, task: Task): number {
   return cause === null ? work(k, task, vma) : abort(k, task, cause);
 }
 
-/** vma_can_speculate(): anonymous memory; in 2021 also files with ->speculative, but no write to a shared one. */
+/**
+ * vma_can_speculate(): anonymous memory; in the RFC of 2021 also files with ->speculative (generic_file_vm_ops, ext4, f2fs, btrfs
+ * and others of the page cache, not xfs and not shmem), but no write to a shared one.
+ */
 function vma_can_speculate(k: Kernel, vma: Vma, write: boolean): boolean {
   if (vma_is_anonymous(vma)) return !(vma.vm_flags & VM_HUGETLB);
   if (k.at.vma_can_speculate !== 'anonymous_or_file' || vma.vm_flags & VM_HUGETLB) return false;
-  const speculative = (vma.vm_ops & VM_OPS.map_pages) !== 0 && (vma.vm_ops & VM_OPS.dax) === 0;
-  return speculative && !(write && vma.vm_flags & VM_SHARED);
+  const cached = (vma.vm_ops & VM_OPS.map_pages) !== 0 && (vma.vm_ops & VM_OPS.dax) === 0;
+  if (!cached || isShmem(k, vma) || k.files[vma.vm_file]?.fs === 'xfs') return false;
+  return !(write && vma.vm_flags & VM_SHARED);
 }
 
 /** Is there a table of PTEs, and no huge page? Speculation allocates none: the first fault in each 2 MiB gives up. */
@@ -100,10 +99,15 @@ function hasPteTable(task: Task, vma: Vma): boolean {
 function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null {
   const state = entryOf(k, task, vma);
   const kind = state & PTE_KIND_MASK;
-  if (kind === PTE_NONE) return vma_is_anonymous(vma) ? anonymousCause(vma, write) : fileCause(k, task, vma, write);
+  // A shared file's page in swap leaves no entry.
+  if (kind === PTE_NONE || (kind === PTE_SWAP && vma.vm_flags & VM_SHARED)) {
+    return vma_is_anonymous(vma) ? anonymousCause(vma, write) : fileCause(task, vma, write);
+  }
   if (kind >= PTE_SWAP) {
-    const cached = kind === PTE_SWAP && folioOf(task.facts) === FOLIO_CACHED;
-    return k.at['do_swap_page.speculative'] === 'swap_cache' && cached ? null : 'do_swap_page.spf_abort_swap';
+    if (k.at['do_swap_page.speculative'] === 'abort') return 'do_swap_page.spf_abort_swap';
+    if (kind !== PTE_SWAP) return 'do_swap_page.spf_abort_non_swap_entry';
+    if (isFolioLocked(task)) return 'do_swap_page';
+    return folioOf(task.facts) === FOLIO_CACHED ? null : 'do_swap_page.spf_abort_swap_nopage';
   }
   if (!write) return null;
   if (state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return 'do_wp_page.spf_abort_userfaultfd';
@@ -117,14 +121,11 @@ function anonymousCause(vma: Vma, write: boolean): string | null {
 }
 
 /** A speculative ->fault may not sleep: only what is in the page cache, unlocked, and without the readahead mark. */
-function fileCause(k: Kernel, task: Task, vma: Vma, write: boolean): string | null {
+function fileCause(task: Task, vma: Vma, write: boolean): string | null {
   const { facts } = task;
-  if (vma.vm_flags & VM_UFFD_ARMED || isShmem(k, vma) || says(facts, 'eof')) return 'do_fault.spf_abort_fault';
   if (write && vma.anon_vma === null) return 'do_cow_fault.spf_abort_anon_vma';
-  const folio = folioOf(facts);
-  const misses = folio === FOLIO_ABSENT || folio === FOLIO_LOCKED || says(facts, 'readahead');
-  // What ->map_pages does not map for other reasons, the speculative ->fault finds in the cache.
-  return misses ? 'filemap_fault.spf_abort_fault' : null;
+  const absent = folioOf(facts) === FOLIO_ABSENT || says(facts, 'eof');
+  return absent || isFolioLocked(task) || says(facts, 'readahead') ? 'filemap_fault' : null;
 }
 
 /** Does the work without any lock: what it would map is kept aside until the sequence was looked at again. */
@@ -161,10 +162,11 @@ function blamed(k: Kernel, task: Task, site: string): number {
   return k.speculates === 'mmap_seq' ? abort(k, task, site) : giveUp(task, site);
 }
 
-/** Lespinasse counts every abort, and each cause. */
+/** Lespinasse counts every abort, and most causes. */
 function abort(k: Kernel, task: Task, site: string): number {
   k.ledger.count('spf_abort');
-  k.ledger.count(site.slice(site.indexOf('.') + 1));
+  const dot = site.indexOf('.');
+  if (dot >= 0) k.ledger.count(site.slice(dot + 1));
   return giveUp(task, site);
 }
 

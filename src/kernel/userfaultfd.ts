@@ -37,7 +37,7 @@ import {
   type Vma,
   vma_is_anonymous,
 } from './vma.js';
-import { tryReadVma, unlockVma } from './vma-section.js';
+import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
 /** The context of the one userfaultfd of an mm. */
 const CTX = 1;
@@ -79,15 +79,15 @@ export function* uffd_fill(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const end = task.page + task.len;
   const cost = Math.max(1, task.len) * k.costs.uffd_page;
-  const vma = k.at.uffd_mfill_lock === 'vma_read' ? uffd_lock_vma(k, task, mm, task.page) : null;
-  if (vma !== null) {
+  if (k.at.uffd_mfill_lock === 'vma_read') {
+    const vma = yield* uffd_lock_vma(k, task, mm, task.page);
     fill(task, mm, end);
     if (!hold(k, task, cost)) yield;
-    unlockVma(k, task, mm, vma);
+    if (vma !== null) unlockVma(k, task, mm, vma);
   } else {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
     const dst = mm.mm_mt.walk(task.page);
-    if (dst !== null && !(dst.vm_flags & VM_SHARED)) anon_vma_prepare(mm, dst);
+    if (dst !== null) prepare(mm, dst);
     fill(task, mm, end);
     if (!hold(k, task, cost)) yield;
     leave(k, task, mm, READ);
@@ -95,8 +95,29 @@ export function* uffd_fill(k: Kernel, task: Task): Operation {
   wake_userfault(k, mm, task.page, end, false);
 }
 
-/** uffd_lock_vma(): a private VMA without anon_vma needs mmap_lock to get one. */
-function uffd_lock_vma(k: Kernel, task: Task, mm: Mm, page: Page): Vma | null {
+/** A private VMA needs an anon_vma before pages are put into it. */
+function prepare(mm: Mm, dst: Vma): void {
+  if (!(dst.vm_flags & VM_SHARED)) anon_vma_prepare(mm, dst);
+}
+
+/** uffd_lock_vma(): the destination, read-locked; null where there is none. */
+function* uffd_lock_vma(k: Kernel, task: Task, mm: Mm, page: Page): Generator<undefined, Vma | null, undefined> {
+  const vma = tryLockDst(k, task, mm, page);
+  if (vma !== null) return vma;
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  const dst = mm.mm_mt.walk(page);
+  if (dst !== null) {
+    prepare(mm, dst);
+    vma_start_read_locked(k, task, dst);
+  }
+  if (!hold(k, task, k.costs.minor, false)) yield;
+  leave(k, task, mm, READ);
+  task.since = k.engine.now;
+  return dst;
+}
+
+/** lock_vma(), the attempt without mmap_lock: a private VMA without anon_vma needs mmap_lock to get one. */
+function tryLockDst(k: Kernel, task: Task, mm: Mm, page: Page): Vma | null {
   const vma = tryReadVma(k, task, mm, page);
   if (vma === null) return null;
   if (vma.vm_flags & VM_SHARED || vma.anon_vma !== null) return vma;
@@ -121,31 +142,48 @@ function filled(task: Task, vma: Vma): number {
   return vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_FILE_RO;
 }
 
-/** UFFDIO_MOVE: pages move from `src` without a copy; both VMAs are locked, or mmap_lock. */
+/** UFFDIO_MOVE: pages move from `src` without a copy, under mmap_lock or with both VMAs read-locked. */
 export function* uffd_move(k: Kernel, task: Task): Operation {
   if (k.at.uffd_move_lock === 'absent') return;
   const { mm } = task;
-  const end = task.page + task.len;
   const cost = Math.max(1, task.len) * k.costs.uffd_page;
-  const dst = k.at.uffd_move_lock === 'vma_read' ? uffd_lock_vma(k, task, mm, task.page) : null;
-  // The source is only ever tried: a second VMA lock must not be slept for.
-  const inside = dst !== null && task.page2 >= dst.vm_start && task.page2 < dst.vm_end;
-  const src = dst !== null && !inside ? tryReadVma(k, task, mm, task.page2) : dst;
-  if (dst !== null && src !== null) {
+  if (k.at.uffd_move_lock === 'vma_read') {
+    const locked = yield* uffd_move_lock(k, task, mm);
     mm.page_table.moveRange(task.page2, task.page2 + task.len, task.page);
     if (!hold(k, task, cost)) yield;
-    unlockVma(k, task, mm, dst);
-    if (src !== dst) unlockVma(k, task, mm, src);
+    for (const vma of locked) unlockVma(k, task, mm, vma);
   } else {
-    if (dst !== null) unlockVma(k, task, mm, dst);
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-    const vma = mm.mm_mt.walk(task.page);
-    if (vma !== null) anon_vma_prepare(mm, vma);
+    const dst = mm.mm_mt.walk(task.page);
+    if (dst !== null) prepare(mm, dst);
     mm.page_table.moveRange(task.page2, task.page2 + task.len, task.page);
     if (!hold(k, task, cost)) yield;
     leave(k, task, mm, READ);
   }
-  wake_userfault(k, mm, task.page, end, false);
+  wake_userfault(k, mm, task.page, task.page + task.len, false);
+}
+
+/**
+ * uffd_move_lock(): destination and source, read-locked. Nobody may sleep for mmap_lock with a VMA locked: where the source
+ * cannot be locked at once, the destination is let go, and both are locked under mmap_lock.
+ */
+function* uffd_move_lock(k: Kernel, task: Task, mm: Mm): Generator<undefined, Vma[], undefined> {
+  const dst = tryLockDst(k, task, mm, task.page);
+  if (dst !== null) {
+    if (task.page2 >= dst.vm_start && task.page2 < dst.vm_end) return [dst];
+    const src = tryReadVma(k, task, mm, task.page2);
+    if (src !== null) return [dst, src];
+    unlockVma(k, task, mm, dst);
+  }
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  const both = [mm.mm_mt.walk(task.page), mm.mm_mt.walk(task.page2)].filter(vma => vma !== null);
+  const locked = [...new Set(both)];
+  if (locked.length > 0) prepare(mm, locked[0]);
+  for (const vma of locked) vma_start_read_locked(k, task, vma);
+  if (!hold(k, task, k.costs.minor, false)) yield;
+  leave(k, task, mm, READ);
+  task.since = k.engine.now;
+  return locked;
 }
 
 /**
@@ -160,10 +198,14 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   const bits = reads ? PTE_UFFD_WP | PTE_PROTNONE : PTE_UFFD_WP;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const resolves = mm.userfaults.some(fault => fault.page >= task.page && fault.page < end);
-  mm.page_table.transformRange(task.page, end, pte => {
-    if ((pte & PTE_KIND_MASK) >= PTE_SWAP) return pte;
-    return resolves ? pte & ~bits : pte | bits;
-  });
+  const registered = reads ? VM_UFFD_RWP : VM_UFFD_WP;
+  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
+    if (!(vma.vm_flags & registered)) continue;
+    mm.page_table.transformRange(Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end), pte => {
+      if ((pte & PTE_KIND_MASK) >= PTE_SWAP) return pte;
+      return resolves ? pte & ~bits : pte | bits;
+    });
+  }
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, READ);
   if (resolves) wake_userfault(k, mm, task.page, end, false);

@@ -1,7 +1,7 @@
 /**
  * Operations that read-lock one VMA instead of mmap_lock.
  *
- * Models: mm/mmap_lock.c lock_vma_under_rcu; mm/userfaultfd.c uffd_lock_vma (v6.18).
+ * Models: mm/mmap_lock.c lock_vma_under_rcu; include/linux/mmap_lock.h vma_start_read_locked (v6.18).
  */
 import type { Page } from '../units.js';
 import type { Kernel } from './kernel.js';
@@ -23,6 +23,15 @@ export function tryReadVma(k: Kernel, task: Task, mm: Mm, page: Page): Vma | nul
   vma.reader = task.id;
   task.since = k.engine.now;
   return vma;
+}
+
+/**
+ * vma_start_read_locked(): with mmap_lock held for reading, which keeps writers out, a VMA can always be read-locked. It is
+ * kept when mmap_lock is released.
+ */
+export function vma_start_read_locked(k: Kernel, task: Task, vma: Vma): void {
+  k.lock?.take(vma);
+  vma.reader = task.id;
 }
 
 /** vma_end_read() of an operation. */

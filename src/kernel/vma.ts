@@ -68,7 +68,7 @@ export class Vma {
   anon_vma_chain = 0;
   /** anon_vma_name(), an index into TraceInfo.strings; -1 without one. VMAs of different names never merge. */
   name: number;
-  /** what people call it when it has neither file nor name: `[heap]`, `[stack]`; an index into TraceInfo.strings, or -1 */
+  /** what the trace calls it when it has neither file nor name: an index into TraceInfo.strings, or -1 */
   label = -1;
   /** identity of vma_policy(): mbind installs a new one; 0 is the default policy */
   vm_policy = 0;

@@ -26,6 +26,8 @@ export default {
       by: 'dd2283f2605e mm: mmap: zap pages with read mmap_sem in munmap, before its exception of 5.8',
     },
     'dup_mmap.start_write': { answer: 'copied', by: '19/31 mm: protect against PTE changes done by dup_mmap()' },
+    exit_mmap: { answer: 'no_lock', by: 'as in 5.1' },
+    madvise_collapse: { answer: 'absent', by: 'new in 6.1' },
     'expand_stack.lock': { answer: 'read', by: 'as in 5.1' },
   },
 } satisfies StageData;

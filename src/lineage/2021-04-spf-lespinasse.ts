@@ -20,6 +20,8 @@ export default {
     'do_swap_page.speculative': { answer: 'swap_cache', by: 'mm: implement speculative handling in do_swap_page()' },
     'userfaultfd_register.wp': { answer: 'anonymous', by: '5.7; file mappings came in 5.19' },
     'userfaultfd_register.minor': { answer: 'absent', by: 'new in 5.13' },
+    exit_mmap: { answer: 'no_lock', by: 'as in 5.12' },
+    madvise_collapse: { answer: 'absent', by: 'new in 6.1' },
     'expand_stack.lock': { answer: 'read', by: 'as in 5.12' },
   },
 } satisfies StageData;

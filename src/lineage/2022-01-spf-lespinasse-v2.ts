@@ -12,6 +12,10 @@ export default {
   changes: {
     vma_can_speculate: { answer: 'anonymous', by: 'x86/mm: attempt speculative mm faults first' },
     'do_swap_page.speculative': { answer: 'abort', by: 'no speculative do_swap_page() in this version' },
+    exit_mmap: {
+      answer: 'write',
+      by: '64591e8605d6 mm: protect free_pgtables with mmap_lock write lock in exit_mmap',
+    },
     'userfaultfd_register.minor': { answer: 'present', by: 'userfaultfd: add minor fault registration mode, in 5.13' },
   },
 } satisfies StageData;

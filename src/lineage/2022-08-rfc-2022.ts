@@ -63,6 +63,34 @@ export default {
     do_huge_pmd_device_private: { answer: 'absent', by: 'new in 6.19' },
     hugetlb_fault: { answer: 'retry', by: 'file mappings are not locked' },
     handle_userfault: { answer: 'drops_mmap_lock', by: '21/28 mm: introduce find_and_lock_anon_vma' },
+    'vma_merge.start_write': {
+      answer: 'neighbours',
+      by: '11/28 mm/mmap: mark VMAs as locked before merging or splitting them',
+    },
+    '__split_vma.start_write': { answer: 'target_and_next', by: '10/28 mm/mmap: mark VMAs as locked in vma_adjust' },
+    'do_vmi_align_munmap.downgrade': {
+      answer: 'unless_grows_then_mark',
+      by: '15/28 mm/mmap: mark adjacent VMAs as locked if they can grow into unmapped area',
+    },
+    'mmap_region.start_write': {
+      answer: 'after_store',
+      by: '06/28 mm: mark VMA as locked whenever vma->vm_flags are modified',
+    },
+    'do_brk_flags.start_write': { answer: 'never', by: 'do_brk_flags() is not touched' },
+    mm_drop_all_locks: {
+      answer: 'end_early',
+      by: '17/28 mm/mmap: prevent pagefault handler from racing with mmu_notifier registration',
+    },
+    exit_mmap: { answer: 'write', by: 'as in 6.0' },
+    'vma_replace_policy.start_write': {
+      answer: 'target',
+      by: '09/28 mm/mempolicy: mark VMA as locked when changing protection policy',
+    },
+    'change_prot_numa.start_write': {
+      answer: 'range',
+      by: '09/28 mm/mempolicy: mark VMA as locked when changing protection policy',
+    },
+    madvise_collapse: { answer: 'absent', by: 'new in 6.1' },
     'dup_mmap.start_write': {
       answer: 'copied',
       by: '07/28 kernel/fork: mark VMAs as locked before copying pages during fork',

@@ -78,6 +78,27 @@ export default {
       answer: 'unreachable',
       by: '444eeb17437a mm: prevent userfaults to be handled under per-vma lock',
     },
+    '__split_vma.last': { answer: 'above', by: '183654ce26a5 mmap: change do_mas_munmap and do_mas_aligned_munmap()' },
+    'mmap_region.start_write': {
+      answer: 'after_store',
+      by: 'bc292ab00f6c mm: introduce vma->vm_flags wrapper functions, by vm_flags_set(VM_SOFTDIRTY)',
+    },
+    'do_brk_flags.start_write': {
+      answer: 'after_store',
+      by: 'bc292ab00f6c mm: introduce vma->vm_flags wrapper functions, by vm_flags_set(VM_SOFTDIRTY)',
+    },
+    'dup_mmap.child': {
+      answer: 'all',
+      by: 'bc292ab00f6c mm: introduce vma->vm_flags wrapper functions, by vm_flags_clear(VM_LOCKED_MASK)',
+    },
+    mm_drop_all_locks: {
+      answer: 'end_early',
+      by: 'eeff9a5d47f8 mm/mmap: prevent pagefault handler from racing with mmu_notifier registration',
+    },
+    retract_page_tables: {
+      answer: 'write_and_mark',
+      by: 'mm/khugepaged: write-lock VMA while collapsing a huge page',
+    },
     'expand_stack.lock': { answer: 'read', by: 'as in 6.3; see 8d7071af8907' },
   },
 } satisfies StageData;

@@ -14,6 +14,10 @@ export default {
   commits: ['fb49c455323f', 'c137381f71ae', '33313a747e81', '8d7071af8907'],
   parent: 'v6.4.0',
   changes: {
+    'mmap_region.start_write': {
+      answer: 'before_store',
+      by: '33313a747e81 mm: lock newly mapped VMA which can be modified after it becomes visible',
+    },
     'dup_mmap.start_write': { answer: 'all', by: 'fb49c455323f fork: lock VMAs of the parent process when forking' },
     'expand_stack.lock': { answer: 'write_and_mark', by: 'c137381f71ae mm: lock a vma before stack expansion' },
   },

@@ -30,6 +30,15 @@ export default {
       answer: 'both',
       by: 'ad9f006351c3 mm: always lock new vma before inserting into vma tree',
     },
+    'do_brk_flags.start_write': {
+      answer: 'before_store',
+      by: 'ad9f006351c3 mm: always lock new vma before inserting into vma tree',
+    },
+    mm_drop_all_locks: { answer: 'stay', by: "mm: don't drop VMA locks in mm_drop_all_locks()" },
+    retract_page_tables: {
+      answer: 'no_lock',
+      by: '1d65b771bc08 mm/khugepaged: retract_page_tables() without mmap or vma lock',
+    },
     '__split_vma.first': { answer: 'below', by: 'as read in 6.6; its patch is not identified' },
   },
 } satisfies StageData;

@@ -27,5 +27,13 @@ export default {
       answer: 'range',
       by: '49b0638502da mm: enable page walking API to lock vmas during the walk',
     },
+    'vma_replace_policy.start_write': {
+      answer: 'target',
+      by: '6c21e066f925 mm/mempolicy: Take VMA lock before replacing policy',
+    },
+    'clear_refs_write.start_write': {
+      answer: 'all',
+      by: '49b0638502da mm: enable page walking API to lock vmas during the walk',
+    },
   },
 } satisfies StageData;

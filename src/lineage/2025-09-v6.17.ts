@@ -18,6 +18,7 @@ export default {
       answer: 'yes',
       by: '879bca0a2c4f mm/vma: fix incorrectly disallowed anonymous VMA merges, in 6.16',
     },
+    remap_move: { answer: 'each', by: 'mm/mremap: permit mremap() move of multiple VMAs' },
     'madvise_lock.dontneed': { answer: 'vma_read', by: 'mm: use per_vma lock for MADV_DONTNEED' },
     proc_maps: { answer: 'vma_read', by: 'fs/proc/task_mmu: read proc/pid/maps under per-vma lock' },
     'collapse_huge_page.start_write': {

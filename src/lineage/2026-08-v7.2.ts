@@ -26,5 +26,9 @@ export default {
       answer: 'vma_read',
       by: 'ea3085dd7a4e fs/proc/task_mmu: read proc/pid/{smaps|numa_maps} under per-vma lock',
     },
+    'dup_mmap.start_write': {
+      answer: 'all_killable',
+      by: '7370f8e1b3a8 mm: use vma_start_write_killable() in dup_mmap(), in 6.19',
+    },
   },
 } satisfies StageData;

@@ -25,6 +25,7 @@ import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
 import { LockTable, nameOf } from './lock-table.js';
 import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
+import type { Witness } from './witness.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
   const names: (Counter | null)[] = [];
@@ -91,6 +92,7 @@ export class Collector implements Ledger {
   constructor(
     private readonly stage: Stage,
     private readonly onFault: ((row: FaultRow) => void) | null,
+    private readonly witness: Witness | null = null,
   ) {
     this.model = stage.id;
     this.hasVmaLock = stage.vmaLock !== 'none' && !isSpeculation(stage.vmaLock);
@@ -190,6 +192,11 @@ export class Collector implements Ledger {
 
   mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
     this.locks.mmap(mm.id, write).acquire(waited, contended);
+    if (write) this.witness?.entered(this.kernel.tasks[mm.mmap_lock.writer]);
+  }
+
+  trylock(task: Task): void {
+    this.witness?.trylock(task);
   }
 
   mmapTrylockFailed(mm: Mm): void {
@@ -198,6 +205,7 @@ export class Collector implements Ledger {
 
   mmapHeld(mm: Mm, write: boolean, held: Ns): void {
     this.locks.mmap(mm.id, write).hold.add(held);
+    if (write) this.witness?.left(mm, this.kernel.engine.now);
   }
 
   vmaRead(mm: Mm, vma: Vma, held: Ns): void {
@@ -207,12 +215,13 @@ export class Collector implements Ledger {
   }
 
   vmaReadRefused(mm: Mm, vma: Vma): void {
-    this.locks.contendedVma(mm.id, vma, false, this.kernel).contended++;
+    this.locks.contendedVma(mm, vma, false, this.kernel).contended++;
   }
 
   vmaMarked(mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
-    const stat = contended ? this.locks.contendedVma(mm.id, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
+    const stat = contended ? this.locks.contendedVma(mm, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
     stat.acquire(waited, contended);
+    this.witness?.marked(mm, vma);
   }
 
   blocked(task: Task, vma: Vma | null, waited: Ns): void {
@@ -221,7 +230,7 @@ export class Collector implements Ledger {
     // The one to blame may have gone on to its next event meanwhile, or work on no pages in particular (a fork).
     const same = other.i === task.byIndex && other.len > 0;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
-    const name = nameOf(vma ?? target, this.kernel);
+    const name = nameOf(target ?? vma, task.mm, this.kernel);
     const fallback = task.op === OP.fault && task.site !== null && CONTENDED_SITES.has(task.site);
     const start = same ? other.page : -1;
     this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);

@@ -1,7 +1,8 @@
 /** Statistics of locks in the columns of lock_stat: per mm for mmap_lock, per VMA once that was contended. */
 import { invariant } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
-import type { Vma } from '../kernel/vma.js';
+import { type Mm, vma_is_initial_heap, vma_is_initial_stack } from '../kernel/mm.js';
+import { type Vma, vma_is_anonymous } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns, type Page } from '../units.js';
 import { Histogram } from './histogram.js';
@@ -65,14 +66,14 @@ export class LockTable {
   }
 
   /** As vma(), for one that somebody had to wait for: from now on it has a row of its own. */
-  contendedVma(mm: number, vma: Vma, write: boolean, kernel: Kernel): LockStat {
+  contendedVma(mm: Mm, vma: Vma, write: boolean, kernel: Kernel): LockStat {
     if (vma.stats < 0) this.giveRow(mm, vma, kernel);
-    return this.vma(mm, vma, write);
+    return this.vma(mm.id, vma, write);
   }
 
   /** A VMA that is split off and merged again and again is one row: that of its start. */
-  private giveRow(mm: number, vma: Vma, kernel: Kernel): void {
-    const key = `${mm} ${vma.vm_start}`;
+  private giveRow(mm: Mm, vma: Vma, kernel: Kernel): void {
+    const key = `${mm.id} ${vma.vm_start}`;
     const known = this.byStart.get(key);
     if (known !== undefined) {
       vma.stats = known;
@@ -80,7 +81,7 @@ export class LockTable {
     } else if (this.vmas.length < VMA_ROWS) {
       vma.stats = this.vmas.length;
       this.byStart.set(key, vma.stats);
-      this.vmas.push(new VmaRow(mm, vma.vm_start, vma.vm_end, nameOf(vma, kernel)));
+      this.vmas.push(new VmaRow(mm.id, vma.vm_start, vma.vm_end, nameOf(vma, mm, kernel)));
     }
   }
 
@@ -155,10 +156,12 @@ function timesOf(histogram: Histogram, count: number): Times {
   };
 }
 
-/** What people call a VMA: its name, its label, its file; null for plain anonymous memory. */
-export function nameOf(vma: Vma | null, kernel: Kernel): string | null {
+/** What people call a VMA of `mm`: its name, its label, what /proc/PID/maps would say; null for plain anonymous memory. */
+export function nameOf(vma: Vma | null, mm: Mm, kernel: Kernel): string | null {
   if (vma === null) return null;
   if (vma.name >= 0) return kernel.strings[vma.name];
   if (vma.label >= 0) return kernel.strings[vma.label];
-  return kernel.files[vma.vm_file]?.name ?? null;
+  if (!vma_is_anonymous(vma)) return kernel.files[vma.vm_file]?.name ?? null;
+  if (vma_is_initial_heap(mm, vma)) return '[heap]';
+  return vma_is_initial_stack(mm, vma) ? '[stack]' : null;
 }

@@ -6,6 +6,7 @@ import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
 import type { ExpectFailure, FaultRow, ReplayResult } from './result.js';
 import { Run } from './run.js';
+import type { Witness } from './witness.js';
 
 export interface ReplayOptions {
   /** `closed` (default): threads keep their think time and waiting shifts what follows; `recorded`: recorded times */
@@ -16,6 +17,8 @@ export interface ReplayOptions {
    * is not over by then follows in the batch in which it is.
    */
   onFault?: (row: FaultRow) => void;
+  /** told of write sections, marks and trylocks while they happen; for one stage */
+  witness?: Witness;
 }
 
 export class Replay {
@@ -32,7 +35,8 @@ export class Replay {
     this.stages = stages;
     const costs = options.costs ?? COSTS;
     const onFault = options.onFault ?? null;
-    this.runs = stages.map(stage => new Run(stage, { timing: this.timing, costs, onFault }));
+    const witness = options.witness ?? null;
+    this.runs = stages.map(stage => new Run(stage, { timing: this.timing, costs, onFault, witness }));
   }
 
   /** Takes the next batch of a trace's events. */

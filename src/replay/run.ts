@@ -23,11 +23,13 @@ import { Collector } from './collect.js';
 import { Pace } from './pace.js';
 import type { FaultRow } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
+import type { Witness } from './witness.js';
 
 export interface RunOptions {
   readonly timing: 'closed' | 'recorded';
   readonly costs: Costs;
   readonly onFault: ((row: FaultRow) => void) | null;
+  readonly witness?: Witness | null;
 }
 
 /** Operations after which there is memory where there was none. */
@@ -52,7 +54,7 @@ export class Run {
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
-    this.collector = new Collector(stage, options.onFault);
+    this.collector = new Collector(stage, options.onFault, options.witness);
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;

@@ -1,4 +1,4 @@
-/** The published schema of a replay's result, `vmalock.replay/1`: the shapes of result.ts, strict, for `vmalock schema`. */
+/** The published schemas of results, `vmalock.replay/1`, `diff/1` and `verify/1`: the shapes of result.ts, strict, for `vmalock schema`. */
 import * as z from 'zod';
 
 const count = z.int().nonnegative();
@@ -93,19 +93,23 @@ const expectFailure = z.strictObject({
     .describe('null when that event is no fault'),
 });
 
+const trace = z.strictObject({
+  file: z.string(),
+  events: count,
+  faults: count,
+  threads: count,
+  mms: count,
+  span_ns: ns,
+  lost: count.describe('events the recording lost'),
+});
+
+const timing = z.enum(['closed', 'recorded']);
+
 export const ReplaySchema = z
   .strictObject({
     schema: z.literal('vmalock.replay/1'),
-    trace: z.strictObject({
-      file: z.string(),
-      events: count,
-      faults: count,
-      threads: count,
-      mms: count,
-      span_ns: ns,
-      lost: count.describe('events the recording lost'),
-    }),
-    timing: z.enum(['closed', 'recorded']),
+    trace,
+    timing,
     models: z.array(modelResult),
     expect: z.exactOptional(z.strictObject({ checked: count, failed: z.array(expectFailure) })),
     warnings: z.array(z.string()),
@@ -115,7 +119,188 @@ export const ReplaySchema = z
     description: 'What replay --format json prints for one trace; for several traces it prints an array of these.',
   });
 
-/** JSON Schema (draft 2020-12) of the result. */
+const verdict = z.enum(['vma_lock', 'mmap_lock', 'signal', 'speculative']);
+const site = z.string().nullable().describe('null where the fault did not leave the fast path');
+const nsChange = z.strictObject({ from: ns, to: ns });
+const countChange = z.strictObject({ from: count, to: count });
+
+const verdicts = {
+  from: verdict.describe('where the fault is finished under the first model'),
+  to: verdict.describe('and under the second'),
+  site: z
+    .string()
+    .nullable()
+    .describe('kernel function that decided: to_site, or from_site where the second model has none'),
+};
+
+const ends = {
+  from_site: site,
+  to_site: site,
+  from_counter: counterName.nullable(),
+  to_counter: counterName.nullable(),
+};
+
+const waited = {
+  from_wait_ns: ns.describe('waited under the first model'),
+  to_wait_ns: ns.describe('waited under the second model'),
+};
+
+const blockedBy = z
+  .strictObject({ i: count, op: z.string(), tid: z.int() })
+  .nullable()
+  .describe('the event that made it wait or fall back');
+
+const transition = z
+  .strictObject({ ...verdicts, count, ...ends, ...waited })
+  .describe('faults that all change in the same way; transitions add up to changed');
+
+const changedFault = z.strictObject({
+  i: count.describe("index of the fault's event in the trace"),
+  t: ns.describe('nanoseconds, as recorded; where the event has no time, when it started under the first model'),
+  tid: z.int(),
+  mm: z.int(),
+  addr: address,
+  ...verdicts,
+  ...ends,
+  from_fallback: z.boolean().describe('did it take the mmap_lock path'),
+  to_fallback: z.boolean(),
+  ...waited,
+  from_blocked_by: blockedBy,
+  to_blocked_by: blockedBy,
+});
+
+const blockerChange = z.strictObject({
+  op: z.string(),
+  tid: z.int(),
+  start: z.exactOptional(address),
+  end: z.exactOptional(address),
+  name: z.exactOptional(z.string()),
+  victims: countChange.describe('faults and operations that waited for it or fell back because of it'),
+  fallbacks: countChange.describe('faults among them that left the VMA lock because of it'),
+  wait_ns: nsChange,
+  max_wait_ns: nsChange,
+});
+
+export const DiffSchema = z
+  .strictObject({
+    schema: z.literal('vmalock.diff/1'),
+    trace,
+    timing,
+    from: z.string().describe('the first model'),
+    to: z.string().describe('the second model'),
+    differs: z.boolean().describe('does anything below differ; what exit status 1 says'),
+    changed: count.describe('faults whose verdict, fallback, counter or site differs'),
+    transitions: z.array(transition),
+    verdicts: z.strictObject({ vma_lock: countChange, mmap_lock: countChange, signal: countChange }),
+    counters: z.strictObject({
+      vma_lock_success: countChange,
+      vma_lock_abort: countChange,
+      vma_lock_retry: countChange,
+      vma_lock_miss: countChange,
+    }),
+    time: z.strictObject({ makespan_ns: nsChange, fault_wait_ns: nsChange, op_wait_ns: nsChange }),
+    waits: z
+      .strictObject({ less: count, more: count })
+      .describe('faults that wait less under the second model, and more, whether or not they end alike'),
+    blockers: z
+      .array(blockerChange)
+      .describe('operations that did something else to others; where nothing changed none'),
+    faults: z.array(changedFault).describe('the first that change, as many as --top says'),
+    warnings: z.array(z.string()),
+  })
+  .meta({ title: 'vmalock.diff/1', description: 'What diff --format json prints.' });
+
+const path = z.enum(['vma_lock', 'mmap_lock']).describe('did it leave the VMA lock for mmap_lock');
+const undecided = z.enum(['vma_lock_race', 'mmap_lock_race', 'swap_io']);
+const unscored = z.enum([...undecided.options, 'kernel_mode', 'no_truth', 'killed']);
+const agreement = { scored: count, agree: count };
+const predictions = z.strictObject({ vma_lock: count, mmap_lock: count });
+
+const nearSection = z
+  .strictObject({
+    i: count,
+    op: z.string(),
+    tid: z.int(),
+    ask: ns,
+    got: ns,
+    end: ns.nullable().describe('null when it was not over yet'),
+    marks: z.boolean().describe('did it mark the VMA of the fault'),
+  })
+  .nullable()
+  .describe('the write section of another thread that was nearest, of those within a millisecond');
+
+const disagreement = z.strictObject({
+  i: count.describe("index of the fault's event in the trace"),
+  t: ns.describe('nanoseconds, as recorded; where the event has no time, when it started'),
+  tid: z.int(),
+  mm: z.int(),
+  addr: address,
+  truth: path.describe('what the kernel did'),
+  predicted: path.describe('what the model says'),
+  site,
+  counter: counterName.nullable(),
+  verdict,
+  wait_ns: ns.describe('waited under the model'),
+  blocked_by: blockedBy,
+  recorded: z
+    .strictObject({
+      path: z.enum(['vma_lock', 'mmap_lock', 'signal', 'killed']).nullable(),
+      via: z.string().nullable(),
+      wait_ns: ns.nullable(),
+    })
+    .describe('what else the recording says of it; null where it does not'),
+  writer: nearSection,
+});
+
+export const VerifySchema = z
+  .strictObject({
+    schema: z.literal('vmalock.verify/1'),
+    trace,
+    timing: z.literal('recorded'),
+    model: z.string(),
+    kernel: z.string().nullable().describe('kernel of the recording, where the trace says it'),
+    scored: count.describe('user faults predicted from facts alone'),
+    agree: count.describe('of which the model says what the kernel did'),
+    agreement: z.number().min(0).max(1).nullable().describe('agree over scored; null when none is scored'),
+    inferred: z.strictObject(agreement).describe('user faults whose prediction rests on what an importer inferred'),
+    undecided: z
+      .strictObject({
+        faults: count,
+        agree: count.describe('on which the model is right anyway'),
+        reasons: z.array(z.strictObject({ reason: undecided, faults: count, agree: count })),
+      })
+      .describe('user faults of which the recording cannot tell what they met'),
+    unscored: z
+      .partialRecord(unscored, count)
+      .describe('faults that are neither scored nor inferred, by reason; those undecided are among them'),
+    confusion: z
+      .strictObject({ vma_lock: predictions, mmap_lock: predictions })
+      .describe('scored faults: by what the kernel did, then by what the model says'),
+    disagreements: z.array(disagreement).describe('scored faults, the first, as many as --top says'),
+    truth: z
+      .exactOptional(z.strictObject({ rows: count, joined: count }))
+      .describe('rows of the file of --truth, and how many of them met a fault'),
+    slack_ns: z
+      .strictObject({ lookup: ns, trylock: ns, marking: ns, releasing: ns })
+      .describe('how much later than its tracepoint a thing may have happened'),
+    warnings: z.array(z.string()),
+  })
+  .meta({
+    title: 'vmalock.verify/1',
+    description: 'What verify --format json prints for one trace; for several traces it prints an array of these.',
+  });
+
+/** JSON Schema (draft 2020-12) of a verification's result. */
+export function verifyJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(VerifySchema) as Record<string, unknown>;
+}
+
+/** JSON Schema (draft 2020-12) of a diff's result. */
+export function diffJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(DiffSchema) as Record<string, unknown>;
+}
+
+/** JSON Schema (draft 2020-12) of a replay's result. */
 export function replayJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(ReplaySchema) as Record<string, unknown>;
 }

@@ -25,13 +25,13 @@ export const EVENT_FIELDS = [
 const FLAT_FIELDS: readonly string[] = [...COLUMNS.map(column => column.name), ...COLUMN_GROUPS.keys()];
 const REPORT_FIELDS: readonly string[] = [...FLAT_FIELDS, ...LISTS];
 
-/** The names a report in `format` can select. */
+/** The names a replay's report in `format` can select. */
 export function reportFields(format: string): readonly string[] {
   return format === 'csv' || format === 'tsv' ? FLAT_FIELDS : REPORT_FIELDS;
 }
 
 export interface Selection {
-  /** fields of each model's row; null selects all */
+  /** fields of the report; null selects all */
   report: string[] | null;
   /** fields of each `--events` row; null selects all */
   events: string[] | null;
@@ -41,12 +41,16 @@ export interface Selection {
  * Sorts the names of `--fields` out between the report and, when there are any, the rows of `--events`. Each takes the
  * names it knows, in the order given; names both know select nothing from one by themselves when the other was meant.
  *
+ * @param known the names the report knows
+ * @param eventFields the names rows of `--events` know; none where there are no such rows
  * @throws Complaint (usage) on a name neither knows, listing those there are
  */
-export function selectFields(names: readonly string[] | null, format: string, withEvents: boolean): Selection {
-  if (names === null) return { report: null, events: null };
-  const known = reportFields(format);
-  const eventFields: readonly string[] = withEvents ? EVENT_FIELDS : [];
+export function selectFields(
+  names: readonly string[] | undefined,
+  known: readonly string[],
+  eventFields: readonly string[],
+): Selection {
+  if (names === undefined) return { report: null, events: null };
   for (const name of names) {
     if (known.includes(name) || eventFields.includes(name)) continue;
     const all = [...new Set([...known, ...eventFields])];
@@ -56,7 +60,7 @@ export function selectFields(names: readonly string[] | null, format: string, wi
   }
   const report = names.filter(name => known.includes(name));
   const events = names.filter(name => eventFields.includes(name));
-  const own = (picked: string[]): boolean => picked.some(name => name !== 'model' && name !== 'file');
+  const own = (picked: string[]): boolean => picked.some(name => !known.includes(name) || !eventFields.includes(name));
   return {
     report: own(report) || !own(events) ? report : null,
     events: events.length > 0 && (own(events) || !own(report)) ? events : null,

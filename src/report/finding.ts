@@ -3,6 +3,7 @@ import type { Blocker, ModelResult, Reason, ReplayResult } from '../replay/resul
 import { formatCount, formatNs } from '../units.js';
 import { CONTENDED_SITES, MARKED_SITES } from '../vocab.js';
 import { formatPercent, formatRatio, userFallbacks, whereOf } from './rows.js';
+import type { Opening } from './sections.js';
 import { SITE_WORDS } from './site-words.js';
 import { keepEnds } from './style.js';
 
@@ -12,6 +13,11 @@ const NAME_WIDTH = 60;
 const WORTH_NAMING = 1 / 4;
 /** Models of one trace that are compared one by one. */
 const COMPARED = 4;
+
+/** The finding of one trace, what it is about and what must be known beside it. */
+export function openingOf(result: ReplayResult): Opening {
+  return { finding: finding(result), subject: subject(result), remarks: remarks(result) };
+}
 
 /** The finding of one trace: one sentence for one model; a comparison, newest last, for several. */
 export function finding(result: ReplayResult): string {
@@ -134,7 +140,7 @@ const NO_CHOICE: ReadonlySet<string> = new Set([
   'do_kern_addr_fault',
 ]);
 
-function leavesVmaLock({ counter, site }: Reason): boolean {
+export function leavesVmaLock({ counter, site }: Pick<Reason, 'counter' | 'site'>): boolean {
   return counter !== 'vma_lock_success' && !NO_CHOICE.has(site);
 }
 
@@ -180,7 +186,7 @@ function capital(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
-function faults(n: number): string {
+export function faults(n: number): string {
   return `${formatCount(n)} ${n === 1 ? 'fault' : 'faults'}`;
 }
 
@@ -189,29 +195,27 @@ function userFaults(n: number): string {
 }
 
 /** What was replayed, in one line: size of the trace, its span, the timing, and what the recording lost. */
-export function subject(result: ReplayResult): string {
-  const { trace } = result;
+export function subject({ trace, timing }: Pick<ReplayResult, 'trace' | 'timing'>): string {
   const parts = [
     `${formatCount(trace.events)} ${trace.events === 1 ? 'event' : 'events'}`,
     faults(trace.faults),
     `${formatCount(trace.threads)} ${trace.threads === 1 ? 'thread' : 'threads'}`,
     ...(trace.mms === 1 ? [] : [`${formatCount(trace.mms)} mms`]),
     `span ${formatNs(trace.span_ns)}`,
-    `${result.timing} timing`,
+    `${timing} timing`,
   ];
   return `${trace.file}: ${parts.join(', ')}`;
 }
 
 /** Remarks that belong beside every table of a trace: lost events, expectations that did not hold. */
-export function remarks(result: ReplayResult): string[] {
+export function remarks({ trace, expect }: Pick<ReplayResult, 'trace' | 'expect'>): string[] {
   const lines: string[] = [];
-  const { lost } = result.trace;
+  const { lost } = trace;
   if (lost > 0) {
     lines.push(
       `The recording lost ${formatCount(lost)} ${lost === 1 ? 'event' : 'events'}: all counts are lower bounds.`,
     );
   }
-  const { expect } = result;
   if (expect !== undefined) {
     const held = expect.checked - expect.failed.length;
     lines.push(`${formatCount(held)} of ${formatCount(expect.checked)} expectations of the trace hold.`);

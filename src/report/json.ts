@@ -1,5 +1,5 @@
 /** The outputs for programs: `json`, one document, and `ndjson`, one line per trace and model; and the rows of events. */
-import type { FaultRow, ModelResult, ReplayResult } from '../replay/result.js';
+import type { ModelResult, ReplayResult } from '../replay/result.js';
 import { jsonText } from './escape.js';
 import type { ReportOptions } from './reporter.js';
 import { columnsOf } from './rows.js';
@@ -35,13 +35,18 @@ function pick(model: ModelResult, result: ReplayResult, fields: readonly string[
   return row;
 }
 
+/** The keys of a row that were chosen, in the order they were. */
+export function pickKeys(row: object, keys: readonly string[]): object {
+  return Object.fromEntries(keys.map(key => [key, row[key as keyof typeof row]]));
+}
+
 /**
  * One line of `--events`, with its line feed.
  *
  * @param file named in the row when rows of several traces go to one place; null for one trace
  */
-export function formatFaultRow(row: FaultRow, fields: readonly string[] | null, file: string | null): string {
+export function formatEventRow(row: object, fields: readonly string[] | null, file: string | null): string {
   const whole = file === null ? row : { file, ...row };
   if (fields === null) return jsonText(whole) + '\n';
-  return jsonText(Object.fromEntries(fields.map(field => [field, whole[field as keyof FaultRow]]))) + '\n';
+  return jsonText(pickKeys(whole, fields)) + '\n';
 }

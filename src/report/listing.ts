@@ -1,21 +1,27 @@
-/** Lists that are not a replay's result (the lineage, one stage, an edit), in every format a replay has. */
-import { formatRows } from './csv.js';
+/** What is not a replay's result (a diff, the lineage, one stage, an edit), in every format a replay has. */
+import { type Cell, formatRows } from './csv.js';
 import { jsonText } from './escape.js';
 import type { Format } from './index.js';
-import { renderSection as renderMarkdown } from './markdown.js';
-import type { Section } from './sections.js';
+import * as markdown from './markdown.js';
+import type { Heading, Opening, Section } from './sections.js';
 import type { Style } from './style.js';
-import { renderSection as renderTable } from './table.js';
+import * as table from './table.js';
 
 export interface Listing {
   /** what json prints */
   readonly document: unknown;
   /** what ndjson prints, one line each */
   readonly records: readonly unknown[];
-  /** what people read */
+  /** what people read: sentences, then tables */
+  readonly opening?: Opening;
   readonly sections: readonly Section[];
-  /** which of the sections csv and tsv print */
-  readonly flat: Section;
+  /** what csv and tsv print */
+  readonly flat: Flat;
+}
+
+export interface Flat {
+  readonly headings: readonly Pick<Heading, 'title'>[];
+  readonly rows: readonly (readonly Cell[])[];
 }
 
 export function renderListing(listing: Listing, format: Format, style: Style): string {
@@ -30,13 +36,24 @@ export function renderListing(listing: Listing, format: Format, style: Style): s
       return formatRows(names, listing.flat.rows, format);
     }
     case 'markdown':
-      return shown(listing, renderMarkdown);
+      return shown(listing, markdown.renderOpening, markdown.renderSection);
     case 'table':
-      return shown(listing, section => renderTable(section, style));
+      return shown(
+        listing,
+        opening => table.renderOpening(opening, style),
+        section => table.renderSection(section, style),
+      );
   }
 }
 
-function shown(listing: Listing, render: (section: Section) => string): string {
-  const texts = listing.sections.filter(section => section.rows.length > 0).map(render);
+function shown(
+  { opening, sections }: Listing,
+  renderOpening: (opening: Opening) => string,
+  renderSection: (section: Section) => string,
+): string {
+  const texts = [
+    ...(opening === undefined ? [] : [renderOpening(opening)]),
+    ...sections.filter(section => section.rows.length > 0).map(renderSection),
+  ];
   return texts.length === 0 ? '' : texts.join('\n\n') + '\n';
 }

@@ -2,18 +2,21 @@
 import type { ReplayResult } from '../replay/result.js';
 import { formatCount } from '../units.js';
 import { markdownText } from './escape.js';
-import { finding, remarks, subject } from './finding.js';
+import { openingOf } from './finding.js';
 import type { ReportOptions } from './reporter.js';
-import { type Section, sections } from './sections.js';
+import { type Opening, type Section, sections } from './sections.js';
 
 export function reportMarkdown(results: readonly ReplayResult[], { fields }: ReportOptions): string {
   return results
-    .map(result => {
-      const paragraphs = [`**${markdownText(finding(result))}**`, subject(result), ...remarks(result)];
-      const opening = paragraphs.map((text, i) => (i === 0 ? text : markdownText(text)));
-      return [...opening, ...sections(result, fields).map(renderSection)].join('\n\n') + '\n';
-    })
+    .map(
+      result => [renderOpening(openingOf(result)), ...sections(result, fields).map(renderSection)].join('\n\n') + '\n',
+    )
     .join('\n---\n\n');
+}
+
+/** The sentence and what belongs to it, without a final line feed. */
+export function renderOpening({ finding, subject, remarks }: Opening): string {
+  return [`**${markdownText(finding)}**`, ...[subject, ...remarks].map(markdownText)].join('\n\n');
 }
 
 /** One table under its title, without a final line feed. */

@@ -6,6 +6,15 @@ import type { LockRow, ModelResult, ReplayResult, Times } from '../replay/result
 import { formatCount, formatNs } from '../units.js';
 import { type Column, columnsOf, formatRatio, LISTS, whereOf } from './rows.js';
 
+/** What stands before the tables. */
+export interface Opening {
+  /** the sentence to quote */
+  readonly finding: string;
+  /** what it is about, in one line */
+  readonly subject: string;
+  readonly remarks: readonly string[];
+}
+
 export interface Heading {
   readonly title: string;
   /** names are cut to fit a terminal, numbers and prose never */
@@ -34,7 +43,8 @@ const TOP_LOCKS = 5;
 const VERDICTS = ['model', 'faults', 'user', 'kernel', 'vma_lock', 'mmap_lock', 'signal', 'fallback_ratio'];
 const COUNTERS = ['model', 'counters'];
 const TIMES = ['model', 'time'];
-const MODEL_ONLY = 'Of the model only: a stock kernel does not count these (CONFIG_PER_VMA_LOCK_STATS is off).';
+/** Said under counters. */
+export const MODEL_ONLY = 'Of the model only: a stock kernel does not count these (CONFIG_PER_VMA_LOCK_STATS is off).';
 const SPECULATIVE = 'Under spf_* models the column vma_lock counts faults that finished speculatively.';
 
 /** @param fields a choice of columns and lists (`--fields`); null for all of them */
@@ -70,15 +80,24 @@ function summary(title: string, result: ReplayResult, columns: readonly Column[]
   return { title, note, headings: columns, rows, more: 0 };
 }
 
-function text(title: string): Heading {
+export function text(title: string): Heading {
   return { title, kind: 'text' };
 }
 
-function number(title: string, spare = 0): Heading {
+export function number(title: string, spare = 0): Heading {
   return spare === 0 ? { title, kind: 'number' } : { title, kind: 'number', spare };
 }
 
-function top(title: string, headings: readonly Heading[], rows: readonly (readonly string[])[], most = TOP): Section {
+/** A site's column is the last to be cut. */
+export const SITE: Heading = { title: 'site', kind: 'text', whole: true };
+
+/** A table of the first `most` rows. */
+export function top(
+  title: string,
+  headings: readonly Heading[],
+  rows: readonly (readonly string[])[],
+  most = TOP,
+): Section {
   return { title, note: null, headings, rows: rows.slice(0, most), more: Math.max(0, rows.length - most) };
 }
 
@@ -94,8 +113,7 @@ function reasons(result: ReplayResult): Section {
       rows.push([model.model, counter ?? '-', site, formatCount(count), share, formatNs(wait_ns)]);
     }
   }
-  const site: Heading = { title: 'site', kind: 'text', whole: true };
-  const headings = [text('model'), text('counter'), site, number('faults'), number('share', 1), number('waited', 2)];
+  const headings = [text('model'), text('counter'), SITE, number('faults'), number('share', 1), number('waited', 2)];
   return { title: 'Why faults did not finish under the VMA lock', note: null, headings, rows, more };
 }
 

@@ -5,6 +5,7 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['bad_area_access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.access_error', 'the VMA forbids the access'],
   ['do_user_addr_fault.mm_users', 'only one thread used the mm'],
+  ['handle_speculative_fault.mm_users', 'only one thread used the mm'],
   // mm/mmap_lock.c
   ['lock_vma_under_rcu.no_vma', 'no VMA covered the address'],
   ['lock_vma_under_rcu.vm_ops', 'the VMA is not anonymous'],
@@ -43,8 +44,8 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['wp_page_copy.spf_abort_anon_vma', 'the VMA had no anon_vma yet'],
   ['do_cow_fault.spf_abort_anon_vma', 'the VMA had no anon_vma yet'],
   ['do_swap_page.spf_abort_swap', 'the page-table entry was a swap entry'],
-  ['do_fault.spf_abort_fault', '->fault of the file does not speculate'],
-  ['filemap_fault.spf_abort_fault', 'the page was not in the page cache, unlocked'],
+  ['do_swap_page.spf_abort_non_swap_entry', 'the page-table entry was no swap entry'],
+  ['do_swap_page.spf_abort_swap_nopage', 'the page was not in the swap cache'],
   ['__pte_map_lock.spf_abort_pte_map_lock_seq1', 'somebody had mmap_lock for writing meanwhile'],
   // mm/memory.c, mm/huge_memory.c, mm/hugetlb.c
   ['vmf_anon_prepare', 'the VMA needed an anon_vma, which takes mmap_lock'],
@@ -67,6 +68,7 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['shmem_falloc_wait', 'a hole was being punched into the shmem file'],
   // mm/filemap.c
   ['__folio_lock_or_retry', 'the folio was locked'],
+  ['remove_device_exclusive_entry', 'the folio of a device-exclusive page was locked'],
   ['lock_folio_maybe_drop_mmap', 'the folio in the page cache was locked'],
   ['do_async_mmap_readahead', 'the page was marked for readahead'],
   ['filemap_fault', 'the page was not in the page cache'],

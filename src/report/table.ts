@@ -3,9 +3,9 @@ import Table from 'cli-table3';
 import { escapeText } from '../errors.js';
 import type { ReplayResult } from '../replay/result.js';
 import { formatCount } from '../units.js';
-import { finding, remarks, subject } from './finding.js';
+import { openingOf } from './finding.js';
 import type { ReportOptions } from './reporter.js';
-import { type Heading, type Section, sections } from './sections.js';
+import { type Heading, type Opening, type Section, sections } from './sections.js';
 import { displayWidth, keepEnds, type Style } from './style.js';
 
 /** Columns between two cells, and where otherwise something would have to be cut. */
@@ -21,13 +21,17 @@ export function reportTable(results: readonly ReplayResult[], options: ReportOpt
 }
 
 function one(result: ReplayResult, { fields, style }: ReportOptions): string {
-  const opening = [
-    ...wrap(escapeText(finding(result)), style.width).map(line => style.chalk.bold(line)),
-    ...wrap(escapeText(subject(result)), style.width).map(line => style.chalk.dim(line)),
-    ...remarks(result).flatMap(line => wrap(escapeText(line), style.width)),
-  ].join('\n');
   const tables = sections(result, fields).map(section => renderSection(section, style));
-  return [opening, ...tables].join('\n\n') + '\n';
+  return [renderOpening(openingOf(result), style), ...tables].join('\n\n') + '\n';
+}
+
+/** The sentence and what belongs to it, without a final line feed. */
+export function renderOpening({ finding, subject, remarks }: Opening, style: Style): string {
+  return [
+    ...wrap(escapeText(finding), style.width).map(line => style.chalk.bold(line)),
+    ...wrap(escapeText(subject), style.width).map(line => style.chalk.dim(line)),
+    ...remarks.flatMap(line => wrap(escapeText(line), style.width)),
+  ].join('\n');
 }
 
 /** One titled table, without a final line feed. */
@@ -77,7 +81,10 @@ interface Layout {
   readonly gap: number;
 }
 
-/** Fits a section into `width` columns: spare columns go first, then the gaps narrow; text is cut to what is left. */
+/**
+ * Fits a section into `width` columns: spare columns go first, then the gaps narrow; text is cut to what is left. Where a text
+ * is to stay whole the gaps narrow first.
+ */
 function layOut(section: Section, width: number): Layout {
   let { headings } = section;
   let rows = section.rows.map(row => row.map(escapeText));
@@ -86,7 +93,8 @@ function layOut(section: Section, width: number): Layout {
     const good = natural.map((column, i) => Math.min(column, comfort(headings[i])));
     const spare = headings.reduce((most, { spare = 0 }) => Math.max(most, spare), 0);
     const fits = total(good, GAP) <= width;
-    if (fits || spare === 0) {
+    const tight = headings.some(({ whole }) => whole) && total(good, NARROW_GAP) <= width;
+    if (fits || tight || spare === 0) {
       // Prose overflows whatever is done.
       const gap = fits || headings.some(({ kind }) => kind === 'prose') ? GAP : NARROW_GAP;
       return { headings, rows, widths: cutTo(width, headings, natural, gap), gap };

@@ -4,23 +4,24 @@
  * Units: `t`, `dur` and `wait` in ns; `page`, `page2` page numbers; `len`, `len2` in pages, rounded up as the kernel does;
  * `thread`, `mm`, `a`, `b` dense indexes into `TraceInfo.tids` and `TraceInfo.mms`.
  *
- * Which columns an operation fills, beside `t dur op thread mm cpu line`:
+ * Which columns an operation fills, beside `t dur op thread mm cpu line inferred`:
  *
  *     op                        page    len      page2     len2     code                      a            b         others
- *     fault                     addr                                access | kernel mode                             off facts wait truth
+ *     fault                     addr                                access | kernel mode                             off facts wait truth truthWait via
  *     vma                       addr    len     offset              prot | map flags << 3     anon_vma 0/1 (-1 unsaid)     file name
  *     mmap                      addr    len     offset              prot | map flags << 3                            file name
- *     munmap                    addr    len
+ *     munmap shmdt              addr    len
  *     mprotect pkey_mprotect    addr    len                         prot
  *     mremap                    addr    old_len  new_addr  new_len  MREMAP_* (-1 unsaid)
  *     brk                       addr (rounded up to a page)
  *                               offset: the file's, in pages; -1 when unsaid
  *     madvise                   addr    len                         advice
+ *     prctl_set_vma             addr    len                                                                        name
  *     mlock munlock mbind mseal remap_file_pages
  *                               addr    len (0 when unsaid)                                                        name: mode
- *     mlockall munlockall                                                                                          name: mode
+ *     mlockall munlockall clear_refs                                                                               name: mode
  *     fork                                                                                    child thread child mm
- *     exec                                                                                    new mm
+ *     exec                                                                                                 new mm
  *     uffd_register/unregister  addr    len                         modes
  *     uffd_copy .. uffd_rwp     addr    len      src
  *     collapse                  addr    len (0 when unsaid: one PMD)
@@ -57,6 +58,12 @@ export class Columns {
   readonly wait: Float64Array;
   /** packed `truth`: 0 when unsaid */
   readonly truth: Int32Array;
+  /** `truth.wait` in ns; -1 when unsaid */
+  readonly truthWait: Float64Array;
+  /** `truth.via`: index into TraceInfo.strings, -1 when unsaid */
+  readonly via: Int32Array;
+  /** 1 where the event carries `x-inferred`: an importer concluded it */
+  readonly inferred: Uint8Array;
   /** index into TraceInfo.files, -1 when unsaid */
   readonly file: Int32Array;
   /** index into TraceInfo.strings, -1 when unsaid */
@@ -85,6 +92,9 @@ export class Columns {
     this.facts = new Int32Array(capacity);
     this.wait = new Float64Array(capacity);
     this.truth = new Int32Array(capacity);
+    this.truthWait = new Float64Array(capacity);
+    this.via = new Int32Array(capacity);
+    this.inferred = new Uint8Array(capacity);
     this.file = new Int32Array(capacity);
     this.name = new Int32Array(capacity);
     this.locks = new Array<Float64Array | null>(capacity).fill(null);

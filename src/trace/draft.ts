@@ -41,13 +41,14 @@ export const KEYS = [
   'src',
   'kind',
   'reader_pid',
+  'x-inferred',
 ] as const;
 export type KeyName = (typeof KEYS)[number];
 export const KEY = Object.freeze(Object.fromEntries(KEYS.map((name, i) => [name, i]))) as Readonly<
   Record<KeyName, number>
 >;
 
-export const COMMON_KEYS: readonly KeyName[] = ['op', 't', 'tid', 'mm', 'cpu', 'dur', 'locks'];
+export const COMMON_KEYS: readonly KeyName[] = ['op', 't', 'tid', 'mm', 'cpu', 'dur', 'locks', 'x-inferred'];
 const RANGE: readonly KeyName[] = ['addr', 'len'];
 const NAMED: readonly [readonly KeyName[], readonly KeyName[]] = [[], ['addr', 'len', 'mode']];
 const UFFD: readonly [readonly KeyName[], readonly KeyName[]] = [RANGE, ['src']];
@@ -68,11 +69,13 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
       ['file', 'name', 'offset'],
     ],
     munmap: [RANGE, []],
+    shmdt: [RANGE, []],
     mprotect: [['addr', 'len', 'prot'], []],
     pkey_mprotect: [['addr', 'len', 'prot'], []],
     mremap: [['addr', 'old_len', 'new_len', 'new_addr'], ['flags']],
     brk: [['addr'], []],
     madvise: [['addr', 'len', 'advice'], []],
+    prctl_set_vma: [RANGE, ['name']],
     mlock: NAMED,
     munlock: NAMED,
     mlockall: [[], ['mode']],
@@ -96,6 +99,8 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
     migrate: [RANGE, []],
     numa_scan: [RANGE, []],
     read_maps: [[], ['kind', 'reader_pid']],
+    clear_refs: [[], ['mode']],
+    mmu_notifier_register: [[], []],
     gup: [RANGE, []],
     thread: [['name'], []],
     other: [[], ['name']],
@@ -104,9 +109,9 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
 /** Operations of nobody in particular: without `tid` they belong to thread 0, the kernel's own. */
 export const TID_OPTIONAL: readonly OpName[] = ['vma', 'collapse', 'reclaim', 'migrate', 'numa_scan'];
 /** Calls the kernel refuses with EINVAL when `addr` is not page aligned; a call that failed is no event. */
-const ALIGNED: readonly OpName[] = ['vma', 'mmap', 'munmap', 'mprotect', 'pkey_mprotect', 'mremap'];
+const ALIGNED: readonly OpName[] = ['vma', 'mmap', 'munmap', 'shmdt', 'mprotect', 'pkey_mprotect', 'mremap'];
 /** Calls the kernel refuses with EINVAL when `len` is 0. */
-const NOT_EMPTY: readonly OpName[] = ['vma', 'mmap', 'munmap'];
+const NOT_EMPTY: readonly OpName[] = ['vma', 'mmap', 'munmap', 'shmdt'];
 
 function keyMask(names: readonly KeyName[]): number {
   return names.reduce((mask, name) => mask | (1 << KEY[name]), 0);
@@ -129,6 +134,7 @@ const K_LEN = KEY.len;
 const B_NAME = 1 << KEY.name;
 const B_MODE = 1 << KEY.mode;
 const B_LOCKS = 1 << KEY.locks;
+const B_INFERRED = 1 << KEY['x-inferred'];
 
 /** Is `key` one of `op`'s own or common keys? */
 export function keyBelongs(op: number, key: number): boolean {
@@ -151,10 +157,12 @@ export class Draft {
   readonly val = new Float64Array(32);
   /** by key: the offset in the page of an address or length */
   readonly low = new Uint16Array(32);
-  /** packed `page` (vocab.ts), `page.wait` or -1, packed `truth` */
+  /** packed `page` (vocab.ts), `page.wait` or -1, packed `truth`, `truth.wait` or -1, `truth.via` */
   facts = 0;
   wait = -1;
   truth = 0;
+  truthWait = -1;
+  via: Entry<string> | null = null;
   /** `flags` read as mremap's; -1 when they are not. `val[flags]` reads them as mmap's */
   mremapFlags = -1;
   name: Entry<string> | null = null;
@@ -170,6 +178,8 @@ export class Draft {
     this.facts = 0;
     this.wait = -1;
     this.truth = 0;
+    this.truthWait = -1;
+    this.via = null;
     this.mremapFlags = -1;
     this.name = null;
     this.mode = null;
@@ -234,6 +244,9 @@ export class Draft {
     cols.facts[i] = this.facts;
     cols.wait[i] = this.wait;
     cols.truth[i] = this.truth;
+    cols.truthWait[i] = this.truthWait;
+    cols.via[i] = this.via === null ? -1 : names.stringIndex(this.via);
+    cols.inferred[i] = (seen & B_INFERRED) === 0 ? 0 : 1;
     if (op === OP.fault) {
       cols.page[i] = val[K_ADDR];
       cols.off[i] = low[K_ADDR];

@@ -154,9 +154,12 @@ function encodeValue(
     case 'page':
       return encodePage(value, draft, unknown);
     case 'truth':
-      return encodeTruth(value, draft, unknown);
+      return encodeTruth(value, draft, names, unknown);
     case 'locks':
       return encodeLocks(value, draft, unknown);
+    // It begins with x-: whatever its author wants it to be.
+    case 'x-inferred':
+      return true;
     case 'anon_vma':
       draft.val[slot] = value === true ? 1 : 0;
       return typeof value === 'boolean';
@@ -271,7 +274,7 @@ const PAGE_WORDS: readonly (readonly [key: string, list: readonly string[], shif
   ['race', RACES, RACE_SHIFT],
 ];
 
-function encodeTruth(value: JsonValue, draft: Draft, unknown: UnknownKey): boolean {
+function encodeTruth(value: JsonValue, draft: Draft, names: Interner, unknown: UnknownKey): boolean {
   if (!isObject(value)) return false;
   unknownKeys(value, TRUTH_KEYS, 'truth.', unknown);
   const { path, fallback, anon_prepare, via, wait } = value;
@@ -286,7 +289,10 @@ function encodeTruth(value: JsonValue, draft: Draft, unknown: UnknownKey): boole
   }
   draft.truth = truth;
   if (anon_prepare !== undefined && !(ANON_PREPARES as readonly JsonValue[]).includes(anon_prepare)) return false;
-  return (via === undefined || typeof via === 'string') && (wait === undefined || natural(wait) >= 0);
+  if (typeof via === 'string') draft.via = names.string(via);
+  else if (via !== undefined) return false;
+  draft.truthWait = natural(wait);
+  return wait === undefined || draft.truthWait >= 0;
 }
 
 function encodeLocks(value: JsonValue, draft: Draft, unknown: UnknownKey): boolean {

@@ -1,16 +1,18 @@
 /**
- * A trace as objects, one event at a time with every key it has: for those who rewrite, explain or check a trace.
+ * A trace as objects, one event at a time with every key it has: for those who rewrite, explain or check a trace. Who only
+ * wants to know what is wrong needs no object of an event that the scanner finds good.
  */
 import { Bug, Complaint } from '../errors.js';
 import { eventComplaints, headerComplaints, unknownKeyComplaint } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
-import { END, Frames, HEADER, MORE } from './frame.js';
+import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
 import { readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { MAX_LINE } from './limits.js';
+import { Scanner } from './scan.js';
 import type { TraceEvent, TraceHeader } from './schema.js';
 
 export interface EventOptions {
@@ -26,7 +28,7 @@ export interface EventOptions {
  * @throws Complaint about the first thing that is wrong
  */
 export async function* readEvents(path: string, options: EventOptions = {}): AsyncGenerator<TraceEvent> {
-  for await (const met of new Walk(path, options).all()) {
+  for await (const met of new Walk(path, options, false).all()) {
     if (met instanceof Complaint) throw met;
     yield met as TraceEvent;
   }
@@ -37,54 +39,58 @@ export interface ValidateOptions {
   maxLine?: number | undefined;
   /** stop after so many problems */
   max?: number | undefined;
+  /** false: every event takes the slow path; same result */
+  scan?: boolean | undefined;
 }
 
 /** Every problem of a trace, in order; goes on behind a bad event wherever the next one can be found. */
 export async function* validateTrace(path: string, options: ValidateOptions = {}): AsyncGenerator<Complaint> {
   let left = options.max ?? Number.POSITIVE_INFINITY;
   if (left <= 0) return;
-  for await (const met of new Walk(path, options).all()) {
+  for await (const met of new Walk(path, options, options.scan !== false).all()) {
     if (!(met instanceof Complaint)) continue;
     yield met;
     if (--left <= 0) return;
   }
 }
 
-/** Goes through a trace and meets events and complaints. */
+/** Goes through a trace and meets complaints and events; with `scan` the first good event and those the scanner is not sure of. */
 class Walk {
   private readonly frames: Frames;
   private readonly info;
   private readonly names: Interner;
   private readonly draft = new Draft();
   private index = 0;
+  /** Complaints about what precedes the first good event, held back: the whole may turn out to be no JSON at all. */
+  private held: Complaint[] | null = [];
 
   constructor(
     private readonly path: string,
     private readonly options: EventOptions,
+    scan: boolean,
   ) {
     this.info = emptyInfo(path);
     this.names = new Interner(this.info);
-    this.frames = new Frames(path, options.maxLine ?? MAX_LINE, null);
+    this.frames = new Frames(path, options.maxLine ?? MAX_LINE, scan ? new Scanner(this.draft, this.names) : null);
   }
 
-  /** Complaints about what precedes the first good event are held back: the whole may turn out to be no JSON at all. */
   async *all(): AsyncGenerator<JsonObject | Complaint> {
     const { frames } = this;
-    let held: Complaint[] | null = [];
     try {
       for await (const met of this.met()) {
+        const { held } = this;
         if (held !== null && met instanceof Complaint && !frames.linewise && held.length < HELD) {
           held.push(met);
           continue;
         }
         if (held !== null) yield* held;
-        held = null;
+        this.held = null;
         yield met;
       }
-      if (held !== null) yield* held;
+      if (this.held !== null) yield* this.held;
     } catch (error) {
       if (!(error instanceof Complaint)) throw error;
-      if (held !== null && error.class !== 'json-syntax' && error.class !== 'encoding') yield* held;
+      if (this.held !== null && error.class !== 'json-syntax' && error.class !== 'encoding') yield* this.held;
       yield error;
     }
   }
@@ -101,7 +107,7 @@ class Walk {
   private async *steps(): AsyncGenerator<JsonObject | Complaint> {
     const { frames } = this;
     for (;;) {
-      const step = frames.step();
+      const step = this.step();
       if (step === MORE) return;
       if (step === END || step === HEADER) {
         if (step === END || frames.spelling !== 'document' || 'format' in frames.head) yield* this.header(step === END);
@@ -120,6 +126,17 @@ class Walk {
         continue;
       }
       yield* this.event(value);
+      this.index++;
+    }
+  }
+
+  /** The next step that is not a good event found by the scanner; but the first good one is met: it ends the holding back. */
+  private step(): number {
+    const { frames, draft } = this;
+    for (;;) {
+      const step = frames.step();
+      if (step !== SCANNED || this.held !== null || draft.check() !== FINE) return step;
+      draft.remember();
       this.index++;
     }
   }

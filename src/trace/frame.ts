@@ -109,10 +109,8 @@ export class Frames extends Window {
       this.posLine++;
       this.posLineStart = p;
     }
-    if (p >= limit) {
-      if (!this.eof) throw NEED_MORE;
-      return END;
-    }
+    if (p > this.lastLineEnd && !this.eof) throw NEED_MORE;
+    if (p >= limit) return END;
     this.start = p;
     this.line = this.posLine;
     this.lineStart = this.posLineStart;
@@ -130,10 +128,7 @@ export class Frames extends Window {
       }
     }
     let lf = buf.indexOf(LF, p);
-    if (lf < 0 || lf >= limit) {
-      if (!this.eof) throw NEED_MORE;
-      lf = limit;
-    }
+    if (lf < 0 || lf >= limit) lf = limit;
     if (lf - this.pos > this.maxLine) throw this.tooLong(this.what());
     this.end = lf;
     this.pos = Math.min(lf + 1, limit);

@@ -170,10 +170,12 @@ export class FactScanner extends TokenScanner {
         if (this.wordAs(p, words.AS_ANON_PREPARE) < 0) return NOT_SURE;
         p = this.at;
       } else if (key === 3) {
-        p = this.quotedEnd(p) + 1;
-        if (p === 0) return NOT_SURE;
+        this.draft.via = this.text(p);
+        if (this.draft.via === null) return NOT_SURE;
+        p = this.at;
       } else {
         p = this.integer(p, SCRATCH);
+        this.draft.truthWait = this.val[SCRATCH];
       }
       if (p < 0) return NOT_SURE;
       p = this.next(p, CLOSE);

@@ -25,6 +25,7 @@ const PAGE = 8;
 const TRUTH = 9;
 const LOCKS = 10;
 const BOOLEAN = 11;
+const EVIDENCE = 12;
 
 const KIND = new Uint8Array(KEYS.length).fill(INTEGER);
 for (const key of ['addr', 'len', 'offset', 'old_len', 'new_len', 'new_addr', 'src'] as const) KIND[KEY[key]] = ADDRESS;
@@ -42,6 +43,7 @@ for (const [key, table] of [
 KIND[KEY.flags] = FLAGS;
 KIND[KEY.modes] = UFFD_MODES;
 KIND[KEY.name] = TEXT;
+KIND[KEY['x-inferred']] = EVIDENCE;
 KIND[KEY.mode] = MODE;
 KIND[KEY.file] = FILE;
 KIND[KEY.page] = PAGE;
@@ -185,6 +187,8 @@ export class Scanner extends FactScanner {
       case TEXT:
         this.draft.name = this.text(p);
         return this.draft.name === null ? NOT_SURE : this.at;
+      case EVIDENCE:
+        return this.quotedEnd(p) + 1 || NOT_SURE;
       case MODE:
         this.draft.mode = this.text(p);
         return this.draft.mode === null ? NOT_SURE : this.at;

@@ -66,7 +66,7 @@ export const PageFacts = object('what this fault met; what is left out is derive
   hole_punch: flag('a hole is being punched into the shmem file here').optional(),
   oom: flag('no memory could be allocated').optional(),
   race: oneOf('the VMA, between lookup and lock: left the tree, or was resized', RACES).optional(),
-  wait: ns('waited for I/O or a folio lock').optional(),
+  wait: ns('waited for I/O or a folio lock; 0: it was over before the fault got to it').optional(),
 } satisfies Record<(typeof FACT_BITS)[number] | 'entry' | 'folio' | 'huge' | 'wait' | 'race', z.ZodType>);
 
 export const Truth = object('what the recorded kernel did; absence means unknown', {
@@ -134,6 +134,7 @@ const FIELDS = {
   src: address('source address'),
   kind: oneOf('which file or ioctl', MAPS_KINDS),
   reader_pid: integer('process that reads', 0x7fffffff),
+  'x-inferred': z.unknown().describe('the evidence by which an importer concluded this event, or what its page says'),
 } satisfies Record<Exclude<KeyName, 'op'>, z.ZodType>;
 
 /** `flags` and `mode` mean different things to different operations. */

@@ -7,6 +7,8 @@ import { JsonError, type JsonOptions, type JsonValue, MAX_DEPTH, parseJson } fro
 const LF = 10;
 const QUOTE = 0x22;
 
+/** Room to begin with: enough for a chunk of input and the rest of the one before, unless lines are long. */
+const ROOM = 256 * 1024;
 /** Bytes behind the window that may be looked at: a scanner reads four at a time. */
 const SLACK = 64;
 
@@ -15,9 +17,11 @@ export const NEED_MORE = Symbol('need more');
 
 export class Window {
   /** Bytes from `pos` to `limit` are unread; the byte at `limit` is 0. */
-  buf: Buffer = Buffer.alloc(64 * 1024 + SLACK);
+  buf: Buffer = Buffer.alloc(ROOM + SLACK);
   pos = 0;
   limit = 0;
+  /** Where the last line end in the window is; -1 without one. */
+  lastLineEnd = -1;
   eof = false;
   /** Line of `pos`, from 1, and where that line begins (negative when it slid out of the window). */
   posLine = 1;
@@ -47,6 +51,7 @@ export class Window {
     this.buf.set(chunk, rest);
     this.limit = rest + chunk.length;
     this.buf[this.limit] = 0;
+    this.lastLineEnd = this.buf.subarray(0, this.limit).lastIndexOf(LF);
   }
 
   /** Makes `p` (not before `pos`) the beginning of the part at hand. */

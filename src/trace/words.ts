@@ -7,7 +7,6 @@ import {
   ADVICES,
   ENTRIES,
   FACT_BITS,
-  FAULT_KERNEL_MODE,
   FOLIOS,
   HUGES,
   MAP_FLAGS,
@@ -37,7 +36,6 @@ export const TRUTH_KEYS = ['path', 'fallback', 'anon_prepare', 'via', 'wait'] as
 export const LOCK_KEYS = ['mode', 'ask', 'got', 'end'] as const;
 export const LOCK_MODES = ['read', 'write'] as const;
 export const ANON_PREPARES = ['ok', 'failed'] as const;
-const MODES = ['user', 'kernel'] as const;
 
 const lists: Record<string, readonly string[]> = {
   KEYS,
@@ -47,7 +45,6 @@ const lists: Record<string, readonly string[]> = {
   MREMAP_FLAGS,
   ADVICES,
   ACCESSES,
-  MODES,
   UFFD_MODES,
   MAPS_KINDS,
   PAGE_KEYS,
@@ -78,7 +75,6 @@ export const AS_MAP_FLAG = placeIn(MAP_FLAGS, bit => 1 << bit);
 export const AS_MREMAP_FLAG = placeIn(MREMAP_FLAGS, bit => 1 << bit);
 export const AS_ADVICE = placeIn(ADVICES);
 export const AS_ACCESS = placeIn(ACCESSES);
-export const AS_FAULT_MODE = placeIn(MODES, place => place * FAULT_KERNEL_MODE);
 export const AS_UFFD_MODE = placeIn(UFFD_MODES, bit => 1 << bit);
 export const AS_MAPS_KIND = placeIn(MAPS_KINDS);
 export const AS_PAGE_KEY = placeIn(PAGE_KEYS);

@@ -23,9 +23,12 @@ test('whether the swap device is synchronous is for the user to say', async () =
   expect(faults[0].page).toMatchObject({ entry: 'swap', swap_sync: true });
 });
 
-test('a handler that ran twice without a reason is counted, not explained', async () => {
+test('a handler that ran twice without a reason is counted, and the mark that explains it is inferred', async () => {
   const { faults, summary } = await imported(sample('shared-write'));
-  expect(faults[0].page).toBeUndefined();
+  expect(faults[0]).toMatchObject({
+    page: { readahead: true },
+    'x-inferred': 'the handler ran twice, without readahead or a wait',
+  });
   expect(summary.unclassified).toEqual({ 'page cache: the handler ran twice, without readahead or a wait': 1 });
 });
 

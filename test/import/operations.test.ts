@@ -161,7 +161,7 @@ test('shmat is a mapping of SysV shared memory, shmdt takes it away again', asyn
   );
   expect(events).toMatchObject([
     { op: 'mmap', addr: '0x7f0000000000', len: '0x4000', file: { fs: 'sysv_shm' } },
-    { op: 'munmap', addr: '0x7f0000000000', len: '0x4000' },
+    { op: 'shmdt', addr: '0x7f0000000000', len: '0x4000' },
   ]);
 });
 

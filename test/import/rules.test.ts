@@ -125,10 +125,10 @@ test('SysV shared memory is shared: its first touch is a fallback although the l
   expect(faults[0].truth).toMatchObject({ path: 'mmap_lock', fallback: true });
 });
 
-test('the readahead mark of a folio under writeback leaves no event: the fallback stays, its reason is counted', async () => {
+test('the readahead mark of a folio under writeback leaves no event: it is inferred, marked and counted', async () => {
   const { faults, summary } = await imported(sample('shared-write'));
   expect(faults[0].truth?.fallback).toBe(true);
-  expect(faults[0].page).toBeUndefined();
+  expect(faults[0]).toMatchObject({ page: { readahead: true }, 'x-inferred': expect.any(String) });
   expect(Object.values(summary.unclassified)).toEqual([1]);
 });
 

@@ -37,6 +37,7 @@ const SILENT: Ledger = {
   count() {},
   miss() {},
   mmapLocked() {},
+  trylock() {},
   mmapTrylockFailed() {},
   mmapHeld() {},
   vmaRead() {},

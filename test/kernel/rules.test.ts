@@ -1,6 +1,6 @@
 /** What follows from VMA locks for everybody else: who waits for whom and for how long, who does not, what is counted. */
 import { describe, expect, test } from 'vitest';
-import { addressSpace, at, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
+import { addressSpace, at, draw, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
 
 const WAKE = 3_000;
 const VMA_LOCKED = 'v6.4,v6.6,v6.12,v6.18';
@@ -164,6 +164,22 @@ describe('neighbours', () => {
   });
 });
 
+describe('mremap', () => {
+  test('moves several VMAs at once since 6.17, and marks each, old and new', async () => {
+    const to = { old_len: '0x6000', new_addr: at(12), new_len: '0x6000', flags: ['maymove', 'fixed'] };
+    const move = slow({ op: 'mremap', tid: 1, addr: at(0), ...to });
+    const vmas = [vma(0, 3, { t: 0 }), vma(3, 3, { t: 0, prot: 'r--' }), vma(6, 2, { t: 0 })];
+    const looks = [0, 3, 6, 12, 15].map((page, i) => read(page, 10 + i, T + 50_000));
+    const replayed = await replay([...vmas, move, ...looks], 'v6.17,v7.2');
+    for (const model of ['v6.17', 'v7.2']) {
+      const sites = looks.map((_, i) => replayed.row(model, 4 + i).site);
+      const [gone, marked] = ['lock_vma_under_rcu.no_vma', 'vma_start_read'];
+      expect(sites).toEqual([gone, gone, null, marked, marked]);
+    }
+    expect(draw(await addressSpace([...vmas, move], 'v7.2'), 18)).toBe('......AA....BBBCCC');
+  });
+});
+
 describe('counters', () => {
   test('no VMA and a marked VMA are aborts, and nothing is missed when nothing was detached in between', async () => {
     const events = [vma(0, 4, { t: 0 }), mprotect(0, 4), read(1, 2, T + 10), read(40, 3, T + 10)];
@@ -204,6 +220,18 @@ describe('fork and exit', () => {
     }
   });
 
+  test('exec leaves the old address space behind, and the last exit takes the new one down', async () => {
+    const family = [
+      vma(0, 4),
+      { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 },
+      { op: 'exec', tid: 2, mm: 2, new_mm: 3 },
+    ];
+    const replayed = await replay([...family, { op: 'exit', tid: 2, mm: 3 }, fault(0, { tid: 3, mm: 2 })], 'v6.18');
+    expect(replayed.row('v6.18', -1).verdict).toBe('signal');
+    const torn = replayed.model('v6.18').locks.filter(({ lock, mm }) => lock === 'mmap_lock' && mm === 3);
+    expect(torn.map(({ mode, acquired }) => `${mode} ${acquired}`).sort()).toEqual(['read 1', 'write 1']);
+  });
+
   test('the last thread of a forked address space takes it down', async () => {
     const fork = { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 };
     const events = [vma(0, 4), fork, { op: 'exit', tid: 2, mm: 2 }, fault(0, { tid: 3, mm: 2 })];
@@ -211,6 +239,6 @@ describe('fork and exit', () => {
     expect(replayed.row('v6.18', -1).verdict).toBe('signal');
     const locks = replayed.model('v6.18').locks.filter(({ lock, mm }) => lock === 'mmap_lock' && mm === 2);
     // Built by the fork, torn down by the exit, then asked once in vain.
-    expect(locks.map(({ mode, acquired }) => `${mode} ${acquired}`).sort()).toEqual(['read 2', 'write 1']);
+    expect(locks.map(({ mode, acquired }) => `${mode} ${acquired}`).sort()).toEqual(['read 2', 'write 2']);
   });
 });

@@ -9,6 +9,14 @@ describe('a model is named by', () => {
     ['v6.6', 'v6.6'],
     ['6.6', 'v6.6'],
     ['v6.6.63', 'v6.6'],
+    ['v6.4', 'v6.4'],
+    ['6.4', 'v6.4'],
+    ['6.4.0', 'v6.4.0'],
+    ['6.4.2', 'v6.4.0'],
+    ['6.4.3', 'v6.4'],
+    ['v6.19', 'v6.18'],
+    ['7.1.5', 'v6.18'],
+    ['v7.3', 'v7.3'],
     ['v6.11', 'v6.10'],
     ['6.14.3', 'v6.13'],
     ['v6.16', 'v6.15'],
@@ -86,6 +94,24 @@ describe('a series', () => {
       'answer one of',
     ],
     ['an id of the lineage', { id: 'v6.6' }, 'in the lineage already', 'another id'],
+    [
+      'a lock dropped twice',
+      { parent: 'v6.5', changes: { __folio_lock_or_retry: { answer: 'release_and_wait', by: 'x' } } },
+      'it would be dropped twice',
+      'unless_retry_or_completed',
+    ],
+    [
+      'a lock dropped without a word',
+      { changes: { migration_entry_wait: { answer: 'release_and_return', by: 'x' } } },
+      'there is no RETRY',
+      'unless_vma_unlocked',
+    ],
+    [
+      'a monitor that nobody can be sent to',
+      { parent: 'v6.5', changes: { 'lock_vma_under_rcu.userfaultfd_armed': { answer: 'go', by: 'x' } } },
+      'lets faults go there',
+      'release_and_wait',
+    ],
   ])('is refused: %s', (_, change, message, hint) => {
     const refusal = catchComplaint(() => stageFromData({ ...series, ...change }));
     expect(refusal.class).toBe('semantic');

@@ -1,5 +1,16 @@
 /** Hand-made results: small ones for sentences, and one in which everything a trace can name is hostile. */
-import type { Blocker, LockRow, ModelResult, Reason, ReplayResult, Times } from '../../src/replay/result.js';
+import type {
+  Blocker,
+  ChangedFault,
+  DiffResult,
+  Ends,
+  LockRow,
+  ModelResult,
+  Reason,
+  ReplayResult,
+  Times,
+  Transition,
+} from '../../src/replay/result.js';
 
 export function times(total: number, max = total): Times {
   return { total, mean: total / 10, p50: max / 2, p99: max, max };
@@ -147,4 +158,134 @@ export function hostileResult(name: string): ReplayResult {
     ],
     { file: name },
   );
+}
+
+/** One side of a fault's change: `verdict counter site`, with `-` for none. */
+function side(text: string): [Ends['from'], Ends['from_counter'], string | null] {
+  const [verdict, counter, site] = text.split(' ').map(word => (word === '-' ? null : word));
+  return [verdict as Ends['from'], counter as Ends['from_counter'], site ?? null];
+}
+
+/** How a fault ends under two models, such as `mmap_lock vma_lock_retry do_swap_page` and `vma_lock vma_lock_success -`. */
+function ends(before: string, after: string): Ends {
+  const [from, from_counter, from_site] = side(before);
+  const [to, to_counter, to_site] = side(after);
+  return { from, to, site: to_site ?? from_site, from_site, to_site, from_counter, to_counter };
+}
+
+export function transition(count: number, before: string, after: string): Transition {
+  const { from, to, site, ...rest } = ends(before, after);
+  return { from, to, site, count, ...rest, from_wait_ns: 900 * count, to_wait_ns: 0 };
+}
+
+export function changedFault(i: number, before: string, after: string): ChangedFault {
+  const [from_fallback, to_fallback] = [before, after].map(text => text.startsWith('mmap_lock'));
+  const waited = { from_wait_ns: 900, to_wait_ns: 0 };
+  const blocked = { from_blocked_by: { i: 3, op: 'mprotect', tid: 41 }, to_blocked_by: null };
+  const where = { i, t: 10 * i, tid: 7, mm: 1, addr: '0x7f12a4b3c000' };
+  return { ...where, ...ends(before, after), from_fallback, to_fallback, ...waited, ...blocked };
+}
+
+/** A diff in which nothing differs, but for what is given; `changed` is the sum of the transitions. */
+export function diffResult(faults: number, more: Partial<DiffResult> = {}): DiffResult {
+  const same = (n: number) => ({ from: n, to: n });
+  const { trace, timing } = result([model('v6.5', { user: faults })]);
+  const { transitions = [] } = more;
+  return {
+    schema: 'vmalock.diff/1',
+    trace,
+    timing,
+    from: 'v6.5',
+    to: 'v6.6',
+    differs: transitions.length > 0,
+    changed: transitions.reduce((sum, { count }) => sum + count, 0),
+    transitions,
+    verdicts: { vma_lock: same(faults), mmap_lock: same(0), signal: same(0) },
+    counters: {
+      vma_lock_success: same(faults),
+      vma_lock_abort: same(0),
+      vma_lock_retry: same(0),
+      vma_lock_miss: same(0),
+    },
+    time: { makespan_ns: same(5_000), fault_wait_ns: same(0), op_wait_ns: same(0) },
+    waits: { less: 0, more: 0 },
+    blockers: [],
+    faults: [],
+    warnings: [],
+    ...more,
+  };
+}
+
+const ABORT = 'mmap_lock vma_lock_abort lock_vma_under_rcu.vm_ops';
+const RETRY = 'mmap_lock vma_lock_retry do_cow_fault';
+
+/** A diff in which everything differs. */
+export const CHANGED = diffResult(90_266, {
+  transitions: [
+    transition(1_100, ABORT, 'vma_lock vma_lock_success -'),
+    transition(104, ABORT, RETRY),
+    transition(
+      2,
+      'signal - do_user_addr_fault.access_error',
+      'signal vma_lock_success do_user_addr_fault.access_error',
+    ),
+  ],
+  verdicts: {
+    vma_lock: { from: 89_062, to: 90_162 },
+    mmap_lock: { from: 1_202, to: 102 },
+    signal: { from: 2, to: 2 },
+  },
+  counters: {
+    vma_lock_success: { from: 89_062, to: 90_164 },
+    vma_lock_abort: { from: 1_204, to: 0 },
+    vma_lock_retry: { from: 0, to: 104 },
+    vma_lock_miss: { from: 0, to: 0 },
+  },
+  time: {
+    makespan_ns: { from: 3_010_000_000, to: 3_009_000_000 },
+    fault_wait_ns: { from: 3_050_000, to: 47_000 },
+    op_wait_ns: { from: 640, to: 700 },
+  },
+  waits: { less: 1_010, more: 2 },
+  blockers: [
+    {
+      op: 'mprotect',
+      tid: 41,
+      start: '0x55d0c0de1000',
+      end: '0x55d0c0e02000',
+      name: '[heap]',
+      victims: { from: 1_120, to: 0 },
+      fallbacks: { from: 1_118, to: 0 },
+      wait_ns: { from: 3_050_000, to: 0 },
+      max_wait_ns: { from: 412_000, to: 0 },
+    },
+    {
+      op: 'munmap',
+      tid: 7,
+      start: '0x7f12a4b3c000',
+      end: '0x7f12a4b7c000',
+      victims: { from: 30, to: 30 },
+      fallbacks: { from: 12, to: 12 },
+      wait_ns: { from: 90_000, to: 97_000 },
+      max_wait_ns: { from: 9_000, to: 9_000 },
+    },
+  ],
+  faults: [
+    changedFault(12, ABORT, 'vma_lock vma_lock_success -'),
+    changedFault(14, ABORT, RETRY),
+    changedFault(
+      15,
+      'signal - do_user_addr_fault.access_error',
+      'signal vma_lock_success do_user_addr_fault.access_error',
+    ),
+  ],
+});
+
+/** The same, with a file, a mapping and an operation that all bear `name`. */
+export function hostileDiff(name: string): DiffResult {
+  return {
+    ...CHANGED,
+    trace: { ...CHANGED.trace, file: name },
+    blockers: CHANGED.blockers.map(row => ({ ...row, name, op: name })),
+  };
 }

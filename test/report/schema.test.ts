@@ -1,9 +1,17 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type * as z from 'zod';
-import type { ReplayResult } from '../../src/replay/result.js';
-import { ReplaySchema, replayJsonSchema } from '../../src/replay/schema.js';
-import { CONTENDED, HOSTILE, hostileResult, model, result } from './fixtures.js';
+import type { DiffResult, ReplayResult, VerifyResult } from '../../src/replay/result.js';
+import {
+  DiffSchema,
+  diffJsonSchema,
+  ReplaySchema,
+  replayJsonSchema,
+  VerifySchema,
+  verifyJsonSchema,
+} from '../../src/replay/schema.js';
+import { diff, fault, mmap, range, verify, vma } from '../helpers.js';
+import { CHANGED, CONTENDED, diffResult, HOSTILE, hostileDiff, hostileResult, model, result } from './fixtures.js';
 
 describe('the published schema vmalock.replay/1', () => {
   const validate = new Ajv2020({ strict: true }).compile(replayJsonSchema());
@@ -33,6 +41,104 @@ describe('the published schema vmalock.replay/1', () => {
     for (const some of bad) {
       expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
       expect(ReplaySchema.safeParse(some).success).toBe(false);
+    }
+  });
+});
+
+describe('the published schema vmalock.diff/1', () => {
+  const validate = new Ajv2020({ strict: true }).compile(diffJsonSchema());
+
+  test('says what result.ts says', () => {
+    expectTypeOf<DiffResult>().toExtend<z.input<typeof DiffSchema>>();
+    expectTypeOf<z.output<typeof DiffSchema>>().toExtend<DiffResult>();
+  });
+
+  test('accepts results, whatever their names', () => {
+    for (const some of [CHANGED, diffResult(0), hostileDiff(HOSTILE[0])]) {
+      expect(validate(some), JSON.stringify(validate.errors)).toBe(true);
+      expect(DiffSchema.safeParse(some).success).toBe(true);
+    }
+  });
+
+  test('accepts what a diff finds', async () => {
+    const events = [
+      vma(0, 4, { t: 0, name: '[heap]' }),
+      mmap(8, 4, { t: 0, prot: 'r--' }),
+      range('mprotect', 2, 2, { t: 10, tid: 2, prot: 'r--', dur: 9_000 }),
+      fault(0, { t: 500 }),
+      fault(8, { t: 20_000 }),
+      fault(40, { t: 30_000 }),
+    ];
+    for (const to of ['v6.4', 'v6.18', 'mmap_lock']) {
+      const { result: found } = await diff(events, 'mmap_lock', to);
+      expect(validate(found), JSON.stringify(validate.errors)).toBe(true);
+    }
+  });
+
+  test('refuses a key it does not know, a missing one, and a negative count', () => {
+    const [first] = CHANGED.transitions;
+    const [fault] = CHANGED.faults;
+    const bad: unknown[] = [
+      { ...CHANGED, extra: 1 },
+      { ...CHANGED, changed: -1 },
+      { ...CHANGED, transitions: [{ ...first, site: undefined }] },
+      { ...CHANGED, time: { ...CHANGED.time, makespan_ns: { from: 1 } } },
+      { ...CHANGED, faults: [{ ...fault, addr: '7f12' }] },
+    ];
+    for (const some of bad) {
+      expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
+      expect(DiffSchema.safeParse(some).success).toBe(false);
+    }
+  });
+});
+
+describe('the published schema vmalock.verify/1', () => {
+  const validate = new Ajv2020({ strict: true }).compile(verifyJsonSchema());
+  const fell = { truth: { path: 'mmap_lock', fallback: true, via: 'lock_mm_and_find_vma', wait: 70 } };
+  const found = async (model: string): Promise<VerifyResult> => {
+    const locks = [{ mode: 'write', ask: 90_000, got: 95_000, end: 190_000 }];
+    const { result } = await verify(
+      [
+        vma(0, 4, { t: 0, name: '[heap]' }),
+        range('mprotect', 0, 2, { t: 80_000, tid: 2, prot: 'r--', dur: 120_000, locks }),
+        fault(0, { t: 100_000, tid: 3, ...fell }),
+        fault(1, { t: 400_000, page: { entry: 'swap', folio: 'absent' }, ...fell }),
+        fault(3, { t: 800_000, ...fell }),
+        fault(2, { t: 900_000, mode: 'kernel', ...fell }),
+        fault(2, { t: 950_000 }),
+      ],
+      model,
+    );
+    return result;
+  };
+
+  test('says what result.ts says', () => {
+    expectTypeOf<VerifyResult>().toExtend<z.input<typeof VerifySchema>>();
+    expectTypeOf<z.output<typeof VerifySchema>>().toExtend<VerifyResult>();
+  });
+
+  test('accepts what a verification finds', async () => {
+    for (const model of ['v6.4', 'v6.18', 'mmap_lock', 'spf_lespinasse_2022']) {
+      const result = await found(model);
+      expect(validate(result), JSON.stringify(validate.errors)).toBe(true);
+      expect(VerifySchema.safeParse(result).success).toBe(true);
+    }
+    expect((await found('v6.18')).disagreements[0].writer).toMatchObject({ op: 'mprotect' });
+  });
+
+  test('refuses a key it does not know, a missing one, and a reason there is not', async () => {
+    const good = await found('v6.18');
+    const [first] = good.disagreements;
+    const bad: unknown[] = [
+      { ...good, extra: 1 },
+      { ...good, agreement: 2 },
+      { ...good, unscored: { weather: 1 } },
+      { ...good, confusion: { vma_lock: good.confusion.vma_lock } },
+      { ...good, disagreements: [{ ...first, recorded: undefined }] },
+    ];
+    for (const some of bad) {
+      expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
+      expect(VerifySchema.safeParse(some).success).toBe(false);
     }
   });
 });

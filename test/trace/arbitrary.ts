@@ -66,6 +66,7 @@ const VALUES: Record<KeyName, fc.Arbitrary<unknown>> = {
   new_len: hex,
   new_addr: hex,
   advice: some([...vocab.ADVICES, 'unheard_of']),
+  'x-inferred': fc.oneof(text, fc.boolean(), fc.constant({ by: ['me'] })),
   child_tid: fc.nat(),
   child_mm: fc.nat(9),
   new_mm: fc.nat(9),

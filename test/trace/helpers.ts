@@ -32,7 +32,7 @@ const NUMBERS = [
   'a',
   'b',
 ] as const;
-const MORE = ['facts', 'wait', 'truth', 'file', 'name', 'line'] as const;
+const MORE = ['facts', 'wait', 'truth', 'truthWait', 'via', 'inferred', 'file', 'name', 'line'] as const;
 export type Row = Record<(typeof NUMBERS)[number] | (typeof MORE)[number], number> & { locks: number[] | null };
 
 export function rowsOf(columns: Columns): Row[] {

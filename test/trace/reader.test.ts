@@ -88,7 +88,27 @@ describe('what is read', () => {
     expect(rows[0]).toMatchObject({ t: 5, cpu: 1, page: 2 ** 52 - 1, off: 0xabc, code: 6, wait: 7, dur: -1, file: -1 });
     expect(rows[0].facts).toBe(3 | (1 << 12));
     expect(rows[0].truth).toBe(TRUTH_FALLBACK_SAID);
+    expect([rows[0].truthWait, rows[0].via, rows[0].inferred]).toEqual([-1, -1, 0]);
   });
+
+  test.each([true, false])(
+    'the rest of a truth, and the mark of an inference in whatever words (scan: %s)',
+    async scan => {
+      const fault = '{"op":"fault","tid":1,"addr":"0x1000","access":"read"';
+      const { rows, info } = await read(
+        [
+          `${fault},"truth":{"fallback":true,"via":"lock_mm_and_find_vma","wait":70}}`,
+          `${fault},"x-inferred":"by what came later"}`,
+          `${fault},"x-inferred":{"by":["me"]}}`,
+          `${fault},"x-mine":1}`,
+        ].join('\n'),
+        { scan },
+      );
+      expect([info.strings[rows[0].via], rows[0].truthWait]).toEqual(['lock_mm_and_find_vma', 70]);
+      expect(rows.map(row => row.inferred)).toEqual([0, 1, 1, 0]);
+      expect(info.unknownKeys.size).toBe(0);
+    },
+  );
 
   test('lengths are rounded up to pages as the kernel does', async () => {
     const { rows } = await read(

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Columns } from '../../src/trace/columns.js';
@@ -5,10 +6,11 @@ import { Draft } from '../../src/trace/draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from '../../src/trace/encode.js';
 import { emptyInfo, Interner } from '../../src/trace/intern.js';
 import { JsonError, parseJson } from '../../src/trace/json.js';
+import { validateTrace } from '../../src/trace/reader.js';
 import { Scanner } from '../../src/trace/scan.js';
 import { OP } from '../../src/vocab.js';
-import { anyEvent } from './arbitrary.js';
-import { FAULT, MMAP, rowsOf } from './helpers.js';
+import { anyEvent, rightEvent } from './arbitrary.js';
+import { FAULT, file, MMAP, rowsOf } from './helpers.js';
 
 /** Both paths over the same line, each with names of its own. */
 class Paths {
@@ -64,6 +66,7 @@ function finish({ draft, names, columns }: Paths['fast']): unknown {
     mm: info.mms[row.mm],
     file: info.files[row.file] ?? null,
     name: info.strings[row.name] ?? null,
+    via: info.strings[row.via] ?? null,
   };
 }
 
@@ -73,6 +76,14 @@ function same(paths: Paths, line: string): boolean {
   const slow = paths.byParser(line);
   if (fast !== 'not sure') expect(fast, line).toEqual(slow);
   return fast !== 'not sure';
+}
+
+/** Every problem that validation names, as plain data. */
+async function problems(path: string, options: object): Promise<object[]> {
+  const found: object[] = [];
+  for await (const { class: kind, message, where, hint } of validateTrace(path, options))
+    found.push({ kind, message, where, hint });
+  return found;
 }
 
 const PIECES = [
@@ -108,6 +119,16 @@ const PIECES = [
   '"page":{}',
   '""',
 ];
+
+const edit = fc.record({ at: fc.nat(), cut: fc.nat(3), piece: fc.constantFrom('', ...PIECES) });
+
+function damaged(text: string, edits: readonly { at: number; cut: number; piece: string }[]): string {
+  for (const { at, cut, piece } of edits) {
+    const i = at % (text.length + 1);
+    text = text.slice(0, i) + piece + text.slice(i + cut);
+  }
+  return text;
+}
 
 describe('the scanner', () => {
   test('reads the plain spelling of a fault and of an mmap by itself', () => {
@@ -152,15 +173,9 @@ describe('the scanner', () => {
 
   test('says the same as the strict parser of any damaged line', () => {
     const paths = new Paths();
-    const edit = fc.record({ at: fc.nat(400), cut: fc.nat(3), piece: fc.constantFrom('', ...PIECES) });
     fc.assert(
       fc.property(anyEvent, fc.array(edit, { minLength: 1, maxLength: 3 }), (event, edits) => {
-        let line = JSON.stringify(event);
-        for (const { at, cut, piece } of edits) {
-          const i = at % (line.length + 1);
-          line = line.slice(0, i) + piece + line.slice(i + cut);
-        }
-        same(paths, line.replaceAll('\n', ' '));
+        same(paths, damaged(JSON.stringify(event), edits).replaceAll('\n', ' '));
       }),
       { numRuns: 20_000 },
     );
@@ -169,5 +184,67 @@ describe('the scanner', () => {
   test('a scanner that read a key otherwise would be noticed', () => {
     const paths = new Paths();
     expect(() => expect(paths.byScanner(FAULT)).toEqual(paths.byParser(MMAP))).toThrow();
+  });
+});
+
+describe('validation with the scanner', () => {
+  const lines = fc.array(
+    fc
+      .oneof(
+        { arbitrary: rightEvent.map(event => ({ ...event, t: undefined, locks: undefined })), weight: 16 },
+        { arbitrary: fc.constant(JSON.parse(FAULT) as object), weight: 16 },
+        { arbitrary: rightEvent, weight: 1 },
+        { arbitrary: anyEvent, weight: 1 },
+      )
+      .map(event => JSON.stringify(event)),
+    { minLength: 1, maxLength: 12 },
+  );
+  const HEAD = '{"format":"vmalock-trace","version":1,"x-mine":2,"mood":1';
+  const spelled: readonly ((events: readonly string[]) => string)[] = [
+    events => [`${HEAD}}`, ...events, ''].join('\n'),
+    events => [`${HEAD}}`, ...events].join('\r\n\n'),
+    events => events.join('\n'),
+    events => `[${events.join(' ,\n')}]`,
+    events => `${HEAD},"events":[${events.join(',')}]}`,
+    events => `{"events":[${events.join(',\n').replaceAll(',', ',\n ')}],${HEAD.slice(1)}}\n`,
+  ];
+
+  test('names the same problems of any damaged trace as without', async () => {
+    const path = file('');
+    const found = { none: 0, one: 0, more: 0 };
+    await fc.assert(
+      fc.asyncProperty(
+        lines,
+        fc.constantFrom(...spelled),
+        fc.array(edit, { maxLength: 3 }),
+        fc.record({
+          strict: fc.boolean(),
+          max: fc.constantFrom(undefined, undefined, 1, 3),
+          maxLine: fc.constantFrom(undefined, undefined, undefined, 150),
+        }),
+        async (events, spell, edits, options) => {
+          writeFileSync(path, damaged(spell(events), edits));
+          const scanned = await problems(path, options);
+          expect(scanned).toEqual(await problems(path, { ...options, scan: false }));
+          found[scanned.length === 0 ? 'none' : scanned.length === 1 ? 'one' : 'more']++;
+        },
+      ),
+      { numRuns: 800 },
+    );
+    for (const times of Object.values(found)) expect(times).toBeGreaterThan(20);
+  });
+
+  test('goes on behind a bad event wherever the chunks end', async () => {
+    const bad = [
+      '{"op":"fault"}',
+      '{"op":"munmap","tid":1,"addr":"0x1","len":1}',
+      'x',
+      FAULT.replace('123456789', '5'),
+    ];
+    const text = Array.from({ length: 4000 }, (_, i) => (i % 97 === 50 ? bad[i % 4] : FAULT)).join('\n');
+    const path = file(text);
+    const scanned = await problems(path, {});
+    expect(scanned.length).toBeGreaterThan(40);
+    expect(scanned).toEqual(await problems(path, { scan: false }));
   });
 });

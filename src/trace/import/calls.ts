@@ -98,7 +98,7 @@ function detach(mm: Mm, address: string): { op: string; [key: string]: unknown }
   const start = pageOf('0x' + address);
   const extent = mm.map.at(start);
   if (extent === null || extent.start !== start) return null;
-  return { op: 'munmap', addr: '0x' + address, len: '0x' + ((extent.end - extent.start) * 4096).toString(16) };
+  return { op: 'shmdt', addr: '0x' + address, len: '0x' + ((extent.end - extent.start) * 4096).toString(16) };
 }
 
 /** What a call itself mapped or changed of the extent that was shown. */
@@ -118,6 +118,7 @@ function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown:
       if (!shown) map.map(extentOf(keys));
       break;
     case 'munmap':
+    case 'shmdt':
       map.unmap(start, start + pagesOf(String(keys.len)));
       break;
     case 'mprotect':

@@ -102,6 +102,11 @@ export class Faults {
       notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
     }
     const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
+    if (window.done !== null && window.pageCacheUnknown) {
+      // PG_readahead is PG_reclaim too: while the folio is written back the lock is dropped and nothing read ahead
+      event.page = { ...event.page, readahead: true };
+      event['x-inferred'] = 'the handler ran twice, without readahead or a wait';
+    }
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
     const endedWell = over || (next === 'goesOn' && window.signal === 0);

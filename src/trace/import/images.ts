@@ -4,6 +4,7 @@
  * Models: fs/exec.c, begin_new_exec(); fs/binfmt_elf.c, elf_load(), load_elf_binary(); kernel/events/core.c,
  * perf_event_mmap() (v6.18).
  */
+import { PROT_EXEC, PROT_READ } from '../../vocab.js';
 import { AddressMap, type Extent } from './address-map.js';
 import { type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
@@ -37,12 +38,12 @@ export class Images {
     const snapshot = this.#snapshot;
     if (snapshot.length === 0) return;
     this.#snapshot = [];
-    if (thread.process.mm.complete) {
-      const reason = 'VMA of the maps file that perf does not show (its line there)';
-      for (const { line } of snapshot) notClassified(this.#summary, reason, line);
-      return;
+    const shown = thread.process.mm.complete;
+    for (const vma of snapshot) {
+      // perf does not make up MMAP2 lines for what is neither readable nor executable
+      if (!shown || (vma.extent.prot & (PROT_READ | PROT_EXEC)) === 0) this.#found(thread, t, vma);
+      else notClassified(this.#summary, 'VMA of the maps file that perf does not show (its line there)', vma.line);
     }
-    for (const vma of snapshot) this.#found(thread, t, vma);
   }
 
   /** A VMA that was there when the recording began. */

@@ -1,0 +1,123 @@
+/**
+ * The write sections of the recent past, by mm: who had mmap_lock from when to when, and which pages it marked. Times are the
+ * recorded ones where the trace has them; which VMAs a section marks only the model knows.
+ */
+import type { Mm } from '../kernel/mm.js';
+import type { Task } from '../kernel/task.js';
+import type { Vma } from '../kernel/vma.js';
+import type { Columns } from '../trace/columns.js';
+import type { Ns, Page } from '../units.js';
+import { OP } from '../vocab.js';
+import type { Witness } from './witness.js';
+
+/** A VMA as it was when it was marked. */
+export interface Mark {
+  readonly start: Page;
+  readonly end: Page;
+  /** not marked at the beginning of the section, but when the operation came to it */
+  readonly late: boolean;
+}
+
+export interface Section {
+  /** the event whose section it is: index, operation, dense index of its thread, and its range in pages */
+  readonly i: number;
+  readonly op: number;
+  readonly thread: number;
+  readonly page: Page;
+  readonly len: number;
+  readonly ask: Ns;
+  readonly got: Ns;
+  /** when it was released or downgraded; infinite until that is known */
+  end: Ns;
+  /** are these times recorded? */
+  readonly recorded: boolean;
+  readonly marks: Mark[];
+}
+
+/** Numbers of a recorded section in `locks`: write or not, ask, got, end. */
+const LOCK_FIELDS = 4;
+
+/** Operations that go from VMA to VMA, with work on pages in between: only the first one is marked at once. */
+const WALKS: ReadonlySet<number> = new Set([
+  OP.fork,
+  OP.mprotect,
+  OP.pkey_mprotect,
+  OP.mlock,
+  OP.munlock,
+  OP.mlockall,
+  OP.munlockall,
+]);
+
+/** Sections of an mm that are kept; only a fault that sleeps for long needs more, and does without. */
+const KEPT = 4096;
+
+export class Sections implements Witness {
+  private readonly byMm: Section[][] = [];
+  /** by mm: the one in hand */
+  private readonly current: (Section | undefined)[] = [];
+
+  constructor(private readonly onTrylock: (i: number) => void) {}
+
+  /** Those of the mm with dense index `mm`. */
+  of(mm: number): readonly Section[] {
+    return this.byMm[mm] ?? [];
+  }
+
+  /** Forgets what was over before `t`. */
+  forget(t: Ns): void {
+    for (const [mm, sections] of this.byMm.entries()) {
+      if (sections?.some(({ end }) => end < t)) this.byMm[mm] = sections.filter(({ end }) => end >= t);
+    }
+  }
+
+  /** Takes the sections that event `i` was recorded with: who waits for mmap_lock matters before he has it. */
+  announce(columns: Columns, row: number, i: number): void {
+    const locks = columns.locks[row];
+    if (locks === null) return;
+    const { op, thread, page, len, mm } = columns;
+    for (let at = 0; at < locks.length; at += LOCK_FIELDS) {
+      const [write, ask, got, end] = locks.subarray(at, at + LOCK_FIELDS);
+      if (write === 0) continue;
+      const what = { i, op: op[row], thread: thread[row], page: page[row], len: len[row] };
+      this.keep(mm[row], { ...what, ask, got, end, recorded: true, marks: [] });
+    }
+  }
+
+  entered({ i, op, id: thread, mm, page, len, start, sectionGot, sectionEnd }: Task): void {
+    // A fault that grows its stack has no recorded section.
+    const known = op !== OP.fault && sectionEnd >= 0;
+    const announced = known && this.byMm[mm.id]?.findLast(section => section.i === i && section.got === sectionGot);
+    this.current[mm.id] =
+      announced ||
+      this.keep(mm.id, {
+        ...{ i, op, thread, page, len },
+        ...{ ask: start, got: start, end: Number.POSITIVE_INFINITY, recorded: false, marks: [] },
+      });
+  }
+
+  left(mm: Mm, now: Ns): void {
+    const section = this.current[mm.id];
+    if (section !== undefined && !section.recorded) section.end = now;
+  }
+
+  marked(mm: Mm, { vm_start: start, vm_end: end }: Vma): void {
+    const section = this.current[mm.id];
+    if (section === undefined) return;
+    const { op, page, len } = section;
+    // A fork has no range: every VMA is one it comes to.
+    const late = WALKS.has(op) && start > page && (len === 0 || start < page + len);
+    section.marks.push({ start, end, late });
+  }
+
+  trylock({ i }: Task): void {
+    this.onTrylock(i);
+  }
+
+  private keep(mm: number, section: Section): Section {
+    this.byMm[mm] ??= [];
+    const sections = this.byMm[mm];
+    if (sections.length >= KEPT) sections.shift();
+    sections.push(section);
+    return section;
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * A recording replayed at its recorded times under the kernel that made it, fault by fault against what that kernel did.
+ *
+ * Every user fault is in one class: scored (predicted from facts alone), inferred (the prediction rests on what an importer
+ * concluded), undecided (the recording cannot tell what the fault met), or unscored. The class never depends on what the
+ * kernel did, nor on how long that took.
+ */
+import { invariant } from '../errors.js';
+import type { Costs } from '../kernel/costs.js';
+import type { Stage } from '../kernel/stage.js';
+import type { Columns, TraceInfo } from '../trace/columns.js';
+import { formatCount, type Ns, type Page } from '../units.js';
+import {
+  FAULT_KERNEL_MODE,
+  FOLIO_LOCKED,
+  FOLIO_SHIFT,
+  OP,
+  OPS,
+  PATHS,
+  TRUTH_FALLBACK,
+  TRUTH_FALLBACK_SAID,
+  type TruthPath,
+} from '../vocab.js';
+import { keepFirst } from './first.js';
+import { withoutInferences } from './inferred.js';
+import { Replay } from './replay.js';
+import {
+  type Disagreement,
+  type FaultRow,
+  FIRST,
+  type NearSection,
+  type Path,
+  type Undecided,
+  type Unscored,
+  type VerifiedFault,
+  type VerifyResult,
+} from './result.js';
+import { Score } from './score.js';
+import { type Section, Sections } from './sections.js';
+import type { TruthRows } from './truth.js';
+import { isRace, LOOKUP, MARKING, RELEASING, TRYLOCK, whileHeld, whileMarked } from './windows.js';
+
+export interface VerifyOptions {
+  costs?: Costs;
+  /** disagreements the result lists; FIRST when absent */
+  top?: number;
+  /** what the kernel did, instead of what the trace says of it */
+  truth?: TruthRows;
+  /** Called once for each user fault, nearly in the order of the trace. */
+  onFault?: (fault: VerifiedFault) => void;
+}
+
+/** How far a writer of the replay may be behind its recording and still be seen. */
+const BEHIND: Ns = 2_000_000;
+/** How near a write section is named beside a disagreement. */
+const NEAR: Ns = 1_000_000;
+/** Faults that may wait for what comes after them. */
+const PENDING = 1 << 14;
+
+/** A fault from its event until nothing can come any more that it could have met. */
+interface Pending {
+  readonly i: number;
+  readonly t: Ns;
+  readonly thread: number;
+  readonly mm: number;
+  readonly page: Page;
+  readonly facts: number;
+  readonly truth: number;
+  readonly truthWait: Ns;
+  readonly via: number;
+  trylock: boolean;
+  row: FaultRow | null;
+  plain: Path | null;
+}
+
+export class Verify {
+  private readonly replay: Replay;
+  /** the same, of a trace that says only what was recorded: whose prediction is another rests on an inference */
+  private readonly plain: Replay;
+  private readonly sections = new Sections(i => {
+    const fault = this.pending.get(i);
+    if (fault !== undefined) fault.trylock = true;
+  });
+  private readonly pending = new Map<number, Pending>();
+  private readonly score = new Score();
+  private readonly disagreements: Disagreement[] = [];
+  private readonly truth: TruthRows | null;
+  private readonly top: number;
+  private info!: TraceInfo;
+  private events = 0;
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly options: VerifyOptions = {},
+  ) {
+    const { costs, top = FIRST, truth = null } = options;
+    this.top = top;
+    this.truth = truth;
+    const how = { timing: 'recorded', ...(costs && { costs }) } as const;
+    this.replay = new Replay([stage], {
+      ...how,
+      onFault: row => {
+        const fault = this.pending.get(row.i);
+        if (fault !== undefined) fault.row = row;
+      },
+      witness: this.sections,
+    });
+    this.plain = new Replay([stage], {
+      ...how,
+      onFault: ({ i, fallback }) => {
+        const fault = this.pending.get(i);
+        if (fault !== undefined) fault.plain = pathOf(fallback);
+      },
+    });
+  }
+
+  /** Takes the next batch of a trace's events. */
+  feed(columns: Columns, info: TraceInfo): void {
+    this.info = info;
+    this.truth?.align(columns, info);
+    for (let row = 0; row < columns.n; row++) {
+      if (columns.op[row] === OP.fault) this.take(columns, row);
+      else this.sections.announce(columns, row, this.events + row);
+    }
+    this.events += columns.n;
+    this.replay.feed(columns, info);
+    withoutInferences(columns, () => this.plain.feed(columns, info));
+    const now = columns.n > 0 ? columns.t[columns.n - 1] : -1;
+    this.settle(now < 0 ? Number.POSITIVE_INFINITY : now);
+  }
+
+  /** Runs the replay to its end and compares. Throws a Bug when a sum does not add up. */
+  finish(info: TraceInfo): VerifyResult {
+    this.info = info;
+    const { score, truth } = this;
+    const { trace, warnings } = this.replay.finish(info);
+    this.plain.finish(info);
+    this.settle(Number.POSITIVE_INFINITY);
+    const { scored, inferred, undecided, unscored, confusion } = score;
+    const others = Object.values(unscored).reduce((sum, n) => sum + n, 0);
+    if (truth !== null && truth.joined < truth.size) {
+      const rest = formatCount(truth.size - truth.joined);
+      warnings.push(`${rest} of ${formatCount(truth.size)} rows of truth join no fault of the trace`);
+    }
+    invariant(this.pending.size === 0, `${this.pending.size} faults were never over`);
+    invariant(scored.scored + inferred.scored + others === trace.faults, 'the classes of faults do not add up');
+    return {
+      schema: 'vmalock.verify/1',
+      trace,
+      timing: 'recorded',
+      model: this.stage.id,
+      kernel: info.meta.kernel ?? null,
+      ...scored,
+      agreement: scored.scored === 0 ? null : scored.agree / scored.scored,
+      inferred,
+      undecided,
+      unscored,
+      confusion,
+      disagreements: this.disagreements,
+      ...(truth && { truth: { rows: truth.size, joined: truth.joined } }),
+      slack_ns: { lookup: LOOKUP, trylock: TRYLOCK, marking: MARKING, releasing: RELEASING },
+      warnings,
+    };
+  }
+
+  private take(columns: Columns, row: number): void {
+    const { page, mm, thread, facts, truth, truthWait, via, code, t } = columns;
+    const said = this.truth?.take(this.info.tids[thread[row]], t[row]);
+    if (code[row] & FAULT_KERNEL_MODE) {
+      this.score.other('kernel_mode');
+      return;
+    }
+    const i = this.events + row;
+    this.pending.set(i, {
+      i,
+      t: t[row],
+      thread: thread[row],
+      mm: mm[row],
+      page: page[row],
+      facts: facts[row],
+      truth: said === undefined ? truth[row] : withFallback(truth[row], said),
+      truthWait: truthWait[row],
+      via: via[row],
+      trylock: false,
+      row: null,
+      plain: null,
+    });
+  }
+
+  /** Scores the faults that nothing can touch any more when the trace is at `now`, and more when too many wait for that. */
+  private settle(now: Ns): void {
+    const { pending } = this;
+    const ready = now - TRYLOCK - BEHIND;
+    for (const fault of pending.values()) {
+      const crowded = pending.size > PENDING;
+      if (fault.t > ready && !crowded) break;
+      const { row, plain } = fault;
+      if (row === null || plain === null || (row.start > ready && !crowded)) continue;
+      pending.delete(fault.i);
+      this.compare(fault, row);
+    }
+    const [oldest] = pending.values();
+    this.sections.forget((oldest === undefined ? now : oldest.t) - NEAR);
+  }
+
+  private compare(fault: Pending, row: FaultRow): void {
+    const { score } = this;
+    const { i, t, tid, mm, addr, site, counter, verdict, wait_ns, blocked_by } = row;
+    const predicted = pathOf(row.fallback);
+    const truth = fault.truth & TRUTH_FALLBACK_SAID ? pathOf((fault.truth & TRUTH_FALLBACK) !== 0) : null;
+    const killed = recordedPath(fault) === 'killed';
+    const race = this.undecided(fault, row);
+    const inferred = fault.plain !== predicted;
+    let reason: Unscored | null = null;
+    if (truth === null || killed) {
+      reason = killed ? 'killed' : 'no_truth';
+      score.other(reason);
+    } else if (race !== null) {
+      reason = race;
+      score.race(race, truth === predicted);
+    } else if (inferred) score.inference(truth, predicted);
+    else score.fact(truth, predicted);
+    const how = reason === null ? (inferred ? 'inferred' : 'scored') : reason === race ? 'undecided' : 'unscored';
+    const outcome = { predicted, site, counter, verdict, wait_ns, blocked_by };
+    this.options.onFault?.({ i, t, tid, mm, addr, class: how, reason, truth, ...outcome });
+    if (how !== 'scored' || truth === null || truth === predicted) return;
+    const { via, truthWait } = fault;
+    const recorded = {
+      path: recordedPath(fault),
+      via: via < 0 ? null : this.info.strings[via],
+      wait_ns: truthWait < 0 ? null : truthWait,
+    };
+    keepFirst(this.disagreements, this.top, {
+      ...{ i, t, tid, mm, addr, truth },
+      ...outcome,
+      recorded,
+      writer: this.writerNear(fault, row),
+    });
+  }
+
+  /** Why the recording cannot tell what the fault met; null when it can. */
+  private undecided(fault: Pending, { t, start, site }: FaultRow): Undecided | null {
+    const { vmaLock } = this.stage;
+    if (vmaLock === 'none') return null;
+    const { page, thread, mm } = fault;
+    const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + LOOKUP > t);
+    // A thread the model still held up began later than recorded: until then counts too.
+    const looked = start + LOOKUP;
+    const lookups = others.map(section =>
+      vmaLock === 'mmap_seq' ? whileHeld(section, t, looked) : whileMarked(section, page, t, looked),
+    );
+    if (isRace(lookups)) return 'vma_lock_race';
+    if (fault.trylock && isRace(others.map(section => whileHeld(section, t, start + TRYLOCK)))) return 'mmap_lock_race';
+    // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
+    const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
+    return site === '__folio_lock_or_retry' && !locked ? 'swap_io' : null;
+  }
+
+  /** The write section of another thread that was nearest to the fault; of several, one that marks its VMA. */
+  private writerNear(fault: Pending, { t }: FaultRow): NearSection | null {
+    const { page, thread, mm } = fault;
+    const marks = (section: Section): boolean => section.marks.some(({ start, end }) => start <= page && page < end);
+    const distance = ({ ask, end }: Section): Ns => Math.max(0, ask - t, t - end);
+    const [near] = this.sections
+      .of(mm)
+      .filter(section => section.thread !== thread && distance(section) <= NEAR)
+      .sort((a, b) => distance(a) - distance(b) || Number(marks(b)) - Number(marks(a)));
+    if (near === undefined) return null;
+    const { i, op, ask, got, end } = near;
+    const tid = this.info.tids[near.thread];
+    return { i, op: OPS[op], tid, ask, got, end: Number.isFinite(end) ? end : null, marks: marks(near) };
+  }
+}
+
+function pathOf(fallback: boolean): Path {
+  return fallback ? 'mmap_lock' : 'vma_lock';
+}
+
+function recordedPath({ truth }: Pending): TruthPath | null {
+  return PATHS[(truth & 7) - 1] ?? null;
+}
+
+/** A packed truth whose fallback somebody else said; null leaves it unsaid. */
+function withFallback(truth: number, fallback: boolean | null): number {
+  const rest = truth & ~(TRUTH_FALLBACK_SAID | TRUTH_FALLBACK);
+  return fallback === null ? rest : rest | TRUTH_FALLBACK_SAID | (fallback ? TRUTH_FALLBACK : 0);
+}

@@ -1,0 +1,62 @@
+/** What a kernel did with each fault, as a file beside a recording: NDJSON, one row per fault, by the recorder's own clock. */
+import { Complaint, quote } from '../errors.js';
+import type { Ns } from '../units.js';
+import { linesOf } from './import/lines.js';
+import { readBytes } from './input.js';
+import { JsonError, type JsonValue, parseJson } from './json.js';
+
+export interface TruthRow {
+  /** ns of the recorder's clock */
+  t: Ns;
+  tid: number;
+  /** lower-case hex without leading zeros */
+  addr: string;
+  /** did it take the mmap_lock path */
+  fallback: boolean;
+}
+
+const HEX = /^0x0*([0-9a-f]{1,16})$/;
+
+/**
+ * The rows of `path`, plain, gzip or zstd. Of each row `ts_ns`, `tid`, `addr` and `fallback` are read.
+ * @throws Complaint with the line
+ */
+export async function* readTruth(path: string): AsyncGenerator<TruthRow> {
+  for await (const lines of linesOf(readBytes(path), path)) {
+    for (const { text, number } of lines) if (text.trim() !== '') yield rowOf(text, { file: path, line: number });
+  }
+}
+
+function rowOf(text: string, where: { file: string; line: number }): TruthRow {
+  const row = truthRow(parse(text, where));
+  if (row !== null) return row;
+  const hint = 'a row is {"ts_ns":1,"tid":1,"addr":"0x1000","fallback":false}';
+  throw new Complaint('schema', `expected a row of truth, found ${quote(text)}`, where, hint);
+}
+
+function parse(text: string, where: { file: string; line: number }): JsonValue {
+  const bytes = Buffer.from(text);
+  try {
+    return parseJson(bytes, 0, bytes.length);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw new Complaint(
+      error.class,
+      error.message,
+      { ...where, column: error.offset + 1 },
+      error.hint ?? 'check the JSON here',
+    );
+  }
+}
+
+function truthRow(value: JsonValue): TruthRow | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  const { ts_ns: t, tid, addr, fallback } = value;
+  const digits = typeof addr === 'string' ? HEX.exec(addr)?.[1] : undefined;
+  if (!isNatural(t) || !isNatural(tid) || digits === undefined || typeof fallback !== 'boolean') return null;
+  return { t, tid, addr: `0x${digits}`, fallback };
+}
+
+function isNatural(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,0 +1,434 @@
+/**
+ * Recording, with a perf that is a shell script: what it is asked for, what becomes of what it leaves, and of what it
+ * does not. The last part records for real, where that is possible.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { anonVmaFrom, omittedByPerf } from '../../src/cli/recorder/snapshot.js';
+import { shellCommand } from '../../src/cli/shell.js';
+import { lookUp } from '../../src/cli/spawn.js';
+import type { EventObject } from '../../src/trace/import/index.js';
+
+const BIN = fileURLToPath(new URL('../../bin/vmalock.js', import.meta.url));
+const SAMPLES = fileURLToPath(new URL('../samples/', import.meta.url));
+const TRACEFS = join(SAMPLES, 'tracefs-6.1');
+const TEXT = join(SAMPLES, 'import/start.perf.txt');
+
+/** Leaves a perf.data that says it is whole: the size of its data is at offset 48. */
+const FINISH = `printf 'PERFILE2%040d\\1\\0\\0\\0\\0\\0\\0\\0' 0 > "$file"`;
+/** Runs what follows --, as perf record does, and ends as it does. */
+const RUN = `while [ "$1" != -- ]; do shift; done; shift; "$@"; status=$?`;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vmalock-fake-perf-'));
+  mkdirSync(join(folder, 'bin'));
+  mkdirSync(join(folder, 'tmp'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Puts a perf into PATH; \`$file\` is where it is asked to record to. */
+function fakePerf({ record = `${RUN}; ${FINISH}; exit $status`, script = `cat '${TEXT}'` } = {}): void {
+  const find = 'for word; do [ "$before" = -o ] && file=$word; before=$word; done';
+  const text = `#!/bin/sh
+printf '%s\\n' "$@" > '${folder}/asked-'$1
+verb=$1; shift
+${find}
+case $verb in
+record) ${record} ;;
+script) ${script} ;;
+esac
+`;
+  writeFileSync(join(folder, 'bin/perf'), text);
+  chmodSync(join(folder, 'bin/perf'), 0o755);
+}
+
+const asked = (verb: 'record' | 'script') =>
+  readFileSync(join(folder, `asked-${verb}`), 'utf8')
+    .trimEnd()
+    .split('\n');
+const env = () => ({ PATH: `${folder}/bin:${process.env.PATH}`, TMPDIR: join(folder, 'tmp'), LC_ALL: 'C' });
+const out = () => join(folder, 'out.ndjson');
+
+/** Starts \`vmalock record\`; \`-o\` and a tracefs are given. */
+function begin(...args: string[]) {
+  const child = spawn(process.execPath, [BIN, 'record', '--tracefs', TRACEFS, '-o', out(), ...args], {
+    env: env(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
+  const ended = new Promise<{ status: number | null; stdout: string; stderr: string }>(done =>
+    child.on('close', status => done({ status, ...said })),
+  );
+  return { child, ended };
+}
+
+const record = (...args: string[]) => begin(...args).ended;
+
+/** Waits for a file that a script makes. */
+async function until(name: string): Promise<void> {
+  while (!existsSync(join(folder, name))) await new Promise(done => setTimeout(done, 10));
+}
+
+const meta = () => JSON.parse(readFileSync(out(), 'utf8').split('\n')[0]).meta as Record<string, unknown>;
+/** What a run may leave: the trace, or nothing; never a temporary file. */
+function expectLeft(trace: boolean): void {
+  expect(existsSync(out())).toBe(trace);
+  expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
+  expect(readdirSync(folder).filter(name => name.endsWith('.tmp'))).toEqual([]);
+}
+
+describe('a command', () => {
+  test('becomes a trace, and its words, its output and its status stay its own', async () => {
+    fakePerf();
+    const odd = 'a b\n$(touch x) `y` \'"\\';
+    const said = await record('-q', '--', 'sh', '-c', 'printf %s "$1"; echo oops >&2; exit 3', 'sh', odd);
+    expect(said).toEqual({ status: 0, stdout: odd, stderr: 'oops\nvmalock: sh exited with 3\n' });
+    expect(meta()).toMatchObject({ producer: 'vmalock record perf', arch: 'x86_64', clock: 'mono', lost: 0 });
+    expect(meta()).toMatchObject({ cpus: expect.any(Number), kernel: expect.any(String) });
+    expect(meta().command).toBe(shellCommand([['sh', '-c', 'printf %s "$1"; echo oops >&2; exit 3', 'sh', odd]]));
+    expectLeft(true);
+  });
+
+  test('that a signal ends is no failure of the recording', async () => {
+    fakePerf({ record: `${FINISH}; kill -SEGV $$` });
+    expect(await record('-q', '--', 'true')).toMatchObject({
+      status: 0,
+      stderr: 'vmalock: true was killed by SIGSEGV\n',
+    });
+    expectLeft(true);
+  });
+
+  test('is recorded with the tracepoints this kernel has', async () => {
+    fakePerf();
+    const { stderr } = await record('--', 'true');
+    expect(stderr).toContain(
+      'vmalock: warning: left out, this kernel has no filemap:mm_filemap_fault, readahead:*: ' +
+        'the trace does not tell whether a page was read ahead or not cached at all\n',
+    );
+    expect(asked('record')).toContain('migrate:set_migration_pte');
+    expect(asked('record')).not.toContain('filemap:mm_filemap_fault');
+  });
+
+  test('is recorded by the commands that --print shows', async () => {
+    fakePerf();
+    const words = ['printf', '%s|', 'a b', "it's", '$HOME', '-x'];
+    await record('-m', '512k', '--', ...words);
+    const ran = [asked('record'), asked('script')];
+    const shown = spawnSync(
+      process.execPath,
+      [BIN, 'record', '--print', '--tracefs', TRACEFS, '-m', '512k', '-o', out(), '--', ...words],
+      {
+        env: env(),
+        encoding: 'utf8',
+      },
+    );
+    rmSync(out());
+    const vmalock = `vmalock() { '${process.execPath}' '${BIN}' "$@"; }`;
+    const pasted = spawnSync('bash', ['-c', `${vmalock}\n${shown.stdout}`], {
+      cwd: folder,
+      env: env(),
+      encoding: 'utf8',
+    });
+    expect(pasted.stdout).toBe("a b|it's|$HOME|-x|");
+    const inPlace = (args: string[]) => args.map(word => (word.endsWith('perf.data') ? 'perf.data' : word));
+    expect([asked('record'), asked('script')].map(inPlace)).toEqual(ran.map(inPlace));
+    expect(readdirSync(folder).filter(name => name.includes('perf.data'))).toEqual([]);
+    expectLeft(true);
+  });
+});
+
+describe('a process', () => {
+  test('is recorded for some seconds, and says what it was', async () => {
+    fakePerf({ record: FINISH });
+    expect(await record('-q', '-p', String(process.pid), '--seconds', '0.5')).toMatchObject({ status: 0, stderr: '' });
+    expect(asked('record').slice(-5)).toEqual(['-p', String(process.pid), '--', 'sleep', '0.5']);
+    expect(meta().command).toContain('node');
+    expectLeft(true);
+  });
+
+  test('whose recording is refused: what perf said is told', async () => {
+    fakePerf({ record: "printf 'Error:\\nNo permission to enable minor-faults\\nHint: ask\\n' >&2; exit 255" });
+    const { status, stderr } = await record('-q', '-p', String(process.pid));
+    expect(stderr).toMatch(
+      /^vmalock: io: perf record exited with 255 without a recording: "No permission to enable minor-faults" \(.*\)\n$/,
+    );
+    expect(status).toBe(2);
+    expectLeft(false);
+  });
+
+  test('has an anon_vma where it has anonymous pages, now or swapped out', () => {
+    const smaps = [
+      '00400000-00401000 r--p 00000000 fe:00 1 /bin/x',
+      'Anonymous:             0 kB',
+      'Swap:                  0 kB',
+      '7f0000000000-7f0000002000 rw-p 00000000 00:00 0 ',
+      'Anonymous:             8 kB',
+      '7f0000004000-7f0000006000 rw-p 00000000 00:00 0 ',
+      'Anonymous:             0 kB',
+      'Swap:                  4 kB',
+      '7f0000008000-7f000000a000 rw-s 00000000 00:01 7 /dev/zero (deleted)',
+      'Swap:                  4 kB',
+    ].join('\n');
+    const add = anonVmaFrom(smaps);
+    const known = ['0x400000', '0x7f0000000000', '0x7f0000004000', '0x7f0000008000'].filter(
+      addr => add({ t: 0, tid: 1, op: 'vma', addr } as EventObject).anon_vma === true,
+    );
+    expect(known).toEqual(['0x7f0000000000', '0x7f0000004000']);
+    const later = { t: 5, tid: 1, op: 'vma', addr: '0x7f0000000000' } as EventObject;
+    expect(add(later)).toBe(later);
+  });
+});
+
+test('mappings nobody may access yet are told, since perf leaves them out', () => {
+  const smaps = [
+    '00400000-00401000 r--p 00000000 fe:00 1                          /bin/x',
+    'Size:                  4 kB',
+    '7f0000000000-7f0000021000 ---p 00000000 00:00 0 ',
+    'VmFlags: mr mw me sd ',
+    '7f0000021000-7f0000022000 ---p 00003000 fe:00 9                  /lib/a b.so',
+  ].join('\n');
+  const head = ' [000] 0.000000000: PERF_RECORD_MMAP2 7/7: ';
+  expect(omittedByPerf(7, smaps)).toBe(
+    `7/7${head}[0x7f0000000000(0x21000) @ 0x00000000 00:00 0 0]: ---p //anon\n` +
+      `7/7${head}[0x7f0000021000(0x1000) @ 0x00003000 fe:00 9 0]: ---p /lib/a b.so\n`,
+  );
+});
+
+describe('what goes wrong is said, and leaves nothing', () => {
+  const failures = [
+    { name: 'perf leaves no file', record: 'exit 255', says: 'perf record exited with 255 without a recording' },
+    {
+      name: 'perf leaves half a file',
+      record: `${FINISH}; printf PERFILE2 > "$file"`,
+      says: 'perf record ended without',
+    },
+    { name: 'perf is killed', record: 'kill -KILL $$', says: 'perf record was killed by SIGKILL without a recording' },
+    {
+      name: 'perf script fails in the middle',
+      script: `head -n 40 '${TEXT}'; echo "'trace' not valid for unknown events. Ignoring." >&2; echo 'no memory' >&2; exit 3`,
+      says: 'vmalock: io: perf script exited with 3: "no memory"',
+    },
+    {
+      name: 'perf script is killed',
+      script: `head -n 40 '${TEXT}'; kill -KILL $$`,
+      says: 'vmalock: io: perf script was killed by SIGKILL',
+    },
+    {
+      name: 'perf script stops in the middle of a line',
+      script: `head -c 3000 '${TEXT}'`,
+      says: 'vmalock: recording of true:',
+    },
+    { name: 'perf script says nothing', script: 'true', says: 'vmalock: io: the recording is empty' },
+  ];
+  test.each(failures)('$name', async ({ record: recorded, script, says }) => {
+    fakePerf({ ...(recorded && { record: recorded }), ...(script && { script }) });
+    const { status, stdout, stderr } = await record('-q', '--', 'true');
+    expect(stderr).toContain(says);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expectLeft(false);
+  });
+
+  /** With no other programs in PATH than those of the test. */
+  const recordAlone = (...args: string[]) =>
+    spawnSync(process.execPath, [BIN, 'record', '--tracefs', TRACEFS, '-o', out(), ...args, '--', '/bin/sh'], {
+      env: { ...env(), PATH: `${folder}/bin` },
+      encoding: 'utf8',
+    });
+
+  test('a perf that may not be run', () => {
+    fakePerf();
+    chmodSync(join(folder, 'bin/perf'), 0o644);
+    const { status, stderr } = recordAlone('--with', 'perf');
+    expect(stderr).toMatch(/^vmalock: io: run perf: permission denied \(EACCES\) \(/);
+    expect(status).toBe(2);
+    expectLeft(false);
+  });
+
+  test('a perf that cannot be started', () => {
+    writeFileSync(join(folder, 'bin/perf'), '#!/nowhere/sh\n');
+    chmodSync(join(folder, 'bin/perf'), 0o755);
+    const { status, stderr } = recordAlone('-q');
+    expect(stderr).toBe('vmalock: io: run "perf": no such file or directory (ENOENT)\n');
+    expect(status).toBe(2);
+    expectLeft(false);
+  });
+
+  test('no perf at all: tracefs is tried', () => {
+    const { status, stderr } = recordAlone();
+    expect(stderr).toMatch(/^vmalock: warning: perf is not in PATH: recording with tracefs, /);
+    expect(stderr).toMatch(/\nvmalock: io: make .*: no such file or directory \(ENOENT\)/);
+    expect(status).toBe(2);
+    expectLeft(false);
+  });
+
+  test('a full disk', async () => {
+    fakePerf();
+    const { status, stderr } = await record('-q', '-o', '/dev/full', '--', 'true');
+    expect({ status, stderr }).toEqual({ status: 2, stderr: 'vmalock: io: write /dev/full: no space left (ENOSPC)\n' });
+    expectLeft(false);
+  });
+});
+
+describe('lost events', () => {
+  const lossy = `cat '${TEXT}'; echo ' 6347/6347  [001]  2299.000000000: PERF_RECORD_LOST lost 1234'`;
+  const holes = '1,234 events were lost, the trace has holes (record again with a larger --buffer)\n';
+
+  test('are in the trace, and in the exit status', async () => {
+    fakePerf({ script: lossy });
+    expect(await record('-q', '--', 'true')).toMatchObject({ status: 1, stderr: `vmalock: ${holes}` });
+    expect(meta().lost).toBe(1234);
+    expectLeft(true);
+  });
+
+  test('are a warning where they are allowed', async () => {
+    fakePerf({ script: lossy });
+    const { status, stderr } = await record('--allow-lost', '--', 'true');
+    expect(stderr).toContain(`vmalock: warning: ${holes}`);
+    expect(status).toBe(0);
+  });
+});
+
+describe('a signal', () => {
+  const ready = () => `touch '${folder}/ready'; while :; do sleep 0.02; done`;
+  /** Ends as perf does: finishes its file, then dies of the signal it was sent. */
+  const patient = () =>
+    `finish() { ${FINISH}; trap - $1; kill -$1 $$; }; trap 'finish INT' INT; trap 'finish TERM' TERM; ${ready()}`;
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends the recording, not the run', async signal => {
+    fakePerf({ record: patient() });
+    const { child, ended } = begin('-q', '--', 'true');
+    await until('ready');
+    child.kill(signal);
+    expect(await ended).toMatchObject({ status: 0, stderr: `vmalock: recording of true ended by ${signal}\n` });
+    expectLeft(true);
+  });
+
+  test('given twice gives up, even where perf does not end', async () => {
+    fakePerf({ record: `trap 'touch "${folder}/heard"' INT TERM; echo $$ > '${folder}/pid'; ${ready()}` });
+    const { child, ended } = begin('-q', '-p', String(process.pid));
+    await until('ready');
+    child.kill('SIGINT');
+    await until('heard');
+    child.kill('SIGTERM');
+    expect((await ended).status).toBe(143);
+    expectLeft(false);
+    await untilGone();
+  });
+
+  test('during the import gives up', async () => {
+    fakePerf({ script: `echo $$ > '${folder}/pid'; head -n 40 '${TEXT}'; ${ready()}` });
+    const { child, ended } = begin('-q', '--', 'true');
+    await until('ready');
+    child.kill('SIGINT');
+    expect((await ended).status).toBe(130);
+    expectLeft(false);
+    await untilGone();
+  });
+
+  test('that hangs up leaves nothing', async () => {
+    fakePerf({ record: `echo $$ > '${folder}/pid'; ${ready()}` });
+    const { child, ended } = begin('-q', '--', 'true');
+    await until('ready');
+    child.kill('SIGHUP');
+    expect((await ended).status).toBe(129);
+    expectLeft(false);
+    await untilGone();
+  });
+
+  /** The script that wrote its pid ends; what is left of it may wait for init. */
+  async function untilGone(): Promise<void> {
+    const stat = `/proc/${readFileSync(join(folder, 'pid'), 'utf8').trim()}/stat`;
+    while (existsSync(stat) && !/\) Z /.test(readFileSync(stat, 'utf8')))
+      await new Promise(done => setTimeout(done, 10));
+  }
+});
+
+describe('small things', () => {
+  test('a word is quoted so that a shell gives it back', () => {
+    const words = ['plain', '', 'a b', "it's", '$HOME `x` "y" \\ \n * ~ # !', '-n', 'ü', '='];
+    const { stdout } = spawnSync('sh', ['-c', shellCommand([['printf', '%s\\0', ...words]])], { encoding: 'utf8' });
+    expect(stdout.split('\0').slice(0, -1)).toEqual(words);
+  });
+
+  test('a long command goes on in the next line', () => {
+    const parts = Array.from({ length: 40 }, (_, n) => ['-e', `event${n}`]);
+    const shown = shellCommand([['echo'], ...parts]);
+    expect(Math.max(...shown.split('\n').map(line => line.length))).toBeLessThanOrEqual(102);
+    const { stdout } = spawnSync('sh', ['-c', shown], { encoding: 'utf8' });
+    expect(stdout.trim()).toBe(parts.flat().join(' '));
+  });
+
+  test('programs are found as execvp(3) finds them', () => {
+    writeFileSync(join(folder, 'bin/data'), '');
+    const before = process.env.PATH;
+    process.env.PATH = `${folder}:${folder}/bin:${before}`;
+    try {
+      expect(['sh', '/bin/sh', 'bin', 'data', './nowhere/sh', 'no-such-program'].map(lookUp)).toEqual([
+        'found',
+        'found',
+        'missing',
+        'refused',
+        'missing',
+        'missing',
+      ]);
+    } finally {
+      process.env.PATH = before;
+    }
+  });
+});
+
+const REAL_TRACEFS = '/sys/kernel/tracing';
+const canRecord =
+  process.getuid?.() === 0 && lookUp('perf') === 'found' && existsSync(join(REAL_TRACEFS, 'events/exceptions'));
+
+describe.skipIf(!canRecord)('on this machine, as root and with perf', () => {
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [BIN, ...args], {
+      env: { PATH: process.env.PATH, TMPDIR: join(folder, 'tmp') },
+      encoding: 'utf8',
+    });
+
+  test.each([
+    { words: ['true'], faults: 20 },
+    { words: [process.execPath, '-e', 'Buffer.alloc(1 << 24, 1)'], faults: 500 },
+  ])('$words.0 becomes a trace that is valid and can be replayed', { timeout: 60_000 }, ({ words, faults }) => {
+    const trace = join(folder, 'real.ndjson.gz');
+    const recorded = run('record', '-q', '-o', trace, '--', ...words);
+    expect(recorded).toMatchObject({ status: 0, stdout: '' });
+    expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
+    const [header] = gunzipSync(readFileSync(trace)).toString().split('\n');
+    expect(JSON.parse(header).meta).toMatchObject({ lost: 0, producer: 'vmalock record perf' });
+    expect(run('validate', '--strict', trace)).toMatchObject({ status: 0 });
+    const replayed = run('replay', trace, '-m', 'per-vma', '--json');
+    expect(JSON.parse(replayed.stdout).models[0].faults.total).toBeGreaterThan(faults);
+  });
+
+  const asked = spawnSync(process.execPath, [BIN, 'import', '--from', 'ftrace', '/dev/null'], { encoding: 'utf8' });
+  const readsFtrace = !asked.stderr.includes('unknown importer');
+  test.skipIf(!readsFtrace)('tracefs alone does too, and its instance is gone', { timeout: 60_000 }, () => {
+    const trace = join(folder, 'real.ndjson');
+    const recorded = run('record', '-q', '--with', 'tracefs', '-o', trace, '--', 'sh', '-c', 'echo out; exit 3');
+    expect(recorded).toMatchObject({ status: 0, stdout: 'out\n', stderr: 'vmalock: sh exited with 3\n' });
+    expect(run('validate', '--strict', trace)).toMatchObject({ status: 0 });
+    expect(readFileSync(trace, 'utf8').split('"op":"fault"').length).toBeGreaterThan(20);
+    expect(readdirSync(join(REAL_TRACEFS, 'instances')).filter(name => name.includes(`-${recorded.pid}`))).toEqual([]);
+  });
+});

@@ -1,0 +1,110 @@
+/** One fault along its way: the locks it tries and in which order, what it waits for, how a stack grows. */
+import { describe, expect, test } from 'vitest';
+import { lineage } from '../../src/lineage/resolve.js';
+import { at, type Event, fault, mmap, replay, vma } from '../helpers.js';
+
+const ANON = vma(0, 1024);
+const FRESH = mmap(0, 1024);
+const read = (page?: object): Event => fault(0, { access: 'read', ...(page && { page }) });
+
+describe('locks', () => {
+  test('the trylock of __vmf_anon_prepare is no fallback when it succeeds and names itself when it fails', async () => {
+    const free = (await replay([FRESH, fault(0)], 'v6.18')).row('v6.18', -1);
+    expect(free).toMatchObject({ verdict: 'vma_lock', fallback: false, site: null, tries: 1 });
+    const section = { mode: 'write', ask: 900, got: 900, end: 51_000 };
+    const holder = { op: 'other', tid: 9, name: 'holder', t: 900, locks: [section] };
+    const busy = (await replay([FRESH, holder, fault(0, { t: 1_000 })], 'v6.18')).row('v6.18', -1);
+    expect(busy).toMatchObject({ verdict: 'mmap_lock', site: 'vmf_anon_prepare', tries: 2 });
+    expect(busy.blocked_by).toMatchObject({ op: 'other', tid: 9 });
+    // The section lasts 50 us more, then the reader is woken.
+    expect(busy.wait_ns).toBe(53_000);
+  });
+
+  test('after a major fault left the VMA lock, the pass under mmap_lock is the second: since 6.8 no third follows', async () => {
+    const file = { flags: ['private'], file: { fs: 'ext4', name: 'f' } };
+    const events = [mmap(0, 16, file), read({ folio: 'absent', readahead: true, wait: 5_000 })];
+    const replayed = await replay(events, 'v6.7,v6.8');
+    const site = 'filemap_fault';
+    expect(replayed.row('v6.7', -1)).toMatchObject({ counter: 'vma_lock_retry', site, tries: 3 });
+    expect(replayed.row('v6.8', -1)).toMatchObject({ counter: 'vma_lock_retry', site, tries: 2 });
+    expect(replayed.lock('v6.7', 'mmap_lock', 'read').acquired).toBe(2);
+    expect(replayed.lock('v6.8', 'mmap_lock', 'read').acquired).toBe(1);
+  });
+
+  test('an address in the kernel half is a signal, and no lock is taken', async () => {
+    const replayed = await replay([fault(0, { addr: '0xffffffffff600000' })], 'v6.18');
+    expect(replayed.row('v6.18', 0)).toMatchObject({ verdict: 'signal', site: 'do_kern_addr_fault', fallback: false });
+    expect(replayed.model('v6.18').locks).toEqual([]);
+  });
+
+  test('waits are those the trace says, and are slept with the lock the kernel holds meanwhile', async () => {
+    const row = async (page: object) => (await replay([ANON, read(page)], 'v6.18')).row('v6.18', -1);
+    // __folio_lock_or_retry() lets go before it sleeps, migration_entry_wait() keeps the VMA lock.
+    const released = await row({ entry: 'swap', folio: 'locked', wait: 5_000 });
+    expect(released).toMatchObject({ wait_ns: 5_000, verdict: 'mmap_lock' });
+    expect(released.hold_ns).toBeLessThan(5_000);
+    const kept = await row({ entry: 'migration', wait: 5_000 });
+    expect(kept).toMatchObject({ wait_ns: 5_000, verdict: 'vma_lock' });
+    expect(kept.hold_ns).toBeGreaterThanOrEqual(5_000);
+  });
+
+  test('addresses keep their offset in the page', async () => {
+    const replayed = await replay([ANON, fault(0, { addr: at(3, 0xabc) })], 'v6.18');
+    expect(replayed.row('v6.18', -1).addr).toBe(at(3, 0xabc));
+  });
+
+  test('after a fork the first write copies, in parent and child, under the VMA lock', async () => {
+    const fork = { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 };
+    const replayed = await replay([ANON, fault(0), fork, fault(0), fault(0, { tid: 2, mm: 2 })], 'v6.4,v6.18');
+    for (const model of ['v6.4', 'v6.18']) {
+      expect(replayed.row(model, 3)).toMatchObject({ verdict: 'vma_lock' });
+      expect(replayed.row(model, 4)).toMatchObject({ verdict: 'vma_lock' });
+    }
+  });
+});
+
+describe('stacks', () => {
+  const STACK = vma(4096, 16, { flags: ['private', 'anonymous', 'growsdown'] });
+
+  test('grow under the write lock, downgraded; under the read lock before the fix of 6.1.37, 6.4.1 and 6.5', async () => {
+    const replayed = await replay([STACK, fault(4000)], 'all');
+    const grown = lineage.filter(({ id }) => replayed.lock(id, 'mmap_lock', 'write').acquired === 0);
+    expect(grown.map(({ id }) => id)).toEqual([
+      'spf_dufour_v12',
+      'spf_lespinasse_2021',
+      'spf_lespinasse_2022',
+      'rfc_2022',
+      'v6.4.0',
+      'swap_uncontended_2023_04',
+      'swap_uncontended_2023_05',
+      'vma_unlocked_2023_06',
+      'v4_2023_06_28',
+    ]);
+  });
+
+  test('grow up to their limit and not into the guard gap', async () => {
+    const low = mmap(3000, 8);
+    const near = await replay([low, STACK, fault(4000)], 'v6.18');
+    expect(near.row('v6.18', -1)).toMatchObject({ verdict: 'mmap_lock', site: 'lock_vma_under_rcu.no_vma' });
+    expect((await replay([low, STACK, fault(3100)], 'v6.18')).row('v6.18', -1).verdict).toBe('signal');
+    expect((await replay([STACK, fault(2000)], 'v6.18')).row('v6.18', -1).verdict).toBe('signal');
+  });
+
+  test('wait for the readers of their VMA, and the wait is told like that of any operation', async () => {
+    // migration_entry_wait() sleeps with the VMA lock held.
+    const inside = fault(4100, { tid: 2, t: 1_000_000, access: 'read', page: { entry: 'migration', wait: 100_000 } });
+    const mapped = mmap(4096, 16, { flags: ['private', 'anonymous', 'growsdown'] });
+    const replayed = await replay([mapped, fault(4101), inside, fault(4000, { tid: 3, t: 1_050_000 })], 'v6.18');
+    expect(replayed.row('v6.18', 2)).toMatchObject({ verdict: 'vma_lock' });
+    const grown = replayed.row('v6.18', 3);
+    expect(grown).toMatchObject({ verdict: 'mmap_lock', blocked_by: { op: 'fault', tid: 2 } });
+    expect(grown.wait_ns).toBeGreaterThan(40_000);
+    const marks = replayed.model('v6.18').locks.filter(row => row.lock === 'vma_lock' && row.mode === 'write');
+    // The other row adds up those nobody waited for: mmap marked what it mapped.
+    expect(marks.map(({ acquired, contended }) => [acquired, contended])).toEqual([
+      [1, 1],
+      [1, 0],
+    ]);
+    expect(marks[0].wait_ns.total).toBe(grown.wait_ns);
+  });
+});

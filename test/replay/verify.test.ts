@@ -1,0 +1,372 @@
+/** A recording against a model: every user fault is in one class, and the class does not depend on what the kernel did. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { VerifiedFault, VerifyResult } from '../../src/replay/result.js';
+import { MAX_TRUTH_ROWS, TruthRows } from '../../src/replay/truth.js';
+import { at, type Event, fault, mmap, range, verify, vma } from '../helpers.js';
+
+const RECORDED = fileURLToPath(new URL('../../traces/recorded/', import.meta.url));
+const RECORDINGS = readdirSync(RECORDED).filter(name => name.endsWith('.gz'));
+
+const did = (fallback: boolean) => ({ truth: { path: fallback ? 'mmap_lock' : 'vma_lock', fallback } });
+const STAYED = did(false);
+const FELL_BACK = did(true);
+/** mprotect of 2 pages by thread 2 that has mmap_lock from `got` to `end`. */
+const writer = (page: number, got: number, end: number): Event =>
+  range('mprotect', page, 2, {
+    t: got - 2_000,
+    tid: 2,
+    prot: 'r--',
+    dur: end - got + 4_000,
+    locks: [{ mode: 'write', ask: got - 1_000, got, end }],
+  });
+
+const MS = 1_000_000;
+const events = (path: string): Event[] =>
+  gunzipSync(readFileSync(path))
+    .toString()
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map(line => JSON.parse(line) as Event);
+
+/** The classes of a result, which must add up to all faults. */
+function addUp({ trace, scored, inferred, unscored, undecided, confusion }: VerifyResult): void {
+  const others = Object.values(unscored).reduce((sum, n) => sum + n, 0);
+  expect(scored + inferred.scored + others).toBe(trace.faults);
+  expect(undecided.reasons.reduce((sum, { faults }) => sum + faults, 0)).toBe(undecided.faults);
+  for (const { reason, faults } of undecided.reasons) expect(unscored[reason]).toBe(faults);
+  const { vma_lock, mmap_lock } = confusion;
+  expect(vma_lock.vma_lock + vma_lock.mmap_lock + mmap_lock.vma_lock + mmap_lock.mmap_lock).toBe(scored);
+}
+
+describe('the recordings that are shipped', () => {
+  test.each(RECORDINGS)('%s: the model says of every fault what the kernel did', async name => {
+    const { result } = await verify(RECORDED + name, 'v6.18');
+    addUp(result);
+    expect(result.disagreements).toEqual([]);
+    expect(result.agreement).toBe(1);
+    expect(result.scored).toBeGreaterThan(30);
+  });
+
+  test('hardly a fault of a real program is undecided', async () => {
+    for (const name of ['6.18-node-workers', '6.18-sqlite']) {
+      const { result } = await verify(`${RECORDED}${name}.ndjson.gz`, 'v6.18');
+      expect(result.inferred.scored + result.undecided.faults).toBe(0);
+    }
+  });
+
+  test('under another kernel they disagree', async () => {
+    const { result } = await verify(`${RECORDED}6.18-sqlite.ndjson.gz`, 'v6.5', { top: 3 });
+    expect(result.agreement).toBeLessThan(0.6);
+    expect(result.disagreements).toHaveLength(3);
+    expect(result.disagreements[0]).toMatchObject({ truth: 'vma_lock', predicted: 'mmap_lock' });
+    addUp(result);
+  });
+});
+
+describe('what the kernel did', () => {
+  test('does not decide in which class a fault is: turned round, only the agreement changes', async () => {
+    const turn = (event: Event): Event => {
+      const { truth } = event as { truth?: { fallback?: boolean } };
+      if (truth?.fallback === undefined) return event;
+      return { ...event, truth: { ...truth, fallback: !truth.fallback } };
+    };
+    const about = ({ i, class: how, reason, predicted }: VerifiedFault) => [i, how, reason, predicted];
+    for (const name of RECORDINGS.filter(name => !name.includes('node'))) {
+      const all = events(RECORDED + name);
+      const [as, turned] = [await verify(all, 'v6.18'), await verify(all.map(turn), 'v6.18')];
+      expect(turned.rows.map(about)).toEqual(as.rows.map(about));
+      expect(turned.result.unscored).toEqual(as.result.unscored);
+      const { scored, agree, inferred, undecided } = as.result;
+      expect(turned.result).toMatchObject({ scored, agree: scored - agree });
+      expect(turned.result.inferred.agree).toBe(inferred.scored - inferred.agree);
+      expect(turned.result.undecided.agree).toBe(undecided.faults - undecided.agree);
+    }
+  });
+
+  test('may be unknown, of a fault from kernel mode, or of a thread that was killed', async () => {
+    const { result, rows } = await verify(
+      [
+        vma(0, 8, { t: 0 }),
+        fault(0, { t: 10, ...STAYED }),
+        fault(1, { t: 20 }),
+        fault(2, { t: 30, mode: 'kernel', ...FELL_BACK }),
+        fault(3, { t: 40, truth: { path: 'killed', fallback: false } }),
+      ],
+      'v6.18',
+    );
+    expect(result).toMatchObject({ scored: 1, unscored: { kernel_mode: 1, no_truth: 1, killed: 1 } });
+    expect(rows.map(row => [row.i, row.class, row.reason])).toEqual([
+      [1, 'scored', null],
+      [2, 'unscored', 'no_truth'],
+      [4, 'unscored', 'killed'],
+    ]);
+    addUp(result);
+  });
+});
+
+describe('a fault that the model gets wrong', () => {
+  test('is named, with what either has to say and who was near', async () => {
+    const { result } = await verify(
+      [
+        vma(0, 8, { t: 0 }),
+        writer(0, MS, 2 * MS),
+        fault(0, { t: 1.5 * MS, tid: 3, truth: { path: 'vma_lock', fallback: false } }),
+        fault(40, { t: 4 * MS, truth: { path: 'mmap_lock', fallback: true, via: 'lock_mm_and_find_vma', wait: 70 } }),
+        mmap(60, 4, { t: 5 * MS }),
+        fault(60, { t: 6 * MS, truth: { path: 'mmap_lock', fallback: true, via: 'lock_mm_and_find_vma', wait: 70 } }),
+      ],
+      'v6.18',
+    );
+    expect(result).toMatchObject({ scored: 3, agree: 1 });
+    expect(result.confusion).toEqual({
+      vma_lock: { vma_lock: 0, mmap_lock: 1 },
+      mmap_lock: { vma_lock: 1, mmap_lock: 1 },
+    });
+    expect(result.disagreements).toMatchObject([
+      {
+        ...{
+          i: 2,
+          t: 1.5 * MS,
+          tid: 3,
+          addr: at(0),
+          truth: 'vma_lock',
+          predicted: 'mmap_lock',
+          site: 'vma_start_read',
+        },
+        blocked_by: { i: 1, op: 'mprotect', tid: 2 },
+        recorded: { path: 'vma_lock', via: null, wait_ns: null },
+        writer: { i: 1, op: 'mprotect', tid: 2, ask: MS - 1_000, got: MS, end: 2 * MS, marks: true },
+      },
+      {
+        ...{ i: 5, truth: 'mmap_lock', predicted: 'vma_lock', site: null },
+        recorded: { path: 'mmap_lock', via: 'lock_mm_and_find_vma', wait_ns: 70 },
+        writer: null,
+      },
+    ]);
+  });
+
+  test('is one of the first in the order of the trace, however many there are', async () => {
+    const faults = Array.from({ length: 40 }, (_, i) => fault(i, { t: 100 + i * 10, ...FELL_BACK }));
+    for (const batch of [1, 7, 1024]) {
+      const { result } = await verify([vma(0, 64, { t: 0 }), ...faults], 'v6.18', { top: 2, batch });
+      expect([result.scored - result.agree, result.disagreements.map(({ i }) => i)]).toEqual([40, [1, 2]]);
+    }
+  });
+});
+
+describe('undecided', () => {
+  const one = async (t: number, truth: object, more: Partial<Event> = {}) => {
+    const trace = [vma(0, 8, { t: 0 }), writer(0, MS, 2 * MS), fault(0, { t, tid: 3, ...truth, ...more })];
+    const { rows } = await verify(
+      trace.sort((a, b) => Number(a.t) - Number(b.t)),
+      'v6.18',
+    );
+    return [rows[0].class, rows[0].reason, rows[0].predicted];
+  };
+
+  test('at the edges of a section that marks its VMA, and nowhere else', async () => {
+    expect(await one(MS - 60_000, STAYED)).toEqual(['scored', null, 'vma_lock']);
+    expect(await one(MS - 40_000, STAYED)).toEqual(['undecided', 'vma_lock_race', 'vma_lock']);
+    expect(await one(MS + 5_000, FELL_BACK)).toEqual(['undecided', 'vma_lock_race', 'mmap_lock']);
+    expect(await one(MS + 500_000, FELL_BACK)).toEqual(['scored', null, 'mmap_lock']);
+    expect(await one(2 * MS - 20_000, FELL_BACK)).toEqual(['undecided', 'vma_lock_race', 'mmap_lock']);
+    expect(await one(2 * MS + 20_000, STAYED)).toEqual(['scored', null, 'vma_lock']);
+  });
+
+  test('not by a section of the same thread', async () => {
+    expect(await one(MS - 40_000, STAYED, { tid: 2 })).toEqual(['scored', null, 'vma_lock']);
+  });
+
+  test('not where every fault takes mmap_lock', async () => {
+    const trace = [vma(0, 8, { t: 0 }), writer(0, MS, 2 * MS), fault(0, { t: MS + 5_000, tid: 3, ...FELL_BACK })];
+    const { result } = await verify(trace, 'mmap_lock');
+    expect(result).toMatchObject({ scored: 1, agree: 1, undecided: { faults: 0 } });
+  });
+
+  test('where a first touch tries mmap_lock while somebody is about to take it', async () => {
+    const first = (t: number) => [
+      vma(0, 8, { t: 0 }),
+      mmap(64, 4, { t: 10 }),
+      ...[writer(0, MS, 2 * MS), fault(64, { t, tid: 3, ...FELL_BACK })].sort((a, b) => Number(a.t) - Number(b.t)),
+    ];
+    for (const [t, how, predicted] of [
+      [MS - 200_000, 'scored', 'vma_lock'],
+      [MS - 50_000, 'undecided', 'vma_lock'],
+      [MS + 500_000, 'scored', 'mmap_lock'],
+      [2 * MS - 50_000, 'undecided', 'mmap_lock'],
+    ] as const) {
+      const { rows } = await verify(first(t), 'v6.18');
+      expect([t, rows[0].class, rows[0].predicted]).toEqual([t, how, predicted]);
+    }
+  });
+
+  test('where a read from disk may have ended before anybody waited for it', async () => {
+    const swapped = (folio: string, more = {}) =>
+      fault(0, { t: 10, page: { entry: 'swap', folio, ...more }, ...FELL_BACK });
+    for (const [event, reason] of [
+      [swapped('absent'), 'swap_io'],
+      [swapped('absent', { swap_sync: true }), null],
+      [swapped('cached'), null],
+      [swapped('locked'), null],
+    ] as const) {
+      const { rows } = await verify([vma(0, 8, { t: 0 }), event], 'v6.18');
+      expect([event.page, rows[0].reason]).toEqual([event.page, reason]);
+    }
+  });
+
+  test('while the model still holds up its thread, up to where it begins there', async () => {
+    const { rows } = await verify(
+      [
+        vma(0, 8, { t: 0 }),
+        writer(0, MS, 2 * MS),
+        fault(0, { t: MS + 5_000, tid: 3, ...STAYED }),
+        fault(1, { t: MS + 500_000, tid: 3, ...FELL_BACK }),
+      ],
+      'v6.18',
+    );
+    expect(rows.map(row => [row.class, row.predicted])).toEqual([
+      ['undecided', 'mmap_lock'],
+      ['undecided', 'vma_lock'],
+    ]);
+  });
+
+  test('however long the fault sleeps, and however many come after it', async () => {
+    const file = { name: '/data', fs: 'ext4' };
+    const slow = { page: { folio: 'absent', wait: 90 * MS }, access: 'read', ...FELL_BACK };
+    const later = Array.from({ length: 3_000 }, (_, i) => fault(40 + (i % 20), { t: 3 * MS + i * 20_000, ...STAYED }));
+    const trace = [
+      mmap(0, 8, { t: 0, flags: ['shared'], file }),
+      vma(40, 20, { t: 0 }),
+      fault(0, { t: MS - 40_000, tid: 3, ...slow }),
+      writer(0, MS, 2 * MS),
+      ...later,
+    ];
+    const { result, rows } = await verify(trace, 'v6.18', { batch: 64 });
+    expect(rows.find(row => row.i === 2)).toMatchObject({ class: 'undecided', reason: 'vma_lock_race' });
+    expect(result).toMatchObject({ scored: 3_000, agree: 3_000 });
+  });
+
+  test('in what an operation only comes to: any VMA of a fork, of an mprotect all but the first', async () => {
+    const locks = [{ mode: 'write', ask: MS - 1_000, got: MS, end: 2 * MS }];
+    const call = { t: MS - 2_000, tid: 2, dur: MS + 4_000, locks };
+    const twice = [vma(0, 4, { t: 0 }), vma(4, 4, { t: 0, prot: 'r--' })];
+    for (const [operation, page, how] of [
+      [{ op: 'fork', child_tid: 9, child_mm: 2, ...call }, 0, 'undecided'],
+      [range('mprotect', 2, 6, { ...call, prot: 'rwx' }), 2, 'scored'],
+      [range('mprotect', 2, 6, { ...call, prot: 'rwx' }), 4, 'undecided'],
+    ] as const) {
+      const met = fault(page, { t: MS + 500_000, tid: 3, access: 'read', ...FELL_BACK });
+      const { rows } = await verify([...twice, operation, met], 'v6.18');
+      expect([operation.op, page, rows[0].class, rows[0].predicted]).toEqual([operation.op, page, how, 'mmap_lock']);
+    }
+  });
+});
+
+describe('inferred', () => {
+  const registered = (more: Partial<Event>) => [
+    vma(0, 8, { t: 0 }),
+    range('uffd_register', 0, 4, { t: 10, tid: 2, modes: ['missing'], ...more }),
+    fault(0, { t: 1_000_000, page: { wait: 500 }, ...FELL_BACK }),
+    fault(5, { t: 2_000_000, ...STAYED }),
+  ];
+
+  test('a prediction that would be another without the inference', async () => {
+    const { result, rows } = await verify(registered({ 'x-inferred': 'by what came later' }), 'v6.18');
+    expect(rows.map(row => [row.class, row.predicted])).toEqual([
+      ['inferred', 'mmap_lock'],
+      ['scored', 'vma_lock'],
+    ]);
+    expect(result).toMatchObject({ scored: 1, agree: 1, inferred: { scored: 1, agree: 1 } });
+    addUp(result);
+  });
+
+  test('not one that rests on what was recorded', async () => {
+    const { result } = await verify(registered({}), 'v6.18');
+    expect(result).toMatchObject({ scored: 2, agree: 2, inferred: { scored: 0, agree: 0 } });
+  });
+
+  test('what the page of a fault says', async () => {
+    const file = { name: '/data', fs: 'ext4' };
+    const { result } = await verify(
+      [
+        mmap(0, 4, { t: 0, flags: ['shared'], file }),
+        fault(0, { t: 10, page: { readahead: true }, 'x-inferred': 'the handler ran twice', ...FELL_BACK }),
+        fault(1, { t: 1_000_000, page: { readahead: true }, ...FELL_BACK }),
+      ],
+      'v6.18',
+    );
+    expect(result).toMatchObject({ scored: 1, agree: 1, inferred: { scored: 1, agree: 1 } });
+  });
+});
+
+describe('truth from a file', () => {
+  const trace = [
+    vma(0, 8, { t: 0 }),
+    ...[0, 1, 2].map(page => fault(page, { t: 100 * (page + 1), tid: page + 1, ...STAYED })),
+  ];
+  const rows = (...of: [t: number, tid: number, page: number, fallback: boolean][]): TruthRows => {
+    const truth = new TruthRows();
+    for (const [t, tid, page, fallback] of of) truth.add({ t, tid, addr: at(page), fallback });
+    return truth;
+  };
+
+  test('joins by time and thread, by whatever clock, and goes before what the trace says', async () => {
+    const truth = rows([5_100, 1, 0, true], [5_200, 2, 1, false], [5_300, 3, 2, true]);
+    const { result } = await verify(trace, 'v6.18', { truth });
+    expect(result).toMatchObject({ scored: 3, agree: 1, truth: { rows: 3, joined: 3 }, warnings: [] });
+  });
+
+  test('what joins nothing is counted on both sides', async () => {
+    const truth = rows([5_100, 1, 0, false], [5_200, 9, 1, false], [5_301, 3, 2, false], [5_400, 1, 1, false]);
+    const { result } = await verify(trace, 'v6.18', { truth });
+    expect(result).toMatchObject({ scored: 1, unscored: { no_truth: 2 }, truth: { rows: 4, joined: 1 } });
+    expect(result.warnings).toEqual(['3 of 4 rows of truth join no fault of the trace']);
+    addUp(result);
+  });
+
+  test('of another recording joins nothing at all', async () => {
+    const { result } = await verify(trace, 'v6.18', { truth: rows([5_100, 77, 3, false]) });
+    expect(result).toMatchObject({ scored: 0, agreement: null, unscored: { no_truth: 3 } });
+  });
+
+  test('has a limit', () => {
+    const truth = new TruthRows();
+    Object.defineProperty(truth, 'size', { value: MAX_TRUTH_ROWS });
+    expect(() => truth.add({ t: 1, tid: 1, addr: '0x1000', fallback: false })).toThrow('more than 2000000 rows');
+  });
+});
+
+test('whatever the trace: the classes add up, and batches change nothing', async () => {
+  const some = fc.record({
+    t: fc.integer({ min: 0, max: 400_000 }),
+    tid: fc.integer({ min: 1, max: 3 }),
+    page: fc.integer({ min: 0, max: 7 }),
+    kind: fc.constantFrom('fault', 'first', 'write'),
+    fallback: fc.boolean(),
+    inferred: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(some, { maxLength: 30 }), fc.integer({ min: 1, max: 9 }), async (drawn, batch) => {
+      const trace = drawn
+        .sort((a, b) => a.t - b.t)
+        .map(({ t, tid, page, kind, fallback, inferred }): Event => {
+          const mark = inferred ? { 'x-inferred': 'so' } : {};
+          if (kind === 'write') return { ...range('mprotect', page, 1, { t, tid, prot: 'r--', dur: 30_000 }), ...mark };
+          if (kind === 'first') return { ...mmap(16 + page, 1, { t, tid, dur: 9_000 }), ...mark };
+          return { ...fault(fallback ? 16 + page : page, { t, tid, ...did(fallback) }), ...mark };
+        });
+      const whole = [vma(0, 8, { t: 0 }), ...trace];
+      const { result, rows } = await verify(whole, 'v6.18');
+      addUp(result);
+      expect(rows).toHaveLength(result.trace.faults);
+      const cut = await verify(whole, 'v6.18', { batch });
+      expect(cut.result).toEqual({ ...result, trace: { ...result.trace, file: cut.result.trace.file } });
+    }),
+    { numRuns: 60 },
+  );
+});
