@@ -48,6 +48,13 @@ test('a userfaultfd that was registered before is told by its VmFlags', async ()
   ]);
 });
 
+test('perf makes up no lines for reservations that nobody may access: the maps file has them', async () => {
+  const maps = { file: 'maps', text: '7f0000000000-7f0000010000 ---p 00000000 00:00 0 \n' };
+  const { events, summary } = await imported(sample('attach'), { maps });
+  expect(events.find(event => event.addr === '0x7f0000000000')).toMatchObject({ t: 0, op: 'vma', prot: '---' });
+  expect(summary.unclassified).toEqual({});
+});
+
 test('what perf does not show is counted with its line, a foreign line is refused', async () => {
   const extra = { file: 'maps', text: '10000-11000 rw-p 00000000 00:00 0 \n' };
   const { summary } = await imported(sample('attach'), { maps: extra });

@@ -23,11 +23,11 @@ export class Calls {
     this.#summary = summary;
   }
 
-  enter(thread: Thread, t: number, { name, args }: Enter): void {
+  enter(thread: Thread, t: number, { name, raw, args }: Enter): void {
     const request = name === 'ioctl' ? uffdRequest(args[1]) : -1;
     const holds = isModelled(name) || isFork(name) || RANGED_REQUESTS.has(request) || resolver(request) !== null;
     const entry = holds ? this.#outbox.open() : null;
-    thread.call = { kind: 'call', name, args, t, entry, sections: [], mapped: [], newKey: null };
+    thread.call = { kind: 'call', name, args, raw, t, entry, sections: [], mapped: [], newKey: null };
   }
 
   /** The call returned `result`: its event takes the place it was given at its start. */

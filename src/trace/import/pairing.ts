@@ -279,6 +279,8 @@ export class Pairing {
     const enter = parseEnter(record);
     this.#recording.calls = true;
     if (enter === null || enter.args.length < argumentsOf(enter.name)) throw this.#cutOff(record);
+    // recorded twice: by raw_syscalls and by its own event
+    if (thread.call?.name === enter.name && thread.call.raw !== enter.raw) return;
     this.#faults.close(thread, enter.name === 'rt_sigreturn' ? 'unknown' : 'goesOn');
     this.#images.flush(thread, record.t, true);
     if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');

@@ -19,6 +19,8 @@ const NAMED_EXIT = new RegExp(`^\\s*(?:0x([0-9a-f]{1,16})|(-?\\d+))${END}`);
 
 export interface Enter {
   name: string;
+  /** raw_syscalls, not the call's own event */
+  raw: boolean;
   /** hex digits without 0x; as many as were printed */
   args: string[];
 }
@@ -34,7 +36,7 @@ export interface Exit {
 export function parseEnter({ name, text }: TraceRecord): Enter | null {
   if (name !== 'sys_enter') return namedEnter(name.slice('sys_enter_'.length), text.trim());
   const match = RAW_ENTER.exec(text);
-  return match === null ? null : { name: syscallName(Number(match[1])), args: match[2].split(', ') };
+  return match === null ? null : { name: syscallName(Number(match[1])), raw: true, args: match[2].split(', ') };
 }
 
 /** tracefs puts the arguments in parentheses, perf does not. A string beside a pointer is left out. */
@@ -45,7 +47,7 @@ function namedEnter(name: string, text: string): Enter | null {
     const match = ARGUMENT.exec(piece);
     if (match !== null) args.push(match[1]);
   }
-  return { name, args };
+  return { name, raw: false, args };
 }
 
 /** Of `sys_exit` or `sys_exit_NAME`; null when the text is cut off. */

@@ -64,6 +64,8 @@ export interface Call {
   kind: 'call';
   name: string;
   args: string[];
+  /** raw_syscalls, not the call's own event */
+  raw: boolean;
   t: Ns;
   /** place in the order; null for calls that are not modelled */
   entry: Entry | null;
