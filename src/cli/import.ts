@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Complaint } from '../errors.js';
+import type { MapsFile } from '../trace/import/index.js';
 import { type BaseOptions, inputsOf, withBase, withExamples } from './options.js';
 import { openSink } from './output.js';
 import { Progress } from './progress.js';
@@ -10,6 +11,8 @@ interface ImportOptions extends BaseOptions {
   from?: string;
   kernel?: string;
   swapSync?: boolean;
+  maps?: string;
+  smaps?: string;
   keepGoing?: boolean;
 }
 
@@ -17,9 +20,13 @@ export function registerImport(program: Command): void {
   const command = program
     .command('import')
     .argument('[file]', 'text of a recorder; - is stdin')
-    .description('turn the text of a recording (perf script) into a trace')
-    .addOption(new Option('--from <tool>', 'what wrote the text: perf (default: seen from its content)'))
+    .description('turn the text of a recorder (perf script, tracefs, strace -f -ttt -T) into a trace')
+    .addOption(
+      new Option('--from <tool>', 'what wrote the text: perf, ftrace, strace (default: seen from its content)'),
+    )
     .option('--kernel <release>', 'release of the kernel that was recorded')
+    .option('--maps <file>', '/proc/PID/maps of the process that was attached to, taken before the recording')
+    .option('--smaps <file>', 'the same of /proc/PID/smaps, which says more')
     .option('--swap-sync', 'the swap device reads synchronously: zram, brd, pmem')
     .option('--keep-going', 'skip lines that are cut off, counting them');
   withExamples(command, 'import T.perf.txt -o T.ndjson.gz', 'import --from perf --kernel 6.18.44 -');
@@ -33,8 +40,10 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     import('../trace/import/index.js'),
     import('../trace/input.js'),
   ]);
+  const snapshot = options.smaps ?? options.maps;
+  const maps = snapshot === undefined ? undefined : await readMaps(snapshot, readBytes(snapshot));
   const progress = new Progress(options);
-  const sink = openSink(options.out, [input]);
+  const sink = openSink(options.out, snapshot === undefined ? [input] : [input, snapshot]);
   const skipped: Complaint[] = [];
   try {
     const bytes = readBytes(input, { onProgress: (done, total) => progress.update(input, done, total) });
@@ -44,6 +53,7 @@ async function importText(file: string | undefined, options: ImportOptions, comm
       from: options.from,
       kernel: options.kernel,
       swapSync: options.swapSync,
+      maps,
       onBadLine: options.keepGoing ? complaint => skipped.push(complaint) : undefined,
     });
     const summary = await writeTrace(events, { sink, out: options.out, progress, live });
@@ -60,4 +70,11 @@ async function importText(file: string | undefined, options: ImportOptions, comm
 /** Is it stdin, and no file that can be had whole? */
 function isPiped(input: string): boolean {
   return input === '-' && !fstatSync(0).isFile();
+}
+
+/** A maps file is small: it is read whole. */
+async function readMaps(file: string, bytes: AsyncIterable<Uint8Array>): Promise<MapsFile> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return { file, text: Buffer.concat(pieces).toString() };
 }

@@ -96,7 +96,12 @@ function* trace(header: string, body: Iterable<Buffer>): Generator<Buffer> {
 /** Warns of what a recorder's text held that the trace does not. */
 export function warnOfUnread(file: string, summary: ImportSummary): void {
   warnOfCount(file, summary.unknownLines, 'lines were not understood and were skipped');
-  for (const [reason, n] of Object.entries(summary.unclassified)) warnOfCount(file, n, `not classified: ${reason}`);
+  const [mismatch] = summary.mismatches;
+  const ranges = `first: line ${mismatch?.line} shows ${mismatch?.shown}, the calls make ${mismatch?.expected}`;
+  warnOfCount(file, summary.mismatched, `MMAP2 lines contradict the calls; ${ranges}`);
+  for (const [reason, n] of Object.entries(summary.unclassified)) {
+    warnOfCount(file, n, `not classified: ${reason}; first: line ${summary.unclassifiedAt[reason]?.[0]}`);
+  }
 }
 
 export function warnOfCount(file: string, n: number, what: string): void {

@@ -22,16 +22,16 @@ const HEX = /^0x0*([0-9a-f]{1,16})$/;
  * @throws Complaint with the line
  */
 export async function* readTruth(path: string): AsyncGenerator<TruthRow> {
-  for await (const { text, number } of linesOf(readBytes(path), path)) {
-    if (text.trim() === '') continue;
-    const where = { file: path, line: number };
-    const row = truthRow(parse(text, where));
-    if (row === null) {
-      const hint = 'a row is {"ts_ns":1,"tid":1,"addr":"0x1000","fallback":false}';
-      throw new Complaint('schema', `expected a row of truth, found ${quote(text)}`, where, hint);
-    }
-    yield row;
+  for await (const lines of linesOf(readBytes(path), path)) {
+    for (const { text, number } of lines) if (text.trim() !== '') yield rowOf(text, { file: path, line: number });
   }
+}
+
+function rowOf(text: string, where: { file: string; line: number }): TruthRow {
+  const row = truthRow(parse(text, where));
+  if (row !== null) return row;
+  const hint = 'a row is {"ts_ns":1,"tid":1,"addr":"0x1000","fallback":false}';
+  throw new Complaint('schema', `expected a row of truth, found ${quote(text)}`, where, hint);
 }
 
 function parse(text: string, where: { file: string; line: number }): JsonValue {

@@ -23,8 +23,13 @@ type Plain = Readonly<Record<string, unknown>>;
 // Characters JSON allows as they are and a terminal must not meet.
 const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
+/** Strings that JSON spells as they are. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** `JSON.stringify` with every control, bidi and invisible character escaped. */
 function spell(value: unknown): string {
+  if (typeof value === 'string' && PLAIN.test(value)) return `"${value}"`;
+  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return `${value}`;
   return JSON.stringify(value).replace(UNSAFE, character => {
     let out = '';
     for (let i = 0; i < character.length; i++) out += `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`;
@@ -34,10 +39,16 @@ function spell(value: unknown): string {
 
 /** The members of `object`: those of `order` first, then the others as they come; undefined ones are left out. */
 function spellObject(object: Plain, order: readonly string[], member: (key: string, value: unknown) => string): string {
-  const known = order.filter(key => Object.hasOwn(object, key));
-  const others = Object.keys(object).filter(key => !order.includes(key));
-  const members = [...known, ...others].filter(key => object[key] !== undefined);
-  return `{${members.map(key => `${spell(key)}:${member(key, object[key])}`).join(',')}}`;
+  const keys = Object.keys(object);
+  let known = '';
+  let others = '';
+  for (const key of order) {
+    if (object[key] !== undefined && keys.includes(key)) known += `,"${key}":${member(key, object[key])}`;
+  }
+  for (const key of keys) {
+    if (object[key] !== undefined && !order.includes(key)) others += `,${spell(key)}:${member(key, object[key])}`;
+  }
+  return `{${(known + others).slice(1)}}`;
 }
 
 const isPlain = (value: unknown): value is Plain =>

@@ -9,7 +9,10 @@ import { describe, expect, test } from 'vitest';
 const BIN = fileURLToPath(new URL('../../bin/vmalock.js', import.meta.url));
 const hasJq = spawnSync('sh', ['-c', 'command -v jq']).status === 0;
 
-/** What `perf script` prints of the faults `from` to `to` of one thread, 1 ms apart. */
+/**
+ * What `perf script` prints of the faults `from` to `to` of one thread, 1 ms apart. Nothing says what is mapped there, so each
+ * becomes two events: the page that was mapped, since the fault ended well, and the fault.
+ */
 function perfText(from: number, to: number): string {
   let text = '';
   for (let i = from; i < to; i++) {
@@ -63,20 +66,21 @@ describe('a slow pipe', { timeout: 60_000 }, () => {
   test('import: events come before the input ends', async () => {
     const pipeline = new Pipeline('vmalock import -q');
     pipeline.write(perfText(0, 100));
-    const [header, first] = await pipeline.lines(2);
+    const [header, , first] = await pipeline.lines(3);
     expect(JSON.parse(header)).toMatchObject({ format: 'vmalock-trace', meta: { lost: 0 } });
     expect(JSON.parse(first)).toMatchObject({ op: 'fault', addr: '0x7f44a6873000' });
     expect(readdirSync(pipeline.folder)).toEqual([]);
     pipeline.write('  467/467   [001]  2001.000000000: PERF_RECORD_LOST lost 3\n');
     const lines = await pipeline.end();
-    expect(lines).toHaveLength(102);
+    // Of the last fault nobody knows how it ended.
+    expect(lines).toHaveLength(201);
     expect(lines.at(-1)).toBe('{"meta":{"lost":3}}');
   });
 
   test('import | replay: rows come before the input ends, without temporary files', async () => {
     const pipeline = new Pipeline('vmalock import -q | vmalock replay -q -m v6.18 --events - --fields i,verdict');
     pipeline.write(perfText(0, 1_500));
-    expect((await pipeline.lines(1_000))[999]).toBe('{"i":999,"verdict":"signal"}');
+    expect((await pipeline.lines(1_000))[999]).toBe('{"i":1999,"verdict":"vma_lock"}');
     expect(readdirSync(pipeline.folder)).toEqual([]);
     pipeline.write(perfText(1_500, 3_000));
     await pipeline.lines(2_000);
@@ -85,11 +89,11 @@ describe('a slow pipe', { timeout: 60_000 }, () => {
 
   test.skipIf(!hasJq)('import | replay | jq', async () => {
     const pipeline = new Pipeline(
-      "vmalock import -q | vmalock replay -q -m v6.18 --events - | jq -c --unbuffered 'select(.i % 100 == 0) | .i'",
+      "vmalock import -q | vmalock replay -q -m v6.18 --events - | jq -c --unbuffered 'select(.i % 200 == 1) | .i'",
     );
     pipeline.write(perfText(0, 1_500));
     expect((await pipeline.lines(10)).slice(0, 10).map(Number)).toEqual([
-      0, 100, 200, 300, 400, 500, 600, 700, 800, 900,
+      1, 201, 401, 601, 801, 1001, 1201, 1401, 1601, 1801,
     ]);
     await pipeline.end();
   });

@@ -1,7 +1,6 @@
-import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { PageObject } from '../../src/trace/import/event.js';
-import { imported, sample } from './sample.js';
+import { imported, sample, samples } from './sample.js';
 
 const FACTS: readonly [what: string, sample: string, addr: string, page: PageObject | undefined][] = [
   ['a folio with the readahead mark', 'readahead-mark', '0x7f4e4ce4a0cc', { readahead: true }],
@@ -33,42 +32,45 @@ test('a handler that ran twice without a reason is counted, and the mark that ex
   expect(summary.unclassified).toEqual({ 'page cache: the handler ran twice, without readahead or a wait': 1 });
 });
 
-/** Takes the mmap_lock events between each page fault and its completion out of a sample. */
+/** Takes the mmap_lock events between each page fault and its completion, or the thread's next step, out of a sample. */
 function withoutOwnLocks(text: string): string {
   const open = new Map<string, 'fault' | 'release'>();
+  let dropped = false;
   const kept = text.split('\n').filter(line => {
-    const [, tid, event] = /^\s*\d+\/(\d+) .*?\d: +(\S+)/.exec(line) ?? [];
-    if (tid === undefined) return true;
-    if (event.startsWith('mmap_lock:')) {
+    if (line.startsWith(' =>')) return !dropped;
+    const [, perf, ftrace, event] = /^\s*(?:\d+\/(\d+) |\S+-(\d+) ).*?\d: +(\S+)/.exec(line) ?? [];
+    const tid = perf ?? ftrace;
+    dropped = tid !== undefined && event === '<stack' && open.has(tid);
+    if (tid === undefined || event === '<stack') return !dropped;
+    if (/^(?:mmap_lock:)?mmap_lock_/.test(event)) {
       const state = open.get(tid);
       if (state === 'release') open.delete(tid);
       return state === undefined;
     }
     if (event.includes('page_fault_')) open.set(tid, 'fault');
     else if (/^(minor|major)-faults/.test(event)) open.set(tid, 'release');
-    else if (/sys_e|process_exit/.test(event)) open.delete(tid);
+    else if (/sys_|process_exit|signal_deliver/.test(event)) open.delete(tid);
     return true;
   });
   return kept.join('\n');
 }
 
-const NAMES = readdirSync(new URL('../samples/import', import.meta.url)).map(name => name.replace('.perf.txt', ''));
+const facts = async (text: string) =>
+  (await imported(text)).faults.map(({ t, tid, addr, access, mode, dur, page }) => [
+    t,
+    tid,
+    addr,
+    access,
+    mode,
+    dur,
+    page,
+  ]);
 
-test.each(NAMES.filter(name => name !== 'stacks'))(
-  'no fact of %s comes from the outcome: without the fault-own mmap_lock events the facts are the same',
-  async name => {
-    const text = withoutOwnLocks(sample(name));
-    expect(text).not.toBe(sample(name).trimEnd());
-    const facts = async (from: string) =>
-      (await imported(from)).faults.map(({ t, tid, addr, access, mode, dur, page }) => [
-        t,
-        tid,
-        addr,
-        access,
-        mode,
-        dur,
-        page,
-      ]);
-    expect(await facts(text)).toEqual(await facts(sample(name)));
+test.each([...samples('perf').filter(({ name }) => name !== 'stacks'), ...samples('ftrace')])(
+  'no fact of $name ($tool) comes from the outcome: without the fault-own mmap_lock events the facts are the same',
+  async ({ name, tool }) => {
+    const text = withoutOwnLocks(sample(name, tool));
+    expect(text).not.toBe(sample(name, tool).trimEnd());
+    expect(await facts(text)).toEqual(await facts(sample(name, tool)));
   },
 );

@@ -2,28 +2,32 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { TraceEventSchema, TraceHeaderSchema } from '../../src/trace/schema.js';
-import { call, imported, line, sample, section } from './sample.js';
+import { call, imported, line, sample, samples, section } from './sample.js';
 
-const NAMES = readdirSync(new URL('../samples/import', import.meta.url)).map(name => name.replace('.perf.txt', ''));
+test.each(samples())(
+  '$name ($tool) is the same fed in pieces of 100 bytes, with CRLF and a BOM, or named by hand',
+  async ({ name, tool }) => {
+    const text = sample(name, tool);
+    const whole = await imported(text);
+    const bytes = Buffer.from(text);
+    const pieces = Array.from({ length: Math.ceil(bytes.length / 100) }, (_, i) =>
+      bytes.subarray(100 * i, 100 * i + 100),
+    );
+    expect(await imported(pieces)).toEqual(whole);
+    expect(await imported('\ufeff' + text.replaceAll('\n', '\r\n'))).toEqual(whole);
+    expect(await imported(text, { from: tool })).toEqual(whole);
+  },
+);
 
-test.each(NAMES)('%s is the same fed in pieces of 100 bytes, with CRLF and a BOM, or named by hand', async name => {
-  const text = sample(name);
-  const whole = await imported(text);
-  const bytes = Buffer.from(text);
-  const pieces = Array.from({ length: Math.ceil(bytes.length / 100) }, (_, i) =>
-    bytes.subarray(100 * i, 100 * i + 100),
-  );
-  expect(await imported(pieces)).toEqual(whole);
-  expect(await imported('\ufeff' + text.replaceAll('\n', '\r\n'))).toEqual(whole);
-  expect(await imported(text, { from: 'perf' })).toEqual(whole);
-});
-
-test.each(NAMES)('%s comes out in time order and in the shapes of the trace format', async name => {
-  const { header, events } = await imported(sample(name));
-  expect(TraceHeaderSchema.safeParse(header).error).toBeUndefined();
-  for (const event of events) expect(TraceEventSchema.safeParse(event).error).toBeUndefined();
-  expect(events.map(event => event.t)).toEqual(events.map(event => event.t).sort((a, b) => a - b));
-});
+test.each(samples())(
+  '$name ($tool) comes out in time order and in the shapes of the trace format',
+  async ({ name, tool }) => {
+    const { header, events } = await imported(sample(name, tool));
+    expect(TraceHeaderSchema.safeParse(header).error).toBeUndefined();
+    for (const event of events) expect(TraceEventSchema.safeParse(event).error).toBeUndefined();
+    expect(events.map(event => event.t)).toEqual(events.map(event => event.t).sort((a, b) => a - b));
+  },
+);
 
 test('lost records are added up in the header and the summary', async () => {
   const lost = [line(1, 10, 'PERF_RECORD_LOST lost 12'), line(2, 10, 'PERF_RECORD_LOST lost 30')];
@@ -32,9 +36,22 @@ test('lost records are added up in the header and the summary', async () => {
   expect(summary.lost).toBe(42);
 });
 
+test('a fault during which records were lost has no truth, and no lock is taken to be held after it', async () => {
+  const fault = (us: number) => [
+    line(us, 10, 'exceptions:page_fault_user: address=0x7f0000001000 ip=0x400000 error_code=0x6   0'),
+    ...section(us + 1, 10, false).slice(0, 2),
+  ];
+  const done = (us: number) => line(us, 10, 'minor-faults:     7f0000001000');
+  const [, , released] = section(24, 10, false);
+  const text = [...fault(1), line(5, 10, 'PERF_RECORD_LOST lost 3'), done(6), ...fault(20), done(25), released];
+  const { faults, summary } = await imported(text.join('\n'));
+  expect(faults.map(({ truth }) => truth?.fallback)).toEqual([undefined, true]);
+  expect(summary.unclassifiedAt).toEqual({ 'fault during which records were lost': [1] });
+});
+
 test.each([
   ['', 'the text is empty', undefined],
-  ['{"headers":1}\n', 'not a text any importer knows', 'known formats: perf; --from names one'],
+  ['{"headers":1}\n', 'not a text any importer knows', 'known formats: ftrace perf strace; --from names one'],
   ['PERFILE2\u0000\u0001\n', 'not a text any importer knows', 'it looks like perf.data: run perf script on it first'],
 ])('%j is refused', async (text, message, hint) => {
   const error = await imported(text).catch((reason: unknown) => reason);

@@ -137,6 +137,22 @@ test.each(CALLS)('sys_enter NR %s = %s', async (enter, result, event) => {
   expect(events).toMatchObject([{ t: 0, dur: 8000, ...event }]);
 });
 
+test('a call recorded by raw_syscalls and by its own event is one; perf prints named arguments without parentheses', async () => {
+  const own = [
+    line(1, 10, 'syscalls:sys_enter_munmap: addr: 0x7f0000000000, len: 0x00002000               0'),
+    ...section(2, 10, true),
+    line(5, 10, 'syscalls:sys_exit_munmap: 0x0               0'),
+  ];
+  const alone = await imported(own.join('\n'));
+  expect(alone.events).toMatchObject([
+    { op: 'munmap', addr: '0x7f0000000000', len: '0x2000', locks: [{ mode: 'write' }] },
+  ]);
+  const both = call(1, 10, '11 (7f0000000000, 2000, 0, 0, 0, 0)', own, 5, '0');
+  const { events, summary } = await imported(both.join('\n'));
+  expect(events).toEqual(alone.events);
+  expect(summary.unclassified).toEqual({});
+});
+
 test('a mapped file has the name, the kind and the offset that perf saw', async () => {
   const map = 'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x2000) @ 0x1000 fe:00 2 3]: r--s /memfd:a b (deleted)';
   const inside = [line(5, 10, map)];
@@ -188,7 +204,7 @@ test('a thread asleep in futex holds nothing back; a call that maps does, until 
       ...call(5, 10, '11 (7f0000000000, 2000, 0, 0, 0, 0)', [], 6, '0'),
       line(7, 12, 'raw_syscalls:sys_exit: NR 9 = 139637976727552   0'),
       line(8, 10, 'raw_syscalls:sys_enter: NR 202 (0, 0, 0, 0, 0, 0)   0'),
-      ...Array.from({ length: 70 }, (_, i) => line(9 + i, 10, 'sched:sched_process_exec: filename=x pid=10   0')),
+      ...Array.from({ length: 70 }, (_, i) => line(9 + i, 10, 'sched:sched_switch: prev_comm=x prev_pid=10   0')),
     ];
     for (const text of lines) {
       order.push(/sys_\w+: NR \d+/.exec(text)?.[0] ?? '');

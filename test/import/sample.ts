@@ -1,5 +1,5 @@
 /** Text -> what an import makes of it. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import {
   type EventObject,
   type HeaderObject,
@@ -15,17 +15,32 @@ export interface Imported {
   summary: ImportSummary;
 }
 
-/** Text of test/samples/import/NAME.perf.txt, cut by hand from recordings of Linux 6.18.44. */
-export function sample(name: string): string {
-  return readFileSync(new URL(`../samples/import/${name}.perf.txt`, import.meta.url), 'utf8');
+const SAMPLES = new URL('../samples/import/', import.meta.url);
+
+/**
+ * Text of a file of test/samples/import, cut by hand from recordings: NAME.perf.txt of Linux 6.18.44, NAME.ftrace.txt of
+ * 6.12 to 7.2, NAME.strace.txt of strace 6.1.
+ */
+export function sample(name: string, tool = 'perf'): string {
+  return readFileSync(new URL(`${name}.${tool}.txt`, SAMPLES), 'utf8');
+}
+
+/** Every sample of a tool, or of all. */
+export function samples(tool?: string): { name: string; tool: string }[] {
+  return readdirSync(SAMPLES)
+    .map(file => file.split('.'))
+    .filter(([, kind, end]) => end === 'txt' && (tool === undefined || kind === tool))
+    .map(([name, kind]) => ({ name, tool: kind }));
 }
 
 export async function imported(
   text: string | Iterable<string | Uint8Array>,
-  options: Partial<ImportOptions> = {},
+  { cut = false, ...options }: Partial<ImportOptions> & { cut?: boolean } = {},
 ): Promise<Imported> {
   async function* chunks() {
-    yield* typeof text === 'string' ? [text] : text;
+    // joined lines lack their last line feed; a text that is cut off says so with `options.cut`
+    if (typeof text !== 'string') yield* text;
+    else yield cut || text === '' || text.endsWith('\n') ? text : `${text}\n`;
   }
   const items = importTrace(chunks(), { file: 'sample', ...options });
   const header = (await items.next()).value as HeaderObject;

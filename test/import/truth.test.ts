@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TruthObject } from '../../src/trace/import/event.js';
+import { NO_END } from '../../src/trace/import/faults.js';
+import { UNKNOWN_LOCK } from '../../src/trace/import/truth.js';
 import { imported, line, sample, section } from './sample.js';
 
 /** Each shape as the recording has it: sample, address of the fault, and what a kernel with call chains said of it. */
@@ -133,8 +135,9 @@ test('a thread killed by the exit_group of another while it waited took neither 
 });
 
 test('a fault still waiting when the recording ends is kept without a truth', async () => {
-  const { faults, summary } = await imported([line(1, 10, MAP), line(2, 10, PF)].join('\n'));
-  expect(faults).toEqual([{ t: 1000, tid: 10, op: 'fault', addr: '0x7f0000001000', access: 'write' }]);
+  const text = [line(1, 10, MAP), line(1, 10, 'minor-faults:     0'), line(2, 10, PF)].join('\n');
+  const { faults, summary } = await imported(text);
+  expect(faults).toEqual([{ t: 1000, tid: 10, cpu: 0, op: 'fault', addr: '0x7f0000001000', access: 'write' }]);
   expect(summary.unclassified).toEqual({ 'fault under way when the recording ended': 1 });
 });
 
@@ -147,6 +150,10 @@ test('without completion events there is no truth unless the locks alone decide'
     ...section(10, 10, false),
   ];
   const { faults, summary } = await imported([...lines, line(15, 10, PF)].join('\n'));
-  expect(faults.map(fault => fault.truth)).toEqual([{ fallback: false }, undefined, undefined]);
-  expect(summary.unclassified['fault without its end: no minor-faults and major-faults events were recorded']).toBe(2);
+  expect(faults.map(fault => fault.truth)).toEqual([
+    { fallback: false, path: 'vma_lock' },
+    undefined,
+    { fallback: false },
+  ]);
+  expect(summary.unclassified).toEqual({ [UNKNOWN_LOCK]: 1, [NO_END]: 1 });
 });

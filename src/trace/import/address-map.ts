@@ -12,6 +12,8 @@ export interface Extent {
   shared: boolean;
   /** PROT_* bits */
   prot: number;
+  /** a file or a special mapping, not anonymous memory */
+  mapsFile: boolean;
   /** name as perf prints it: a path, `[heap]`, `//anon` */
   name: string;
   /** offset in the file, in pages */
@@ -41,6 +43,20 @@ export class AddressMap {
   /** Every extent, by address. */
   all(): readonly Extent[] {
     return this.#extents;
+  }
+
+  /** Extents that overlap [start, end), whole, by address. */
+  overlapping(start: Page, end: Page): Extent[] {
+    const found: Extent[] = [];
+    for (let i = this.#firstEndingAfter(start); i < this.#extents.length && this.#extents[i].start < end; i++) {
+      found.push(this.#extents[i]);
+    }
+    return found;
+  }
+
+  /** An operation on [start, end) split the VMAs there, whatever else it did. */
+  split(start: Page, end: Page): void {
+    for (const extent of this.#within(start, end)) this.map(extent);
   }
 
   /** Everything in [start, end) is replaced by one extent. */
@@ -74,12 +90,9 @@ export class AddressMap {
   }
 
   #within(start: Page, end: Page): Extent[] {
-    const found: Extent[] = [];
-    for (let i = this.#firstEndingAfter(start); i < this.#extents.length && this.#extents[i].start < end; i++) {
-      const extent = this.#extents[i];
-      found.push(cut(extent, Math.max(start, extent.start), Math.min(end, extent.end)));
-    }
-    return found;
+    return this.overlapping(start, end).map(extent =>
+      cut(extent, Math.max(start, extent.start), Math.min(end, extent.end)),
+    );
   }
 
   #firstEndingAfter(page: Page): number {

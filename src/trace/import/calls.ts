@@ -2,43 +2,32 @@
  * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
  */
 import type { Extent } from './address-map.js';
-import type { EventObject } from './event.js';
+import type { EventObject, ImportSummary } from './event.js';
+import { checkExtent, type Range } from './extent-check.js';
 import { extentOf, nameMmap } from './mapped.js';
 import type { Entry, Outbox } from './outbox.js';
-import { decode, failed, isFork, isModelled, NR_IOCTL, NR_SHMDT, syscallName } from './syscalls.js';
+import type { Enter } from './syscall-text.js';
+import { decode, failed, isFork, isModelled } from './syscalls.js';
 import { RANGED_REQUESTS, resolver, Userfault, uffdRequest } from './uffd.js';
 import { pageOf, pagesOf, protBits } from './words.js';
 import { type Call, type Mm, mmKey, type Thread, type World } from './world.js';
 
-const ENTER = /^\s*NR (\d+) \(([0-9a-f, ]*)\)/;
-const EXIT = /^\s*NR (-?\d+) = (-?\d+)/;
-
-/** `NR n (a, b, c, d, e, f)` of raw_syscalls:sys_enter. */
-export function parseEnter(text: string): { nr: number; args: string[] } | null {
-  const match = ENTER.exec(text);
-  return match === null ? null : { nr: Number(match[1]), args: match[2].split(',').map(arg => arg.trim()) };
-}
-
-/** `NR n = result` of raw_syscalls:sys_exit. */
-export function parseExit(text: string): { nr: number; result: string } | null {
-  const match = EXIT.exec(text);
-  return match === null ? null : { nr: Number(match[1]), result: match[2] };
-}
-
 export class Calls {
   readonly #outbox: Outbox;
   readonly #world: World;
+  readonly #summary: ImportSummary;
 
-  constructor(outbox: Outbox, world: World) {
+  constructor(outbox: Outbox, world: World, summary: ImportSummary) {
     this.#outbox = outbox;
     this.#world = world;
+    this.#summary = summary;
   }
 
-  enter(thread: Thread, t: number, nr: number, args: string[]): void {
-    const request = nr === NR_IOCTL ? uffdRequest(args[1]) : -1;
-    const holds = isModelled(nr) || isFork(nr) || RANGED_REQUESTS.has(request) || resolver(request) !== null;
+  enter(thread: Thread, t: number, { name, raw, args }: Enter): void {
+    const request = name === 'ioctl' ? uffdRequest(args[1]) : -1;
+    const holds = isModelled(name) || isFork(name) || RANGED_REQUESTS.has(request) || resolver(request) !== null;
     const entry = holds ? this.#outbox.open() : null;
-    thread.call = { kind: 'call', nr, args, t, entry, sections: [], mapped: [], newKey: null };
+    thread.call = { kind: 'call', name, args, raw, t, entry, sections: [], mapped: [], newKey: null };
   }
 
   /** The call returned `result`: its event takes the place it was given at its start. */
@@ -62,23 +51,26 @@ export class Calls {
   /** A call nobody models, or one that failed, kept for the time it held mmap_lock. */
   #other(thread: Thread, call: Call, t: number): EventObject[] {
     if (call.sections.length === 0) return [];
-    return [this.#timed(thread, call, t, { op: 'other', name: syscallName(call.nr) })];
+    return [this.#timed(thread, call, t, { op: 'other', name: call.name })];
   }
 
   #timed(thread: Thread, call: Call, t: number, keys: { op: string; [key: string]: unknown }): EventObject {
     const event: EventObject = { t: call.t, tid: thread.tid, ...mmKey(thread.process.mm), ...keys, dur: t - call.t };
     // an empty list says that it took none, where the recording would have shown it
-    if (this.#world.locksSeen) event.locks = call.sections;
+    if (this.#world.recording.locks) event.locks = call.sections;
     return event;
   }
 
   #event(thread: Thread, call: Call, result: string, t: number): EventObject | null {
     const { mm } = thread.process;
-    if (call.nr === NR_IOCTL) return this.#uffd(thread, call, t);
-    let keys = call.nr === NR_SHMDT ? detach(mm, call.args[0]) : decode(call.nr, call.args, result);
+    if (call.name === 'ioctl') return this.#uffd(thread, call, t);
+    let keys = call.name === 'shmdt' ? detach(mm, call.args[0]) : decode(call.name, call.args, result);
     if (keys === null) return null;
     if (keys.op === 'mmap') keys = { ...nameMmap(keys, call.mapped), op: 'mmap' };
-    applyToMap(mm, keys, call.mapped);
+    for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
+      checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
+    }
+    applyToMap(mm, keys, call.mapped.length > 0);
     return this.#timed(thread, call, t, keys);
   }
 
@@ -94,7 +86,7 @@ export class Calls {
       waiting = true;
       window.resolvers.push({ ...by, at: t });
     }
-    const name = { op: 'other', name: syscallName(call.nr) };
+    const name = { op: 'other', name: call.name };
     if (!RANGED_REQUESTS.has(request) || waiting) return null;
     mm.uffd ??= new Userfault();
     return mm.uffd.called(request, call.entry as Entry, this.#timed(thread, call, t, name));
@@ -109,13 +101,21 @@ function detach(mm: Mm, address: string): { op: string; [key: string]: unknown }
   return { op: 'shmdt', addr: '0x' + address, len: '0x' + ((extent.end - extent.start) * 4096).toString(16) };
 }
 
+/** What a call itself mapped or changed of the extent that was shown. */
+function ownRange(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: Extent): Range {
+  const start = keys.op === 'brk' ? pagesOf(mm.brk) : pageOf(String(keys.addr));
+  const end = keys.op === 'brk' ? pagesOf(String(keys.addr)) : start + pagesOf(String(keys.len));
+  if (keys.op === 'mmap' || keys.op === 'brk' || end <= shown.start || shown.end <= start) return { start, end };
+  return { start: Math.max(start, shown.start), end: Math.min(end, shown.end) };
+}
+
 /** Keeps the address map in step with an operation that returned well. */
-function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, mapped: readonly Extent[]): void {
+function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean): void {
   const { map } = mm;
   const start = pageOf(String(keys.addr));
   switch (keys.op) {
     case 'mmap':
-      if (mapped.length === 0) map.map(extentOf(keys));
+      if (!shown) map.map(extentOf(keys));
       break;
     case 'munmap':
     case 'shmdt':
@@ -129,7 +129,14 @@ function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, mapped
       remap(mm, keys);
       break;
     case 'brk':
-      moveBreak(mm, String(keys.addr), mapped.length > 0);
+      moveBreak(mm, String(keys.addr), shown);
+      break;
+    case 'madvise':
+    case 'mlock':
+    case 'munlock':
+    case 'mbind':
+    case 'mseal':
+      map.split(start, start + pagesOf(String(keys.len)));
       break;
   }
 }
@@ -153,6 +160,6 @@ function moveBreak(mm: Mm, to: string, shown: boolean): void {
   mm.brk = to;
   if (end < before) mm.map.unmap(end, before);
   else if (end > before && !shown) {
-    mm.map.map({ start: before, end, shared: false, prot: 3, name: '[heap]', offset: 0 });
+    mm.map.map({ start: before, end, shared: false, prot: 3, mapsFile: false, name: '[heap]', offset: 0 });
   }
 }

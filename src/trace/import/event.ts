@@ -63,6 +63,28 @@ export interface ImportSummary {
   unknownLines: number;
   /** records the recorder lost */
   lost: number;
+  /** MMAP2 lines that contradict the calls before them */
+  mismatched: number;
+  /** the first hundred of these: line of the text, range that it shows, range that the calls make */
+  mismatches: { line: number; shown: string; expected: string }[];
   /** what could not be classified: reason -> how often */
   unclassified: Record<string, number>;
+  /** reason -> lines of the text where the first twenty of these are; a call's is where it was last under way */
+  unclassifiedAt: Record<string, number[]>;
+}
+
+const LISTED = 20;
+
+/** An empty summary, to be filled while the text streams by. */
+export function newSummary(): ImportSummary {
+  const counts = { lines: 0, events: 0, faults: 0, unknownLines: 0, lost: 0, mismatched: 0 };
+  return { ...counts, mismatches: [], unclassified: {}, unclassifiedAt: {} };
+}
+
+/** Counts and lists what could not be classified. */
+export function notClassified(summary: ImportSummary, reason: string, line: number): void {
+  summary.unclassified[reason] = (summary.unclassified[reason] ?? 0) + 1;
+  summary.unclassifiedAt[reason] ??= [];
+  const lines = summary.unclassifiedAt[reason];
+  if (lines.length < LISTED) lines.push(line);
 }

@@ -1,102 +1,195 @@
 /**
  * The open fault of each thread: begun by its exception, ended by its completion or by what shows that there is none.
  */
-import type { EventObject, ImportSummary, PageObject, TruthObject } from './event.js';
-import { type Ending, FaultWindow } from './fault-window.js';
-import type { Outbox } from './outbox.js';
-import { field, type PerfRecord } from './perf-script.js';
-import { pageOf } from './words.js';
+import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
+import { ANON_PREPARE } from './fault-locks.js';
+import { FaultWindow } from './fault-window.js';
+import { faultFields, rssFields } from './fields.js';
+import type { Entry, Outbox } from './outbox.js';
+import type { TraceRecord } from './record.js';
+import type { Recording } from './recording.js';
+import { type Circumstances, truthOf, UNKNOWN_LOCK } from './truth.js';
+import { unseenVma } from './unseen.js';
+import { pageOf, protBits } from './words.js';
 import { type Mm, mmKey, type OpenFault, type Thread, type World } from './world.js';
 
-const HEX = /^0x[0-9a-f]{1,16}$/;
+/** A fault that is over, its truth depending on what kind of kernel this turns out to be. */
+interface Pending {
+  window: FaultWindow;
+  about: Circumstances;
+  entry: Entry;
+  before: EventObject[];
+  event: EventObject;
+  line: number;
+}
+
+/**
+ * What a thread does after its fault: it goes on in user mode, its end comes (as the last of its process), or the
+ * recording's, or neither is certain.
+ */
+export type Next = 'goesOn' | 'exits' | 'groupDead' | 'cutOff' | 'unknown';
+
+/** ns after which a fault that shows nothing more is taken to be over. */
+const SETTLED_NS = 1_000_000;
+
+/** Pages that nobody maps: below vm.mmap_min_addr, and above user space. */
+const LOWEST_PAGE = 1;
+const HIGHEST_PAGE = 2 ** 44;
+
+/** Why a fault has no path. */
+const DISABLED = 'kernel-mode fault with page faults disabled: neither lock was tried';
+export const NO_END = 'fault without its end: neither completion nor signal events were recorded';
+
+const NEEDS = { read: protBits('rwx'), write: protBits('-w-'), exec: protBits('--x') };
 
 export class Faults {
   readonly #outbox: Outbox;
   readonly #world: World;
   readonly #summary: ImportSummary;
+  readonly #recording: Recording;
   readonly #swapSync: boolean | undefined;
   readonly #counters = new Map<string, number>();
-  #completions = false;
+  #pending: Pending[] = [];
 
   constructor(outbox: Outbox, world: World, summary: ImportSummary, swapSync: boolean | undefined) {
     this.#outbox = outbox;
     this.#world = world;
+    this.#recording = world.recording;
     this.#summary = summary;
     this.#swapSync = swapSync;
   }
 
-  #count(reason: string): void {
-    this.#summary.unclassified[reason] = (this.#summary.unclassified[reason] ?? 0) + 1;
-  }
-
   /** page_fault_user or page_fault_kernel; false when its fields cannot be read. */
-  begin(thread: Thread, record: PerfRecord): boolean {
-    const address = field(record.text, 'address');
-    const code = field(record.text, 'error_code');
-    if (!HEX.test(address ?? '') || !HEX.test(code ?? '') || address === null) return false;
+  begin(thread: Thread, record: TraceRecord): boolean {
+    const fields = faultFields(record.text);
+    if (fields === null) return false;
     const { mm } = thread.process;
-    const shared = mm.map.at(pageOf(address))?.shared ?? null;
-    const window = new FaultWindow(record.t, address, Number(code), record.name === 'page_fault_kernel', shared);
-    thread.fault = { window, entry: this.#outbox.open(), mm, cpu: record.cpu, before: [] };
+    const window = new FaultWindow(record.t, fields.address, fields.errorCode, record.name === 'page_fault_kernel');
+    thread.fault = {
+      window,
+      entry: this.#outbox.open(),
+      mm,
+      cpu: record.cpu,
+      line: record.line,
+      lossy: false,
+      before: [],
+    };
     this.#summary.faults++;
     return true;
   }
 
   /** minor-faults or major-faults: handle_mm_fault() completed. */
-  complete(thread: Thread, record: PerfRecord): void {
-    this.#completions = true;
+  complete(thread: Thread, record: TraceRecord): void {
+    this.#recording.completions = true;
     const { fault } = thread;
     if (fault === null || fault.window.done !== null) return;
     fault.window.complete(record.t, record.name === 'major-faults' ? 'major' : 'minor');
-    this.close(thread, null);
+    this.close(thread, 'goesOn');
   }
 
   /**
    * The fault is over: completed, or another event of the thread shows that it never will be.
    *
-   * @param groupDead null, or the thread exits: is it the last one of its process?
+   * @param next what the thread does next
    */
-  close(thread: Thread, groupDead: boolean | null): void {
+  close(thread: Thread, next: Next): void {
     const { fault } = thread;
     if (fault === null) return;
     thread.fault = null;
     const { window, entry, mm } = fault;
+    const event = this.#event(thread, fault);
+    if (window.done !== null && window.pageCacheUnknown) {
+      notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
+    }
+    const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
+    if (window.done !== null && window.pageCacheUnknown) {
+      // PG_readahead is PG_reclaim too: while the folio is written back the lock is dropped and nothing read ahead
+      event.page = { ...event.page, readahead: true };
+      event['x-inferred'] = 'the handler ran twice, without readahead or a wait';
+    }
+    const before = [...fault.before];
+    if (over) before.push(...this.#uffdEvidence(event, window, mm));
+    const endedWell = over || (next === 'goesOn' && window.signal === 0);
+    const unseen = endedWell && !this.#recording.maps ? unseenVma(mm, thread.tid, window) : null;
+    if (unseen !== null) before.push(unseen);
+    const judged = { window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line };
+    if (fault.lossy) this.#tell(judged, 'fault during which records were lost');
+    else this.#judge(judged);
+  }
+
+  /** The event without its truth. */
+  #event(thread: Thread, { window, mm, cpu }: OpenFault): EventObject {
     const event: EventObject = { t: window.t, tid: thread.tid, ...mmKey(mm), op: 'fault' };
-    if (fault.cpu >= 0) event.cpu = fault.cpu;
+    if (cpu >= 0) event.cpu = cpu;
     event.addr = window.address;
     event.access = window.access;
     if (window.kernelMode) event.mode = 'kernel';
     if (window.done !== null) event.dur = window.doneAt - window.t;
     const page = this.#page(window.facts());
     if (Object.keys(page).length > 0) event.page = page;
-    const truth = this.#truth(thread, window, mm, groupDead);
-    if (truth !== null) event.truth = truth;
-    if (window.done !== null && window.pageCacheUnknown) {
-      this.#count('page cache: the handler ran twice, without readahead or a wait');
-      // PG_readahead is PG_reclaim too: while the folio is written back the lock is dropped and nothing read ahead.
-      event.page = { ...page, readahead: true };
-      event['x-inferred'] = 'the handler ran twice, without readahead or a wait';
-    }
-    this.#outbox.close(entry, ...fault.before, ...this.#uffdEvidence(event, window, mm), event);
+    return event;
   }
 
-  #truth(thread: Thread, window: FaultWindow, mm: Mm, groupDead: boolean | null): TruthObject | null {
-    if (!this.#world.locksSeen) {
-      this.#count('fault before the first mmap_lock event');
-      return null;
+  #about(thread: Thread, { window, mm }: OpenFault, next: Next): Circumstances {
+    const extent = mm.map.at(pageOf(window.address));
+    const { dying } = thread.process;
+    const ending = {
+      covered: this.#covered(pageOf(window.address), extent !== null),
+      permitted: extent !== null && (extent.prot & NEEDS[window.access]) !== 0,
+      exits: next === 'exits' || next === 'groupDead',
+      groupDead: next === 'groupDead',
+      goesOn: next === 'goesOn',
+      cutOff: next === 'cutOff',
+      dying: dying !== null && dying.tid !== thread.tid && dying.t >= window.t,
+    };
+    return {
+      kernelMode: window.kernelMode,
+      access: window.access,
+      // what execve mapped is private, and all the rest is known
+      shared: extent?.shared ?? (mm.complete && this.#recording.calls ? false : null),
+      mapsFile: extent?.mapsFile ?? null,
+      doneAt: window.doneAt,
+      firstRss: window.firstRss,
+      resolvedAt: window.resolvers.at(0)?.at ?? -1,
+      signal: window.signal,
+      ending,
+    };
+  }
+
+  /** Is a VMA there? null when neither the calls nor the mappings of execve tell. */
+  #covered(page: number, mapped: boolean): boolean | null {
+    if (page < LOWEST_PAGE || page >= HIGHEST_PAGE) return false;
+    if (!this.#recording.calls) return null;
+    return mapped || (this.#recording.maps ? false : null);
+  }
+
+  /** Gives a fault its truth and hands it out; it waits while the kind of kernel that it depends on is still open. */
+  #judge(fault: Pending): void {
+    const { window, about } = fault;
+    const recording = this.#recording;
+    const { attempts } = window.locks;
+    if (!about.kernelMode) recording.sawUserFault(attempts.length > 0);
+    if (attempts.some(({ by }) => by === ANON_PREPARE)) recording.trylock ??= true;
+    const truth = recording.locks ? truthOf(attempts, about, recording) : 'fault before the first mmap_lock event';
+    if (truth === UNKNOWN_LOCK && recording.undecided) this.#pending.push(fault);
+    else this.#tell(fault, truth);
+    if (this.#pending.length > 0 && !recording.undecided) this.settle();
+  }
+
+  /** Faults whose truth had to wait are judged with what is known by now. */
+  settle(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const fault of pending) this.#tell(fault, truthOf(fault.window.locks.attempts, fault.about, this.#recording));
+  }
+
+  #tell({ window, entry, before, event, line }: Pending, truth: TruthObject | string): void {
+    if (typeof truth === 'string') notClassified(this.#summary, truth, line);
+    else {
+      event.truth = truth;
+      if (truth.path === undefined) notClassified(this.#summary, window.kernelMode ? DISABLED : NO_END, line);
     }
-    if (window.done !== null) {
-      const truth = window.completedTruth();
-      if (truth === null) this.#count('fault in an unknown VMA: shared and private look alike');
-      return truth;
-    }
-    if (!this.#completions) {
-      this.#count('fault without its end: no minor-faults and major-faults events were recorded');
-      return window.lockTruth();
-    }
-    const truth = window.abandonedTruth(this.#ending(thread, window, mm, groupDead));
-    if (truth.path === undefined) this.#count('kernel-mode fault with page faults disabled: neither lock was tried');
-    return truth;
+    this.#outbox.close(entry, ...before, event);
   }
 
   #page(page: PageObject): PageObject {
@@ -106,7 +199,7 @@ export class Faults {
 
   /** The registration that this fault proves; it goes before the first fault that still waits for the same monitor. */
   #uffdEvidence(event: EventObject, window: FaultWindow, mm: Mm): EventObject[] {
-    const by = window.done === null ? null : window.resolvedBy;
+    const by = window.resolvedBy;
     const extent = by === null ? null : mm.map.at(pageOf(window.address));
     if (by === null || extent === null || mm.uffd === null) return [];
     let first: { t: number; tid: number; fault: OpenFault | null } = { t: event.t, tid: event.tid, fault: null };
@@ -121,38 +214,40 @@ export class Faults {
     return [];
   }
 
-  #ending(thread: Thread, window: FaultWindow, mm: Mm, groupDead: boolean | null): Ending {
-    const extent = mm.map.at(pageOf(window.address));
-    const need = { read: 7, write: 2, exec: 4 }[window.access];
-    const { dying } = thread.process;
-    return {
-      covered: extent !== null,
-      permitted: extent !== null && (extent.prot & need) !== 0,
-      exits: groupDead !== null,
-      groupDead: groupDead === true,
-      dying: dying !== null && dying.tid !== thread.tid && dying.t >= window.t,
-    };
+  /** Records were lost: what the open faults did is no longer known. */
+  lost(): void {
+    for (const { fault } of this.#world.threads()) if (fault !== null) fault.lossy = true;
   }
 
-  /** The recording ended before the fault did. */
-  giveUp(thread: Thread): void {
+  /**
+   * The recording ended before the fault did, as far as it shows. One without completion events shows no end of any fault:
+   * there, what took mmap_lock is judged by that, and what has no userfaultfd to wait for did not take it; whether that was
+   * the end of it is known only after SETTLED_NS.
+   */
+  giveUp(thread: Thread, now: number): void {
     const { fault } = thread;
     if (fault === null) return;
+    const { window, mm } = fault;
+    const locked = window.locks.attempts.length > 0;
+    if (!this.#recording.completions && (locked || mm.uffd === null)) {
+      this.close(thread, locked || now - window.t >= SETTLED_NS ? 'unknown' : 'cutOff');
+      return;
+    }
     thread.fault = null;
-    const { window, entry, mm } = fault;
-    const mode = window.kernelMode ? { mode: 'kernel' } : {};
-    const keys = { op: 'fault', addr: window.address, access: window.access, ...mode };
-    this.#outbox.close(entry, ...fault.before, { t: window.t, tid: thread.tid, ...mmKey(mm), ...keys });
-    this.#count('fault under way when the recording ended');
+    this.#outbox.close(fault.entry, ...fault.before, this.#event(thread, fault));
+    notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
   }
 
-  /** The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. */
-  rss(thread: Thread, t: number, text: string): void {
-    const type = field(text, 'type') ?? '';
-    const size = Number(field(text, 'size')?.replace(/B$/, ''));
-    const key = `${field(text, 'mm_id')} ${type}`;
-    const delta = size - (this.#counters.get(key) ?? Number.NaN);
-    this.#counters.set(key, size);
-    if (field(text, 'curr') === '1') thread.fault?.window.rss(t, type, delta);
+  /**
+   * The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. False
+   * when its fields cannot be read.
+   */
+  rss(thread: Thread, t: number, text: string): boolean {
+    const fields = rssFields(text);
+    if (fields === null) return false;
+    const delta = fields.size - (this.#counters.get(fields.counter) ?? Number.NaN);
+    this.#counters.set(fields.counter, fields.size);
+    if (fields.own) thread.fault?.window.rss(t, fields.type, delta);
+    return true;
   }
 }

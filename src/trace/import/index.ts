@@ -3,12 +3,16 @@
  */
 import { Complaint, nearest, quote } from '../../errors.js';
 import { PAGE_SIZE } from '../../units.js';
-import type { EventObject, HeaderObject, ImportSummary } from './event.js';
+import { type EventObject, type HeaderObject, type ImportSummary, newSummary } from './event.js';
+import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
-import { Pairing } from './pairing.js';
-import { isPerfLine, type PerfRecord, PerfScriptParser } from './perf-script.js';
+import { isPerfLine, PerfScriptParser } from './perf-script.js';
+import type { MapsFile } from './proc-maps.js';
+import { EventReader, type Reader } from './reader.js';
+import { isStraceLine, StraceReader } from './strace.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
+export type { MapsFile } from './proc-maps.js';
 
 export interface ImportOptions {
   /** name for complaints: a path or `-` */
@@ -19,22 +23,32 @@ export interface ImportOptions {
   kernel?: string | undefined;
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
+  /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
+  maps?: MapsFile | undefined;
   /** a line that is cut off or contradicts itself is skipped and told here instead of ending the import */
   onBadLine?: ((complaint: Complaint) => void) | undefined;
 }
 
 /** One tool whose text can be read. */
-export interface Importer {
+interface Importer {
   name: string;
-  sniff(firstLines: readonly string[]): boolean;
-  read(lines: AsyncIterable<Line>, options: ImportOptions, summary: ImportSummary): Events;
+  /** is this one of its lines? */
+  sniff(text: string): boolean;
+  open(options: ImportOptions, summary: ImportSummary): Reader;
 }
 
-/** The header first, then events in time order; the return value is what was found beside them. */
-type Events = AsyncGenerator<HeaderObject | EventObject, void>;
-
 export const IMPORTERS: readonly Importer[] = [
-  { name: 'perf', sniff: lines => lines.some(isPerfLine), read: readPerf },
+  {
+    name: 'ftrace',
+    sniff: isFtraceLine,
+    open: (options, summary) => new EventReader(new FtraceParser(options.file), options, summary),
+  },
+  {
+    name: 'perf',
+    sniff: isPerfLine,
+    open: (options, summary) => new EventReader(new PerfScriptParser(options.file), options, summary),
+  },
+  { name: 'strace', sniff: isStraceLine, open: ({ file }, summary) => new StraceReader(file, summary) },
 ];
 
 /** Lines looked at to tell whose text it is. */
@@ -52,40 +66,60 @@ export async function* importTrace(
   chunks: AsyncIterable<string | Uint8Array>,
   options: ImportOptions,
 ): AsyncGenerator<HeaderObject | EventObject, ImportSummary> {
-  const summary: ImportSummary = { lines: 0, events: 0, faults: 0, unknownLines: 0, lost: 0, unclassified: {} };
-  const lines = linesOf(chunks, options.file);
-  const first: Line[] = [];
-  while (first.length < SNIFF_LINES) {
-    const { value, done } = await lines.next();
-    if (done) break;
-    first.push(value);
-  }
-  const importer = choose(first, options);
-  let header = true;
-  for await (const item of importer.read(counted(first, lines, summary), options, summary)) {
-    if (!header) summary.events++;
-    header = false;
-    yield item;
+  const summary = newSummary();
+  const batches = linesOf(chunks, options.file);
+  let lines = await firstLines(batches);
+  const importer = choose(lines, options);
+  const reader = importer.open(options, summary);
+  const tolerate = (error: unknown) => {
+    if (options.onBadLine === undefined || !(error instanceof Complaint)) throw error;
+    options.onBadLine(error);
+  };
+  const events: EventObject[] = [];
+  let header: HeaderObject | null = null;
+  for (let over = false; ; ) {
+    try {
+      if (over) reader.end(events);
+    } catch (error) {
+      tolerate(error);
+    }
+    for (const line of lines) {
+      try {
+        reader.push(line, events);
+      } catch (error) {
+        tolerate(error);
+      }
+    }
+    summary.lines += lines.length;
+    if (header === null && (over || events.length > 0)) {
+      header = headerOf(importer.name, options, reader);
+      yield header;
+    }
+    summary.events += events.length;
+    // What is complete goes out before the next line is waited for.
+    for (const event of events) yield event;
+    events.length = 0;
+    if (header !== null) header.meta.lost = summary.lost;
+    if (over) break;
+    const next = await batches.next();
+    over = next.done === true;
+    lines = next.done ? [] : next.value;
   }
   return summary;
 }
 
-async function* counted(
-  first: readonly Line[],
-  rest: AsyncIterable<Line>,
-  summary: ImportSummary,
-): AsyncGenerator<Line> {
-  for (const line of first) {
-    summary.lines++;
-    yield line;
+/** Enough lines to tell whose text it is; all that their chunks held. */
+async function firstLines(batches: AsyncGenerator<Line[]>): Promise<Line[]> {
+  const lines: Line[] = [];
+  while (lines.length < SNIFF_LINES) {
+    const { value, done } = await batches.next();
+    if (done) break;
+    lines.push(...value);
   }
-  for await (const line of rest) {
-    summary.lines++;
-    yield line;
-  }
+  return lines;
 }
 
-function choose(first: readonly Line[], { file, from }: ImportOptions): Importer {
+function choose(lines: readonly Line[], { file, from }: ImportOptions): Importer {
   const names = IMPORTERS.map(importer => importer.name);
   if (from !== undefined) {
     const named = IMPORTERS.find(importer => importer.name === from);
@@ -94,8 +128,8 @@ function choose(first: readonly Line[], { file, from }: ImportOptions): Importer
     const hint = near === undefined ? `one of ${names.join(' ')}` : `did you mean ${near}?`;
     throw new Complaint('usage', `unknown importer ${quote(from)}`, {}, hint);
   }
-  const texts = first.map(line => line.text);
-  const found = IMPORTERS.find(importer => importer.sniff(texts));
+  const texts = lines.slice(0, SNIFF_LINES).map(line => line.text);
+  const found = IMPORTERS.find(importer => texts.some(importer.sniff));
   if (found !== undefined) return found;
   const [text] = texts;
   const hint = text?.startsWith('PERFILE2')
@@ -105,48 +139,16 @@ function choose(first: readonly Line[], { file, from }: ImportOptions): Importer
   throw new Complaint('schema', what, { file, line: 1 }, hint);
 }
 
-async function* readPerf(lines: AsyncIterable<Line>, options: ImportOptions, summary: ImportSummary): Events {
-  const parser = new PerfScriptParser(options.file);
-  const pairing = new Pairing({ file: options.file, swapSync: options.swapSync }, summary);
-  let header: HeaderObject | null = null;
-  const withHeader = function* (events: Iterable<EventObject>): Generator<HeaderObject | EventObject> {
-    for (const event of events) {
-      if (header === null) {
-        header = headerOf(options, pairing.command);
-        yield header;
-      }
-      yield event;
-    }
-    if (header !== null) header.meta.lost = summary.lost;
-  };
-  const tolerant = function* (read: () => PerfRecord | null): Generator<HeaderObject | EventObject> {
-    try {
-      const record = read();
-      if (record !== null) yield* withHeader(pairing.push(record));
-    } catch (error) {
-      if (options.onBadLine === undefined || !(error instanceof Complaint)) throw error;
-      options.onBadLine(error);
-    }
-  };
-  for await (const line of lines) {
-    yield* tolerant(() => parser.push(line));
-    summary.unknownLines = parser.unknownLines;
-  }
-  yield* tolerant(() => parser.end());
-  yield* withHeader(pairing.end());
-  if (header === null) yield headerOf(options, pairing.command);
-}
-
-function headerOf(options: ImportOptions, command: string | null): HeaderObject {
+function headerOf(tool: string, options: ImportOptions, { clock, command }: Reader): HeaderObject {
   return {
     format: 'vmalock-trace',
     version: 1,
     meta: {
-      producer: 'vmalock import perf',
+      producer: `vmalock import ${tool}`,
       ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
       arch: 'x86_64',
       pageSize: PAGE_SIZE,
-      clock: 'mono',
+      clock,
       lost: 0,
       ...(command === null ? {} : { command }),
     },

@@ -15,21 +15,23 @@ export interface Line {
 }
 
 /**
- * Lines of a text, each once and in order, however the text was cut into chunks.
+ * Lines of a text, each once and in order, however the text was cut into chunks: those that a chunk completes, together.
  *
  * @throws Complaint `limit` for a line above MAX_TEXT_LINE, `encoding` for bytes that are no UTF-8
  */
-export async function* linesOf(chunks: AsyncIterable<string | Uint8Array>, file: string): AsyncGenerator<Line> {
+export async function* linesOf(chunks: AsyncIterable<string | Uint8Array>, file: string): AsyncGenerator<Line[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let rest = '';
   let number = 0;
   for await (const chunk of chunks) {
     const text = rest + (typeof chunk === 'string' ? chunk : decode(decoder, chunk, { file, line: number + 1 }));
+    const lines: Line[] = [];
     let from = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-      yield { text: trimmed(text, from, end, number), number: ++number, unterminated: false };
+      lines.push({ text: trimmed(text, from, end, number), number: ++number, unterminated: false });
       from = end + 1;
     }
+    if (lines.length > 0) yield lines;
     rest = text.slice(from);
     if (rest.length > MAX_TEXT_LINE) {
       throw new Complaint(
@@ -40,7 +42,7 @@ export async function* linesOf(chunks: AsyncIterable<string | Uint8Array>, file:
       );
     }
   }
-  if (rest !== '') yield { text: trimmed(rest, 0, rest.length, number), number: number + 1, unterminated: true };
+  if (rest !== '') yield [{ text: trimmed(rest, 0, rest.length, number), number: number + 1, unterminated: true }];
 }
 
 function trimmed(text: string, from: number, end: number, number: number): string {

@@ -6,17 +6,12 @@
  */
 import { Complaint, quote } from '../../errors.js';
 import type { EventObject } from './event.js';
+import { type LockFields, lockFields } from './fields.js';
 import { mmapEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
-import { field, type PerfRecord } from './perf-script.js';
-import { isExec, isFork, syscallName } from './syscalls.js';
+import type { TraceRecord } from './record.js';
+import { isExec, isFork } from './syscalls.js';
 import { type Episode, type Held, mmKey, type Owner, type Thread, type World } from './world.js';
-
-interface LockEvent {
-  key: string;
-  write: boolean;
-  success: boolean;
-}
 
 export class Locking {
   readonly #outbox: Outbox;
@@ -29,38 +24,46 @@ export class Locking {
     this.#file = file;
   }
 
-  #read(record: PerfRecord): LockEvent {
-    this.#world.locksSeen = true;
-    const key = field(record.text, 'mm');
-    const write = field(record.text, 'write');
-    if (key === null || write === null) {
-      const what = `mmap_lock event without mm= and write=, found ${quote(record.text.trim())}`;
+  #read(record: TraceRecord): LockFields {
+    const { recording } = this.#world;
+    recording.locks = true;
+    const fields = lockFields(record.name, record.text);
+    if (fields === null) {
+      const what = `mmap_lock event is cut off, found ${quote(record.text.trim())}`;
       throw new Complaint('schema', what, { file: this.#file, line: record.line }, 'print the trace field: -F +trace');
     }
-    return { key, write: write === 'true', success: field(record.text, 'success') !== 'false' };
+    if (fields.memcgId) recording.trylock ??= true;
+    return fields;
   }
 
-  start(thread: Thread, record: PerfRecord): void {
-    const { key } = this.#read(record);
+  start(thread: Thread, record: TraceRecord): void {
+    const { mm: key } = this.#read(record);
     this.#learn(thread, key);
-    thread.asking = { key, t: record.t, owner: this.#owner(thread, key, record.t) };
+    const { t, stack } = record;
+    thread.asking = { key, t, stack, owner: this.#owner(thread, key, t) };
+    thread.unexplained = null;
   }
 
-  acquired(thread: Thread, record: PerfRecord): void {
-    const { key, write, success } = this.#read(record);
-    const { t, stack } = record;
-    const { asking } = thread;
+  acquired(thread: Thread, record: TraceRecord): void {
+    const { mm: key, write, success } = this.#read(record);
+    const { t } = record;
+    const asking = thread.asking?.key === key ? thread.asking : null;
+    const stack = record.stack ?? asking?.stack ?? null;
     thread.asking = null;
-    if (asking === null || asking.key !== key) {
+    thread.unexplained = null;
+    if (asking === null) {
       const held = thread.held.find(candidate => candidate.key === key && candidate.section.mode === 'write');
       if (held !== undefined && !write && success) {
-        this.#downgrade(held, t, stack);
+        this.#downgrade(thread, held, t, stack);
         return;
       }
     }
-    const owner = asking?.key === key ? asking.owner : this.#owner(thread, key, t);
-    const ask = asking?.key === key ? asking.t : t;
-    if (owner.kind === 'fault') owner.window.acquire(t, ask, write, success, stack);
+    const owner = asking?.owner ?? this.#owner(thread, key, t);
+    const ask = asking?.t ?? t;
+    if (owner.kind === 'fault') {
+      owner.window.locks.acquire(t, ask, write, success, stack);
+      thread.unexplained = owner.window;
+    }
     if (success) {
       thread.held.push({ key, owner, section: { mode: write ? 'write' : 'read', ask, got: t, end: -1 } });
     } else {
@@ -68,8 +71,19 @@ export class Locking {
     }
   }
 
-  released(thread: Thread, record: PerfRecord): void {
-    const { key } = this.#read(record);
+  /** A call chain that came as an event of its own: of the lock just taken, or of the one just asked for. */
+  explain(thread: Thread, { text, stack }: TraceRecord): void {
+    if (stack === null) return;
+    if (thread.asking !== null && text !== 'mmap_lock_acquire_returned') {
+      if (text === '' || text === 'mmap_lock_start_locking') thread.asking.stack = stack;
+    } else if (thread.unexplained !== null && (text === '' || text === 'mmap_lock_acquire_returned')) {
+      thread.unexplained.locks.explain(stack);
+    }
+  }
+
+  released(thread: Thread, record: TraceRecord): void {
+    const { mm: key } = this.#read(record);
+    thread.unexplained = null;
     const at = thread.held.findLastIndex(held => held.key === key);
     if (at < 0) return;
     const [held] = thread.held.splice(at, 1);
@@ -84,16 +98,20 @@ export class Locking {
     this.#endEpisode(thread, t);
   }
 
-  #downgrade(held: Held, t: number, stack: readonly string[] | null): void {
+  #downgrade(thread: Thread, held: Held, t: number, stack: readonly string[] | null): void {
     const { owner } = held;
-    if (owner.kind === 'fault') owner.window.downgrade(t, stack);
-    else this.#end(held, t);
+    if (owner.kind === 'fault') {
+      owner.window.locks.downgrade(t, stack);
+      thread.unexplained = owner.window;
+    } else {
+      this.#end(held, t);
+    }
     held.section = { mode: 'read', ask: t, got: t, end: -1 };
   }
 
   #end({ owner, section, key }: Held, t: number): void {
     section.end = t;
-    if (owner.kind === 'fault') owner.window.release(t);
+    if (owner.kind === 'fault') owner.window.locks.release(t);
     else if (owner.kind === 'episode' && owner.key === key) owner.sections.push(section);
     else if (owner.kind === 'call' && key !== owner.newKey) owner.sections.push(section);
   }
@@ -103,10 +121,10 @@ export class Locking {
     if (thread.fault !== null && thread.fault.window.done === null)
       return { kind: 'fault', window: thread.fault.window };
     const { call } = thread;
-    if (call === null || isExec(call.nr)) return { kind: 'nobody' };
+    if (call === null || isExec(call.name)) return { kind: 'nobody' };
     if (call.entry !== null && !call.entry.done) return call;
     if (call.entry !== null) return { kind: 'nobody' };
-    thread.episode ??= this.#episode(thread, key, t, syscallName(call.nr));
+    thread.episode ??= this.#episode(thread, key, t, call.name);
     return thread.episode;
   }
 
@@ -127,8 +145,8 @@ export class Locking {
     const { mm } = thread.process;
     const own = this.#world.keyOf(mm);
     const { call } = thread;
-    const fork = call !== null && isFork(call.nr) && call.entry?.done === false;
-    const exec = call !== null && isExec(call.nr) && thread.execMaps === null;
+    const fork = call !== null && isFork(call.name) && call.entry?.done === false;
+    const exec = call !== null && isExec(call.name) && thread.execMaps === null;
     // fork locks the parent's mm first, execve the one it is making
     const making = (fork && own !== undefined) || (exec && (own !== undefined || call.newKey === null));
     if (call !== null && making && own !== key) call.newKey = key;

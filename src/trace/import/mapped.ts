@@ -5,10 +5,11 @@
  * `[0xaddr(0xlen) @ offset maj:min ino gen]: rwxp name`, with the extent that results after merging.
  */
 
-import { formatAddr, formatLen, PAGE_SIZE } from '../../units.js';
+import { formatAddr, formatLen } from '../../units.js';
 import type { MapFlag } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, FileObject } from './event.js';
+import type { Shown } from './extent-check.js';
 import { pageOf, pagesOf, protBits, protWord } from './words.js';
 
 const MMAP2 =
@@ -31,6 +32,7 @@ export function parseMmap2(text: string): Mapped | null {
     end: start + pagesOf('0x' + len),
     shared: prot[3] === 's',
     prot: protBits(prot),
+    mapsFile: identity(name, prot[3] === 's').file !== undefined,
     name,
     offset: pageOf('0x' + offset),
   };
@@ -88,9 +90,9 @@ function placement(extent: Extent): { addr: string; len: string; prot: string } 
 }
 
 /** Completes a decoded mmap with what its MMAP2 line says of the file. */
-export function nameMmap(event: { [key: string]: unknown }, seen: readonly Extent[]): { [key: string]: unknown } {
+export function nameMmap(event: { [key: string]: unknown }, shown: readonly Shown[]): { [key: string]: unknown } {
   const start = pageOf(String(event.addr));
-  const extent = seen.find(candidate => candidate.start <= start && start < candidate.end);
+  const extent = shown.find(({ extent }) => extent.start <= start && start < extent.end)?.extent;
   if (extent === undefined) return event;
   const flags = event.flags as MapFlag[];
   const who = identity(extent.name, extent.shared);
@@ -105,13 +107,10 @@ export function nameMmap(event: { [key: string]: unknown }, seen: readonly Exten
 /** The extent a decoded `mmap` makes, for a recording without MMAP2 lines. */
 export function extentOf(event: { [key: string]: unknown }): Extent {
   const start = pageOf(String(event.addr));
-  const shared = (event.flags as MapFlag[]).includes('shared');
+  const flags = event.flags as MapFlag[];
+  const shared = flags.includes('shared');
+  const mapsFile = !flags.includes('anonymous');
   const offset = event.offset === undefined ? 0 : pageOf(String(event.offset));
   const end = start + pagesOf(String(event.len));
-  return { start, end, shared, prot: protBits(String(event.prot)), name: '', offset };
-}
-
-/** Bytes of the page that holds an address, as a spelled range. */
-export function pageRange(address: string): { addr: string; len: string } {
-  return { addr: formatAddr(pageOf(address)), len: '0x' + PAGE_SIZE.toString(16) };
+  return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, name: '', offset };
 }

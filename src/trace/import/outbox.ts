@@ -43,11 +43,11 @@ export class Outbox {
   }
 
   /** Hands out what no earlier event can precede any more; with `limit`, also what stands before the newest `limit`. */
-  *drain(limit = Number.POSITIVE_INFINITY): Generator<EventObject> {
+  drain(into: EventObject[], limit = Number.POSITIVE_INFINITY): void {
     while (this.#head < this.#queue.length && (this.#queue[this.#head].done || this.length > limit)) {
       const entry = this.#queue[this.#head++];
       entry.queued = false;
-      yield* entry.events;
+      into.push(...entry.events);
     }
     if (this.#head > 1024 || this.#head === this.#queue.length) {
       this.#queue.splice(0, this.#head);

@@ -1,86 +1,110 @@
 /**
- * perf records -> events: enter with exit, fault with completion, set with remove, in the order in which they began.
+ * Records -> events: enter with exit, fault with completion, set with remove, in the order in which they began.
  *
  * The one place that knows every record; what each means is in calls.ts, locking.ts, fault-window.ts, mapped.ts and
  * uffd.ts.
  */
 import { Complaint, quote } from '../../errors.js';
-import { AddressMap, type Extent } from './address-map.js';
-import { Calls, parseEnter, parseExit } from './calls.js';
-import type { EventObject, ImportSummary } from './event.js';
+import { Calls } from './calls.js';
+import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { Faults } from './faults.js';
+import { childOf, execPath, groupDead, migrationAddress, raisedSignal } from './fields.js';
+import { Images } from './images.js';
 import { Locking } from './locking.js';
-import { pageRange, parseMmap2, vmaEvent } from './mapped.js';
+import { parseMmap2 } from './mapped.js';
 import { type Entry, Outbox } from './outbox.js';
-import { field, type PerfRecord } from './perf-script.js';
-import { isExec, isExitGroup } from './syscalls.js';
-import { hex } from './words.js';
+import { type MapsFile, parseMaps } from './proc-maps.js';
+import { KERNEL_STACK, type TraceRecord } from './record.js';
+import { Recording } from './recording.js';
+import { parseEnter, parseExit } from './syscall-text.js';
+import { argumentsOf, isExec } from './syscalls.js';
+import { hex, pageRange } from './words.js';
 import { type Call, mmKey, type Thread, World } from './world.js';
 
 export interface PairingOptions {
   file: string;
+  /** release of the recording kernel, where it is known */
+  kernel?: string | undefined;
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
+  /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
+  maps?: MapsFile | undefined;
 }
 
 /** Unfinished calls and faults that may hold the order back; beyond it the oldest is given up. */
 const MAX_HELD_BACK = 1 << 18;
 
+/** Characters of a thread's name that the kernel keeps (TASK_COMM_LEN). */
+const COMM_LENGTH = 15;
 const CLONE_VM = 0x100;
+const CLONE_THREAD = 0x10000;
+const SIGBUS = 7;
+const SIGSEGV = 11;
 
 export class Pairing {
   readonly summary: ImportSummary;
   /** name of the program, once known */
   command: string | null = null;
   readonly #options: PairingOptions;
-  readonly #world = new World();
+  readonly #recording: Recording;
+  readonly #world: World;
   readonly #outbox = new Outbox();
-  readonly #calls = new Calls(this.#outbox, this.#world);
+  readonly #calls: Calls;
   readonly #locking: Locking;
   readonly #faults: Faults;
+  readonly #images: Images;
   readonly #migrating = new Map<string, { entry: Entry; event: EventObject }>();
   #now = 0;
+  /** of the record that was taken last */
+  #line = 0;
 
   constructor(options: PairingOptions, summary: ImportSummary) {
     this.#options = options;
     this.summary = summary;
+    this.#recording = new Recording(options.kernel);
+    this.#world = new World(this.#recording);
+    this.#calls = new Calls(this.#outbox, this.#world, summary);
     this.#locking = new Locking(this.#outbox, this.#world, options.file);
+    this.#images = new Images(this.#outbox, this.#world, summary, options.maps ? parseMaps(options.maps) : []);
     this.#faults = new Faults(this.#outbox, this.#world, summary, options.swapSync);
   }
 
-  /** Takes one record; what can be told for certain now is handed out, in time order. */
-  *push(record: PerfRecord): Generator<EventObject> {
+  /** Takes one record; what can be told for certain now is put `into` the list, in time order. */
+  push(record: TraceRecord, into: EventObject[]): void {
+    this.#line = record.line;
     if (record.t < this.#now) {
       this.#count('time runs backwards: taken as simultaneous');
       record.t = this.#now;
     }
     this.#now = record.t;
     this.#dispatch(record);
-    yield* this.#outbox.drain(MAX_HELD_BACK);
+    this.#outbox.drain(into, MAX_HELD_BACK);
   }
 
   /** The recording is over: what is still open ends here. */
-  *end(): Generator<EventObject> {
+  end(into: EventObject[]): void {
     for (const thread of this.#world.threads()) {
-      if (thread.fault !== null) this.#faults.giveUp(thread);
+      if (thread.fault !== null) this.#faults.giveUp(thread, this.#now);
       if (this.#calls.abandon(thread, this.#now)) this.#count('system call without its end');
       this.#locking.drop(thread, this.#now);
     }
+    this.#faults.settle();
     for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);
-    yield* this.#outbox.drain(0);
-    if (this.#outbox.late > 0) this.summary.unclassified['held back too long: dropped'] = this.#outbox.late;
+    this.#outbox.drain(into, 0);
+    for (let late = this.#outbox.late; late > 0; late--) this.#count('held back too long: dropped');
   }
 
   #count(reason: string): void {
-    this.summary.unclassified[reason] = (this.summary.unclassified[reason] ?? 0) + 1;
+    notClassified(this.summary, reason, this.#line);
   }
 
-  #dispatch(record: PerfRecord): void {
+  #dispatch(record: TraceRecord): void {
     if (record.name.startsWith('PERF_RECORD_')) {
       this.#sideBand(record);
       return;
     }
-    const thread = this.#world.thread(record.pid, record.tid);
+    const thread = this.#thread(record);
+    this.#images.begin(thread, record.t);
     if (thread.exited) return;
     const { t, text, name } = record;
     switch (name) {
@@ -101,14 +125,26 @@ export class Pairing {
       case 'mmap_lock_released':
         this.#locking.released(thread, record);
         break;
+      case KERNEL_STACK:
+        this.#locking.explain(thread, record);
+        break;
       case 'sys_enter':
+        this.#recording.everyCall = true;
         this.#enter(thread, record);
         break;
       case 'sys_exit':
+        this.#recording.everyCall = true;
         this.#exit(thread, record);
         break;
+      case 'signal_generate':
+        this.#signal(thread, record);
+        break;
+      case 'signal_deliver':
+        this.#recording.signals = true;
+        this.#faults.close(thread, 'unknown');
+        break;
       case 'rss_stat':
-        this.#faults.rss(thread, t, text);
+        if (!this.#faults.rss(thread, t, text)) throw this.#cutOff(record);
         break;
       case 'mm_filemap_fault':
         thread.fault?.window.handlerCalled(t);
@@ -117,20 +153,48 @@ export class Pairing {
         this.#migrate(thread, record);
         break;
       case 'remove_migration_pte':
-        this.#endMigration(`${thread.process.mm.id} ${field(text, 'addr')}`, t);
+        this.#endMigration(`${thread.process.mm.id} ${migrationAddress(text)}`, t);
         break;
       case 'sched_process_fork':
         this.#schedFork(thread, record);
         break;
+      case 'sched_process_exec':
+        this.#schedExec(thread, record);
+        break;
       case 'sched_process_exit':
-        this.#threadExits(thread, t, field(text, 'group_dead') === 'true');
+        this.#threadExits(thread, t, groupDead(text) ?? thread.process.threads === 1);
         break;
       default:
         if (name.startsWith('page_cache_')) thread.fault?.window.readAhead(t, name);
+        else if (name.startsWith('sys_enter_')) this.#enter(thread, record);
+        else if (name.startsWith('sys_exit_')) this.#exit(thread, record);
     }
   }
 
-  #sideBand(record: PerfRecord): void {
+  /** Whose record it is; a thread that is new, where the text prints its name, is introduced by that. */
+  #thread({ pid, tid, t, comm }: TraceRecord): Thread {
+    const known = this.#world.known(tid) !== undefined;
+    const thread = this.#world.thread(pid, tid);
+    if (!known && comm !== '') this.#named(thread, t, comm);
+    return thread;
+  }
+
+  #named(thread: Thread, t: number, name: string): void {
+    this.command ??= name;
+    this.#outbox.add({ t, tid: thread.tid, ...mmKey(thread.process.mm), op: 'thread', name });
+  }
+
+  /** The kernel raises SIGSEGV or SIGBUS in the thread that faulted: there its fault ends. */
+  #signal(thread: Thread, { text }: TraceRecord): void {
+    this.#recording.signals = true;
+    const raised = raisedSignal(text);
+    if (raised === null || raised.tid !== thread.tid || thread.fault === null) return;
+    if (raised.signal !== SIGSEGV && raised.signal !== SIGBUS) return;
+    thread.fault.window.signal = raised.signal;
+    this.#faults.close(thread, 'unknown');
+  }
+
+  #sideBand(record: TraceRecord): void {
     const { name, text } = record;
     if (name === 'PERF_RECORD_COMM') this.#comm(record);
     else if (name === 'PERF_RECORD_MMAP2') this.#mmap2(record);
@@ -142,6 +206,8 @@ export class Pairing {
       else this.#forget(tid, record.t);
     } else if (name.startsWith('PERF_RECORD_LOST')) {
       this.summary.lost += Number(/lost (\d+)/.exec(text)?.[1] ?? 1);
+      this.#faults.lost();
+      for (const thread of this.#world.threads()) this.#locking.drop(thread, record.t);
     }
   }
 
@@ -151,73 +217,36 @@ export class Pairing {
     this.#world.forget(tid);
   }
 
-  #cutOff({ name, text, line }: PerfRecord): Complaint {
+  #cutOff({ name, text, line }: TraceRecord): Complaint {
     const found = `${name} is cut off, found ${quote(text.trim())}`;
     return new Complaint('schema', found, { file: this.#options.file, line }, 'export it again, with -F +trace');
   }
 
-  #comm(record: PerfRecord): void {
+  #comm(record: TraceRecord): void {
     const match = /^( exec)?: (.*):(-?\d+)\/(-?\d+)$/.exec(record.text);
     if (match === null) throw this.#cutOff(record);
     const [, exec, name] = match;
     // perf's own child, before it becomes the program
     if (name === 'perf-exec') return;
     const thread = this.#world.thread(Number(match[3]), Number(match[4]));
-    if (this.command === null) this.command = name;
-    if (exec !== undefined) this.#exec(thread, record.t);
-    this.#outbox.add({ t: record.t, tid: thread.tid, ...mmKey(thread.process.mm), op: 'thread', name });
+    if (exec !== undefined) this.#images.exec(thread, record.t);
+    this.#named(thread, record.t, name);
   }
 
-  /** execve passed the point of no return: an empty address space from here on. */
-  #exec(thread: Thread, t: number): void {
-    const before = thread.process.mm;
-    const { call } = thread;
-    const first = call === null && before.map.all().length === 0;
-    const mm = first ? before : this.#world.newMm();
-    thread.process.mm = mm;
-    thread.execMaps = new AddressMap();
-    if (call?.newKey) this.#world.bind(call.newKey, mm);
-    if (!first) this.#outbox.add({ t, tid: thread.tid, ...mmKey(before), op: 'exec', new_mm: mm.id });
+  /** Without PERF_RECORD_COMM lines this tracepoint says that a program was executed, and which. */
+  #schedExec(thread: Thread, record: TraceRecord): void {
+    const path = execPath(record.text);
+    if (path === null) throw this.#cutOff(record);
+    this.#faults.close(thread, 'goesOn');
+    if (record.comm !== '') this.#named(thread, record.t, path.slice(path.lastIndexOf('/') + 1).slice(0, COMM_LENGTH));
+    if (!thread.execed) this.#images.exec(thread, record.t);
+    thread.execed = false;
   }
 
-  #mmap2(record: PerfRecord): void {
+  #mmap2(record: TraceRecord): void {
     const mapped = parseMmap2(record.text);
     if (mapped === null) throw this.#cutOff(record);
-    const { extent } = mapped;
-    const thread = this.#world.thread(mapped.pid, mapped.tid);
-    thread.process.mm.map.map(extent);
-    if (record.synthesized) this.#vma(thread, record.t, extent);
-    else if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
-    else if (thread.call?.entry) thread.call.mapped.push(extent);
-    else if (thread.episode !== null) thread.episode.mapped = extent;
-  }
-
-  /**
-   * elf_map() maps the whole image first and unmaps all but the first segment at once: no record says so, but the
-   * second segment does.
-   */
-  #execMaps(thread: Thread, maps: AddressMap, extent: Extent): void {
-    const whole = thread.execImage;
-    if (whole?.name === extent.name && whole.start < extent.start && extent.start < whole.end) {
-      for (const map of [maps, thread.process.mm.map]) {
-        map.unmap(extent.start, whole.end);
-        map.map(extent);
-      }
-      thread.execImage = { ...whole, end: extent.start };
-      return;
-    }
-    if (whole?.name !== extent.name) thread.execImage = extent;
-    maps.map(extent);
-  }
-
-  #vma(thread: Thread, t: number, extent: Extent): void {
-    this.#outbox.add({ ...vmaEvent(t, thread.tid, extent), ...mmKey(thread.process.mm) });
-  }
-
-  /** What execve mapped is told before anything can fault on it; by then its parts no longer overlap. */
-  #flushExec(thread: Thread, t: number, over: boolean): void {
-    for (const extent of thread.execMaps?.all() ?? []) this.#vma(thread, t, extent);
-    thread.execMaps = over || thread.execMaps === null ? null : new AddressMap();
+    this.#images.mapped(this.#world.thread(mapped.pid, mapped.tid), record, mapped);
   }
 
   #fork(parent: Thread, t: number, pid: number, tid: number): void {
@@ -225,58 +254,64 @@ export class Pairing {
     const { mm } = parent.process;
     const sameProcess = pid === parent.process.pid;
     const shares = sameProcess || sharesMm(call) || (this.#world.keyOf(mm) !== undefined && !call?.newKey);
-    const childMm = shares ? mm : this.#world.newMm(mm.map.clone());
+    const childMm = shares ? mm : this.#world.newMm(mm);
     if (!shares && call?.newKey) this.#world.bind(call.newKey, childMm);
-    childMm.brk = mm.brk;
     this.#world.fork(pid, tid, childMm);
     const keys = { ...mmKey(mm), op: 'fork', child_tid: tid, child_mm: childMm.id };
     if (call === null || call.entry === null || call.entry.done) {
       this.#outbox.add({ t, tid: parent.tid, ...keys });
       return;
     }
-    const locks = this.#world.locksSeen ? { locks: call.sections } : {};
+    const locks = this.#recording.locks ? { locks: call.sections } : {};
     this.#outbox.close(call.entry, { t: call.t, tid: parent.tid, ...keys, dur: t - call.t, ...locks });
   }
 
   /** Without PERF_RECORD_FORK lines, this tracepoint says who was made. */
-  #schedFork(parent: Thread, { t, text }: PerfRecord): void {
-    const tid = Number(field(text, 'child_pid'));
+  #schedFork(parent: Thread, record: TraceRecord): void {
+    const tid = childOf(record.text);
+    if (tid === null) throw this.#cutOff(record);
     const known = this.#world.known(tid);
-    if (!Number.isInteger(tid) || (known !== undefined && !known.exited)) return;
-    this.#fork(parent, t, parent.call?.newKey ? tid : parent.process.pid, tid);
+    if (known !== undefined && !known.exited) return;
+    this.#fork(parent, record.t, makesProcess(parent.call) ? tid : parent.process.pid, tid);
   }
 
-  #enter(thread: Thread, record: PerfRecord): void {
-    const enter = parseEnter(record.text);
-    if (enter === null) throw this.#cutOff(record);
-    this.#faults.close(thread, null);
-    this.#flushExec(thread, record.t, true);
+  #enter(thread: Thread, record: TraceRecord): void {
+    const enter = parseEnter(record);
+    this.#recording.calls = true;
+    if (enter === null || enter.args.length < argumentsOf(enter.name)) throw this.#cutOff(record);
+    // recorded twice: by raw_syscalls and by its own event
+    if (thread.call?.name === enter.name && thread.call.raw !== enter.raw) return;
+    this.#faults.close(thread, enter.name === 'rt_sigreturn' ? 'unknown' : 'goesOn');
+    this.#images.flush(thread, record.t, true);
     if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
-    this.#calls.enter(thread, record.t, enter.nr, enter.args);
+    this.#calls.enter(thread, record.t, enter);
+    thread.execed = false;
     const { process } = thread;
-    if (isExitGroup(enter.nr)) process.dying ??= { t: record.t, tid: thread.tid };
+    if (enter.name === 'exit_group') process.dying ??= { t: record.t, tid: thread.tid };
   }
 
-  #exit(thread: Thread, record: PerfRecord): void {
-    const exit = parseExit(record.text);
+  #exit(thread: Thread, record: TraceRecord): void {
+    const exit = parseExit(record);
     if (exit === null) throw this.#cutOff(record);
-    this.#faults.close(thread, null);
-    if (thread.execMaps !== null) this.#flushExec(thread, record.t, true);
-    if (thread.call !== null && thread.call.nr !== exit.nr && exit.nr >= 0) {
+    this.#recording.calls = true;
+    this.#faults.close(thread, 'unknown');
+    this.#images.flush(thread, record.t, true);
+    if (thread.call !== null && exit.name !== null && thread.call.name !== exit.name) {
       if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
     }
     this.#calls.exit(thread, record.t, exit.result);
   }
 
-  #fault(thread: Thread, record: PerfRecord): void {
-    this.#faults.close(thread, null);
-    this.#flushExec(thread, record.t, record.name === 'page_fault_user');
+  #fault(thread: Thread, record: TraceRecord): void {
+    this.#faults.close(thread, record.name === 'page_fault_user' ? 'goesOn' : 'unknown');
+    this.#images.flush(thread, record.t, record.name === 'page_fault_user');
+    this.#images.execWrites(thread, record);
     if (!this.#faults.begin(thread, record)) throw this.#cutOff(record);
   }
 
   /** A migration entry stands from set to remove; whoever removes it, the page is named by mm and address. */
-  #migrate(thread: Thread, { t, text }: PerfRecord): void {
-    const address = field(text, 'addr');
+  #migrate(thread: Thread, { t, text }: TraceRecord): void {
+    const address = migrationAddress(text);
     if (address === null) return;
     const { mm } = thread.process;
     this.#endMigration(`${mm.id} ${address}`, t);
@@ -291,12 +326,12 @@ export class Pairing {
     this.#outbox.close(found.entry, { ...found.event, dur: t - found.event.t });
   }
 
-  #threadExits(thread: Thread, t: number, groupDead: boolean): void {
+  #threadExits(thread: Thread, t: number, lastOfGroup: boolean): void {
     const { process } = thread;
-    this.#faults.close(thread, groupDead);
+    this.#faults.close(thread, lastOfGroup ? 'groupDead' : 'exits');
     const { call } = thread;
-    if (call?.nr !== 60) process.dying ??= { t, tid: thread.tid };
-    if (this.#calls.abandon(thread, t) && !(call !== null && isExec(call.nr))) {
+    if (call?.name !== 'exit') process.dying ??= { t, tid: thread.tid };
+    if (this.#calls.abandon(thread, t) && !(call !== null && isExec(call.name))) {
       this.#count('system call without its end');
     }
     this.#locking.drop(thread, t);
@@ -308,5 +343,11 @@ export class Pairing {
 
 /** vfork and clone(CLONE_VM): no address space is made. The flags of clone3 are out of sight. */
 function sharesMm(call: Call | null): boolean {
-  return call?.nr === 58 || (call?.nr === 56 && (Number('0x' + call.args[0]) & CLONE_VM) !== 0);
+  return call?.name === 'vfork' || (call?.name === 'clone' && (Number('0x' + call.args[0]) & CLONE_VM) !== 0);
+}
+
+/** fork, vfork, clone without CLONE_THREAD; clone3 when it made an address space. */
+function makesProcess(call: Call | null): boolean {
+  if (call?.name === 'clone') return (Number('0x' + call.args[0]) & CLONE_THREAD) === 0;
+  return call?.name === 'fork' || call?.name === 'vfork' || Boolean(call?.newKey);
 }

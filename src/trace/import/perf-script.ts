@@ -11,42 +11,50 @@
  *
  * The name of a thread (comm) may hold spaces and digits, hence the anchor is the time with its colon.
  */
-import { Complaint, quote } from '../../errors.js';
-import { NS_PER_SEC, type Ns } from '../../units.js';
 import type { Line } from './lines.js';
+import { isComm, Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
 
-export interface PerfRecord {
-  /** ns since the first record that has a time; 0 for what perf synthesized before it */
-  t: Ns;
-  /** made up by perf before the recording began: what existed already */
-  synthesized: boolean;
-  /** -1 when the text does not print it */
-  pid: number;
-  tid: number;
-  /** -1 when the text does not print it */
-  cpu: number;
-  /** event name without its subsystem, or `PERF_RECORD_...` */
-  name: string;
-  /** what follows the name */
-  text: string;
-  /** kernel symbols of the call chain, innermost first; null when none was printed */
-  stack: string[] | null;
-  line: number;
-}
-
-const HEAD = /^.{0,64}?(?<!\S)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(.*)$/;
-const EVENT = /^(?:\d+\s+)?(?:PERF_RECORD_[A-Z0-9_]+|[\w-]+(?::[\w-]+)?:)/;
+const HEAD = /(?:^|\s)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(?:\d+\s+)?(?=[A-Za-z])/;
+const SIDE_BAND = /^PERF_RECORD_[A-Z0-9_]+/;
+/** An event and its modifiers: `mmap_lock:mmap_lock_released`, `minor-faults`, `minor-faults:u`. */
+const EVENT = /^([\w-]+)(?::([\w-]+))?(?::[ukhpPGHSDIWe]+)?$/;
+const MODIFIERS = /^[ukhpPGHSDIWe]{1,6}$/;
 const FRAME = /^\s+([0-9a-f]{4,16}) (\S+)/;
 const TAIL_FRAME = /\s([0-9a-f]{16}) (\S+)(?: \([^)]*\))?$/;
-/** Frames of the tracepoint itself, above the function that took the lock. */
-const PLUMBING = /^(?:__mmap_lock_do_trace|__traceiter|perf_|trace_|bpf_)/;
 /** A line that begins like an event and stops before it is one. */
 const TORN_HEAD = /^\s*-?\d+\/-?\d+\s+\[\d+\]?(?:\s+[\d.]*:?)?\s*$/;
+
+/** Event as printed -> its name without subsystem and modifiers; the same few come again and again. */
+const NAMES = new Map<string, string>();
+
+/** Name of a printed event; '' when it is none. */
+function nameOf(event: string): string {
+  const known = NAMES.get(event);
+  if (known !== undefined) return known;
+  const match = EVENT.exec(event);
+  if (match === null) return '';
+  const [, first, second] = match;
+  const name = second === undefined || MODIFIERS.test(second) ? first : second;
+  if (NAMES.size < 1000) NAMES.set(event, name);
+  return name;
+}
+
+/** What stands behind the time: name of the event and the rest; the name is '' when it is no event. */
+function eventAt(text: string, from: number): { name: string; rest: string } {
+  if (text.startsWith('PERF_RECORD_', from)) {
+    const body = text.slice(from);
+    const name = SIDE_BAND.exec(body)?.[0] ?? '';
+    return { name, rest: body.slice(name.length) };
+  }
+  const colon = text.indexOf(': ', from);
+  const end = colon >= 0 ? colon : text.endsWith(':') ? text.length - 1 : from;
+  return { name: nameOf(text.slice(from, end)), rest: text.slice(end + 1) };
+}
 
 /** Is this line one that `perf script` prints for an event? */
 export function isPerfLine(text: string): boolean {
   const head = HEAD.exec(text);
-  return head !== null && EVENT.test(head[6]);
+  return head !== null && eventAt(text, head.index + head[0].length).name !== '';
 }
 
 /** The parser: feed it lines, it hands back each record once its call chain is complete. */
@@ -54,29 +62,35 @@ export class PerfScriptParser {
   /** lines that were neither an event, a call chain frame, blank nor a comment */
   unknownLines = 0;
   readonly #file: string;
-  #pending: PerfRecord | null = null;
-  #originSec = -1;
-  #originNs = 0;
+  readonly #origin = new Origin();
+  #pending: TraceRecord | null = null;
 
   constructor(file: string) {
     this.#file = file;
   }
 
-  /** The record that this line completes, or null: a record is complete when the next one begins. */
-  push(line: Line): PerfRecord | null {
+  /**
+   * The record that this line completes, or null: a record is complete when the next one begins.
+   *
+   * @throws Complaint `schema` for a line that is cut off
+   */
+  push(line: Line): TraceRecord | null {
     const { text } = line;
     const head = HEAD.exec(text);
-    if (head === null || !EVENT.test(head[6])) {
+    const event = head === null ? null : eventAt(text, head.index + head[0].length);
+    if (head === null || event === null || event.name === '') {
       this.#continuation(line);
       return null;
     }
+    if (line.unterminated) throw unterminated(this.#file, line.number, text);
+    if (!isComm(text.slice(0, head.index))) throw torn('perf script', this.#file, line.number, text);
     const done = this.#pending;
-    this.#pending = this.#record(head, line.number);
+    this.#pending = this.#record(head, event, line.number);
     return done;
   }
 
   /** The last record of the text. */
-  end(): PerfRecord | null {
+  end(): TraceRecord | null {
     const done = this.#pending;
     this.#pending = null;
     return done;
@@ -86,71 +100,33 @@ export class PerfScriptParser {
     const { text } = line;
     if (text.trim() === '' || text.startsWith('#')) return;
     const frame = FRAME.exec(text);
-    if (frame !== null && this.#pending !== null) {
+    if (frame !== null && this.#pending !== null && !line.unterminated) {
       this.#pending.stack ??= [];
-      if (!PLUMBING.test(frame[2])) this.#pending.stack.push(frame[2].replace(/\+0x[0-9a-f]+$/, ''));
+      pushFrame(this.#pending.stack, frame[2]);
     } else if (line.unterminated || TORN_HEAD.test(text)) {
-      throw torn(this.#file, line.number, text);
+      throw torn('perf script', this.#file, line.number, text);
     } else {
       this.unknownLines++;
     }
   }
 
-  #record(head: RegExpExecArray, line: number): PerfRecord {
-    const [, first, second, cpu, sec, fraction, rest] = head;
-    const body = rest.replace(/^\d+\s+(?=\S)/, '');
-    const side = /^(PERF_RECORD_[A-Z0-9_]+)(.*)$/.exec(body);
-    const [name, text] = side ? [side[1], side[2]] : eventName(body);
-    const tail = side ? null : TAIL_FRAME.exec(text);
+  #record(head: RegExpExecArray, { name, rest }: { name: string; rest: string }, line: number): TraceRecord {
+    const [, first, second, cpu, sec, fraction] = head;
+    const tail = name.startsWith('mmap_lock_') ? TAIL_FRAME.exec(rest) : null;
+    const stack: string[] = [];
+    if (tail !== null) pushFrame(stack, tail[2]);
+    const synthesized = Number(sec) === 0 && Number(fraction) === 0;
     return {
-      synthesized: Number(sec) === 0 && Number(fraction) === 0,
-      t: this.#time(Number(sec), Number(fraction) * (fraction.length === 6 ? 1000 : 1)),
+      synthesized,
+      t: synthesized ? 0 : this.#origin.since(sec, fraction),
       pid: second === undefined ? -1 : Number(first),
       tid: Number(second ?? first),
       cpu: cpu === undefined ? -1 : Number(cpu),
+      comm: '',
       name,
-      text,
-      stack: tail === null ? null : PLUMBING.test(tail[2]) ? [] : [tail[2].replace(/\+0x[0-9a-f]+$/, '')],
+      text: rest,
+      stack: tail === null ? null : stack,
       line,
     };
   }
-
-  /** Seconds and ns are subtracted apart, so that a large clock costs no precision. */
-  #time(sec: number, ns: number): Ns {
-    if (sec === 0 && ns === 0) return 0;
-    if (this.#originSec < 0) {
-      this.#originSec = sec;
-      this.#originNs = ns;
-    }
-    return (sec - this.#originSec) * NS_PER_SEC + (ns - this.#originNs);
-  }
-}
-
-function eventName(body: string): [name: string, text: string] {
-  const colon = body.search(/:\s|:$/);
-  const full = body.slice(0, colon < 0 ? body.length : colon);
-  const parts = full.split(':');
-  // `mmap_lock:mmap_lock_released` is subsystem and name, `minor-faults:u` is name and modifier
-  const name = parts.length > 1 && /^[ukhppGHSDIWe]{1,6}$/.test(parts[1]) ? parts[0] : parts[parts.length - 1];
-  return [name, colon < 0 ? '' : body.slice(colon + 1)];
-}
-
-/** What to say of a line that was cut off. */
-export function torn(file: string, line: number, text: string): Complaint {
-  const where = { file, line, column: text.length - text.trimStart().length + 1 };
-  return new Complaint(
-    'schema',
-    `perf script line is cut off, found ${quote(text.trim())}`,
-    where,
-    'export it again, or cut the last line',
-  );
-}
-
-/** `key=value` of a tracepoint's text; by name, because newer kernels add fields in the middle. */
-export function field(text: string, key: string): string | null {
-  const at = text.search(new RegExp(`(?:^|[\\s,])${key}=`));
-  if (at < 0) return null;
-  const from = text.indexOf('=', at) + 1;
-  const end = text.slice(from).search(/[\s,]/);
-  return end < 0 ? text.slice(from) : text.slice(from, from + end);
 }

@@ -3,6 +3,7 @@
  *
  * Models: include/uapi/asm-generic/mman-common.h, include/uapi/linux/mman.h, include/uapi/linux/mempolicy.h (v6.18).
  */
+import { formatAddr, formatLen } from '../../units.js';
 import type { Advice, MapFlag } from '../../vocab.js';
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../../vocab.js';
 
@@ -73,11 +74,23 @@ export function adviceWord(advice: number): string {
   return ADVICE_NUMBERS[advice] ?? String(advice);
 }
 
+/** Number of an advice by its word; null when nobody named it. */
+export function adviceNumber(word: string): number | null {
+  const found = Object.entries(ADVICE_NUMBERS).find(([, name]) => name === word);
+  return found === undefined ? null : Number(found[0]);
+}
+
 const POLICIES = ['default', 'preferred', 'bind', 'interleave', 'local', 'preferred_many', 'weighted_interleave'];
 
 /** `mode` of mbind(2). */
 export function policyWord(mode: number): string {
   return POLICIES[mode & 0xff] ?? String(mode);
+}
+
+/** Number of a policy by its word; null when nobody named it. */
+export function policyNumber(word: string): number | null {
+  const mode = POLICIES.indexOf(word);
+  return mode < 0 ? null : mode;
 }
 
 /** `flags` of mlockall(2). */
@@ -98,6 +111,11 @@ export function hexOfDecimal(text: string): string {
 /** Page number of an address such as `0x7f12a4b3c123`. */
 export function pageOf(address: string): number {
   return address.length <= 5 ? 0 : Number('0x' + address.slice(2, -3));
+}
+
+/** The page that holds an address, as a spelled range. */
+export function pageRange(address: string): { addr: string; len: string } {
+  return { addr: formatAddr(pageOf(address)), len: formatLen(1) };
 }
 
 /** Pages of a length, rounded up as the kernel does. */

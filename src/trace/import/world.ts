@@ -4,24 +4,33 @@
  * An address space is known by the `mm=` pointer of the mmap_lock events. The kernel reuses pointers, so a pointer means
  * whatever mm was made last under it.
  */
-import type { Ns } from '../../units.js';
+import type { Ns, Page } from '../../units.js';
 import { AddressMap, type Extent } from './address-map.js';
 import type { EventObject, LockSection } from './event.js';
+import type { Shown } from './extent-check.js';
 import type { FaultWindow } from './fault-window.js';
 import type { Entry } from './outbox.js';
+import type { Recording } from './recording.js';
 import type { Userfault } from './uffd.js';
 
 export class Mm {
   map: AddressMap;
   /** hex; '' before the first brk(2) */
-  brk = '';
+  brk: string;
   uffd: Userfault | null = null;
+  /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
+  complete: boolean;
+  /** what was inferred outside the map: single pages, and the end of the stack (0: none yet) */
+  unseen: { pages: Set<Page>; stackEnd: Page };
   #id = 0;
   readonly #ids: { last: number };
 
-  constructor(ids: { last: number }, map = new AddressMap()) {
+  constructor(ids: { last: number }, from?: Mm) {
     this.#ids = ids;
-    this.map = map;
+    this.map = from?.map.clone() ?? new AddressMap();
+    this.unseen = { pages: new Set(from?.unseen.pages), stackEnd: from?.unseen.stackEnd ?? 0 };
+    this.brk = from?.brk ?? '';
+    this.complete = from?.complete ?? false;
   }
 
   /** Numbered in the order in which events mention them. */
@@ -53,13 +62,16 @@ export interface Episode {
 
 export interface Call {
   kind: 'call';
-  nr: number;
+  name: string;
   args: string[];
+  /** raw_syscalls, not the call's own event */
+  raw: boolean;
   t: Ns;
   /** place in the order; null for calls that are not modelled */
   entry: Entry | null;
   sections: LockSection[];
-  mapped: Extent[];
+  /** MMAP2 lines that came while it ran */
+  mapped: Shown[];
   /** mmap_lock pointer of the mm that fork or execve is making */
   newKey: string | null;
 }
@@ -77,6 +89,10 @@ export interface OpenFault {
   entry: Entry;
   mm: Mm;
   cpu: number;
+  /** line of the text where it began */
+  line: number;
+  /** records were lost while it was open */
+  lossy: boolean;
   /** what turned out to stand before it in the trace */
   before: EventObject[];
 }
@@ -87,27 +103,52 @@ export interface Thread {
   fault: OpenFault | null;
   call: Call | null;
   episode: Episode | null;
-  asking: { key: string; t: Ns; owner: Owner } | null;
+  asking: { key: string; t: Ns; stack: readonly string[] | null; owner: Owner } | null;
+  /** the fault whose last attempt at mmap_lock may still get its call chain */
+  unexplained: FaultWindow | null;
   held: Held[];
   /** mapped by the execve that is under way; null outside one */
   execMaps: AddressMap | null;
   /** first segment of the image that this execve maps */
   execImage: Extent | null;
+  /** its execve is past the point of no return */
+  execed: boolean;
   exited: boolean;
 }
 
 export class World {
-  /** has the recording mmap_lock events at all? */
-  locksSeen = false;
+  readonly recording: Recording;
   readonly #threads = new Map<number, Thread>();
   readonly #processes = new Map<number, Process>();
   readonly #mms = new Map<string, Mm>();
   readonly #keys = new WeakMap<Mm, string>();
   readonly #ids = { last: 0 };
 
+  constructor(recording: Recording) {
+    this.recording = recording;
+  }
+
   /** The thread of a record; `pid` -1 when the text prints none. */
   thread(pid: number, tid: number): Thread {
-    return this.#threads.get(tid) ?? this.#addThread(tid, this.#process(pid < 0 ? tid : pid));
+    const thread = this.#threads.get(tid) ?? this.#addThread(tid, this.#process(pid < 0 ? tid : pid));
+    if (pid >= 0 && thread.process.pid !== pid) this.#regroup(thread, pid);
+    return thread;
+  }
+
+  /** The text says of which process a thread is, where its fork did not. */
+  #regroup(thread: Thread, pid: number): void {
+    const { mm, threads } = thread.process;
+    thread.process.threads--;
+    if (threads === 1) this.#processes.delete(thread.process.pid);
+    if (!this.#processes.has(pid)) this.#processes.set(pid, { pid, mm, dying: null, threads: 0 });
+    thread.process = this.#process(pid);
+    thread.process.threads++;
+  }
+
+  /** A thread that executes a program is a process of its own from then on. */
+  detach(thread: Thread, mm: Mm): void {
+    if (thread.process.threads > 1 && thread.process.pid !== thread.tid) this.#regroup(thread, thread.tid);
+    thread.process.mm = mm;
   }
 
   known(tid: number): Thread | undefined {
@@ -127,9 +168,11 @@ export class World {
       call: null,
       episode: null,
       asking: null,
+      unexplained: null,
       held: [],
       execMaps: null,
       execImage: null,
+      execed: false,
       exited: false,
     };
     process.threads++;
@@ -150,13 +193,14 @@ export class World {
   fork(pid: number, tid: number, mm: Mm): Thread {
     const parent = this.#processes.get(pid);
     if (parent !== undefined && parent.mm === mm && pid !== tid) return this.#addThread(tid, parent);
-    const process = { pid, mm, dying: null, threads: 0 };
+    const process: Process = { pid, mm, dying: null, threads: 0 };
     this.#processes.set(pid, process);
     return this.#addThread(tid, process);
   }
 
-  newMm(map?: AddressMap): Mm {
-    return new Mm(this.#ids, map);
+  /** A new address space: empty, or a copy for a forked child. */
+  newMm(from?: Mm): Mm {
+    return new Mm(this.#ids, from);
   }
 
   forget(tid: number): void {

@@ -1,0 +1,82 @@
+/**
+ * What the tracepoints print after their name, field by field. A text that does not fit is cut off, or somebody else's.
+ *
+ * Models: TP_printk() of arch/x86/include/asm/trace/exceptions.h, include/trace/events/{mmap_lock,kmem,sched,signal,migrate}.h
+ * (v6.1 to v7.2). `memcg_path=` became `memcg_id=` in 6.16; newer kernels may add fields, so only known ones are named.
+ * After its fields perf prints the address of the sample and, if asked to, one frame of the call chain.
+ */
+
+/** To the end of the line: what follows the last field is perf's own, or somebody else's line. */
+export const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,16} \\S+(?: \\([^)]*\\))?\\s*$)';
+
+const FAULT = new RegExp(`^ *address=(0x[0-9a-f]{1,16}) ip=\\S+ error_code=(0x[0-9a-f]{1,16}|0)${END}`);
+const LOCK = new RegExp(
+  `^ *mm=(\\S+) (?:memcg_\\w+=.*? )?(?:\\w+=\\S* )*?write=(true|false)(?: success=(true|false))?${END}`,
+);
+const RSS = new RegExp(`^ *mm_id=(\\d+) curr=([01]) (?:type|member)=(\\S+) size=(-?\\d+)B${END}`);
+const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S+/;
+const CHILD = new RegExp(`^.* child_pid=(\\d+)${END}`);
+const GROUP_DEAD = / group_dead=(true|false)(?=\s|$)/;
+const EXEC = /^ *filename=(.*) pid=(\d+) old_pid=(\d+)(?=\s|$)/;
+const SIGNAL = /^ *sig=(\d+) errno=-?\d+ code=(-?\d+) .*? pid=(\d+) grp=\d res=\d(?=\s|$)/;
+
+export interface LockFields {
+  /** the mm, as a pointer or its hash */
+  mm: string;
+  write: boolean;
+  /** acquire_returned only; true for the others */
+  success: boolean;
+  /** the event has memcg_id, which came with 6.16 */
+  memcgId: boolean;
+}
+
+/** page_fault_user and page_fault_kernel; null when cut off. */
+export function faultFields(text: string): { address: string; errorCode: number } | null {
+  const match = FAULT.exec(text);
+  return match === null ? null : { address: match[1], errorCode: Number(match[2]) };
+}
+
+/** mmap_lock_start_locking, mmap_lock_acquire_returned, mmap_lock_released; null when cut off. */
+export function lockFields(name: string, text: string): LockFields | null {
+  const match = LOCK.exec(text);
+  if (match === null || (match[3] === undefined) === (name === 'mmap_lock_acquire_returned')) return null;
+  const [, mm, write, success] = match;
+  return { mm, write: write === 'true', success: success !== 'false', memcgId: text.includes(' memcg_id=') };
+}
+
+/** rss_stat: the counter's new total in bytes, of the thread's own mm or another; null when cut off. */
+export function rssFields(text: string): { counter: string; own: boolean; type: string; size: number } | null {
+  const match = RSS.exec(text);
+  if (match === null) return null;
+  const [, id, own, type, size] = match;
+  return { counter: `${id} ${type}`, own: own === '1', type, size: Number(size) };
+}
+
+/** set_migration_pte and remove_migration_pte: hex digits of the address. */
+export function migrationAddress(text: string): string | null {
+  return MIGRATION.exec(text)?.[1] ?? null;
+}
+
+/** sched_process_fork: the new thread. The names of threads stand before it and may hold anything. */
+export function childOf(text: string): number | null {
+  const child = CHILD.exec(text)?.[1];
+  return child === undefined ? null : Number(child);
+}
+
+/** sched_process_exit: was it the last thread of its process? Kernels before 6.15 do not say. */
+export function groupDead(text: string): boolean | null {
+  const match = GROUP_DEAD.exec(text);
+  return match === null ? null : match[1] === 'true';
+}
+
+/** sched_process_exec: the path that was executed. */
+export function execPath(text: string): string | null {
+  return EXEC.exec(text)?.[1] ?? null;
+}
+
+/** signal_generate: a signal that the kernel raised for what its target did; null for any other. */
+export function raisedSignal(text: string): { signal: number; tid: number } | null {
+  const match = SIGNAL.exec(text);
+  if (match === null || Number(match[2]) <= 0) return null;
+  return { signal: Number(match[1]), tid: Number(match[3]) };
+}

@@ -1,0 +1,132 @@
+/**
+ * What is mapped without a call that says so: by execve, before the recording began, by a growing stack.
+ *
+ * Models: fs/exec.c, begin_new_exec(); fs/binfmt_elf.c, elf_load(), load_elf_binary(); kernel/events/core.c,
+ * perf_event_mmap() (v6.18).
+ */
+import { PROT_EXEC, PROT_READ } from '../../vocab.js';
+import { AddressMap, type Extent } from './address-map.js';
+import { type ImportSummary, notClassified } from './event.js';
+import { checkExtent } from './extent-check.js';
+import { faultFields } from './fields.js';
+import { type Mapped, vmaEvent } from './mapped.js';
+import type { Outbox } from './outbox.js';
+import { type Snapshot, snapshotEvents } from './proc-maps.js';
+import type { TraceRecord } from './record.js';
+import { isExec } from './syscalls.js';
+import { pageOf } from './words.js';
+import { mmKey, type Thread, type World } from './world.js';
+
+const ERROR_WRITE = 2;
+
+export class Images {
+  readonly #outbox: Outbox;
+  readonly #world: World;
+  readonly #summary: ImportSummary;
+  /** VMAs of the maps or smaps file that were not told yet */
+  #snapshot: readonly Snapshot[];
+
+  constructor(outbox: Outbox, world: World, summary: ImportSummary, snapshot: readonly Snapshot[]) {
+    this.#outbox = outbox;
+    this.#world = world;
+    this.#summary = summary;
+    this.#snapshot = snapshot;
+  }
+
+  /** The first record that perf did not make up: its process is the one that the maps file is of. */
+  begin(thread: Thread, t: number): void {
+    const snapshot = this.#snapshot;
+    if (snapshot.length === 0) return;
+    this.#snapshot = [];
+    const shown = thread.process.mm.complete;
+    for (const vma of snapshot) {
+      // perf does not make up MMAP2 lines for what is neither readable nor executable
+      if (!shown || (vma.extent.prot & (PROT_READ | PROT_EXEC)) === 0) this.#found(thread, t, vma);
+      else notClassified(this.#summary, 'VMA of the maps file that perf does not show (its line there)', vma.line);
+    }
+  }
+
+  /** A VMA that was there when the recording began. */
+  #found(thread: Thread, t: number, vma: Snapshot): void {
+    const { mm } = thread.process;
+    const { extent } = vma;
+    this.#world.recording.maps = true;
+    mm.complete = true;
+    mm.map.map(extent);
+    if (extent.name === '[heap]') mm.brk = `0x${extent.end.toString(16)}000`;
+    for (const event of snapshotEvents(t, thread.tid, vma)) this.#outbox.add({ ...event, ...mmKey(mm) });
+  }
+
+  /** PERF_RECORD_MMAP2. */
+  mapped(thread: Thread, { synthesized, t, line }: TraceRecord, { extent }: Mapped): void {
+    const { map, complete } = thread.process.mm;
+    if (synthesized) {
+      const isThis = (vma: Snapshot) => vma.extent.start === extent.start && vma.extent.end === extent.end;
+      const known = this.#snapshot.find(isThis);
+      this.#snapshot = this.#snapshot.filter(vma => vma !== known);
+      this.#found(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [], line });
+      return;
+    }
+    this.#world.recording.maps = true;
+    const shown = { extent, over: map.overlapping(extent.start, extent.end), line };
+    map.map(extent);
+    const { fault, call, episode } = thread;
+    if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
+    else if (fault !== null && fault.window.done === null) {
+      const page = pageOf(fault.window.address);
+      if (complete) checkExtent(shown, { start: page, end: shown.over[0]?.start ?? page + 1 }, this.#summary);
+    } else if (call?.entry) call.mapped.push(shown);
+    else if (episode !== null) episode.mapped = extent;
+  }
+
+  /** execve passed the point of no return: an empty address space from here on. */
+  exec(thread: Thread, t: number): void {
+    const before = thread.process.mm;
+    const { call } = thread;
+    const first = call === null && before.map.all().length === 0;
+    const mm = first ? before : this.#world.newMm();
+    mm.complete = true;
+    this.#world.detach(thread, mm);
+    thread.execed = true;
+    thread.execMaps = new AddressMap();
+    if (call?.newKey) this.#world.bind(call.newKey, mm);
+    if (!first) this.#outbox.add({ t, tid: thread.tid, ...mmKey(before), op: 'exec', new_mm: mm.id });
+  }
+
+  /**
+   * Without PERF_RECORD_COMM lines: execve reads its arguments from the old address space, then clears and fills pages of
+   * the new one, so the first page that it writes to is past the point of no return.
+   */
+  execWrites(thread: Thread, { name, text, t }: TraceRecord): void {
+    const { call } = thread;
+    if (name !== 'page_fault_kernel' || thread.execed || call === null || !isExec(call.name)) return;
+    if (((faultFields(text)?.errorCode ?? 0) & ERROR_WRITE) !== 0) this.exec(thread, t);
+  }
+
+  /**
+   * elf_load() maps the whole image first and unmaps all but the first segment at once: no record says so, but the
+   * second segment does.
+   */
+  #execMaps(thread: Thread, maps: AddressMap, extent: Extent): void {
+    const whole = thread.execImage;
+    if (whole?.name === extent.name && whole.start < extent.start && extent.start < whole.end) {
+      for (const map of [maps, thread.process.mm.map]) {
+        map.unmap(extent.start, whole.end);
+        map.map(extent);
+      }
+      thread.execImage = { ...whole, end: extent.start };
+      return;
+    }
+    if (whole?.name !== extent.name) thread.execImage = extent;
+    maps.map(extent);
+  }
+
+  /** What execve mapped is told before anything can fault on it; by then its parts no longer overlap. */
+  flush(thread: Thread, t: number, over: boolean): void {
+    if (thread.execMaps === null) return;
+    for (const extent of thread.execMaps.all()) {
+      this.#outbox.add({ ...vmaEvent(t, thread.tid, extent), ...mmKey(thread.process.mm) });
+    }
+    thread.execMaps = over ? null : new AddressMap();
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * /proc/PID/maps and /proc/PID/smaps -> the VMAs that a recording found when it attached.
+ *
+ * Models: fs/proc/task_mmu.c, show_map_vma(), show_smap(), show_smap_vma_flags() (v6.18). smaps has the lines of maps, each
+ * with `Anonymous:` (pages that need an anon_vma) and `VmFlags:` below.
+ *
+ *     55b74422c000-55b7443bb000 rw-p 00000000 00:00 0                          [heap]
+ *     Anonymous:          1544 kB
+ *     VmFlags: rd wr mr mw me ac
+ */
+import { Complaint, quote } from '../../errors.js';
+import { formatAddr, formatLen } from '../../units.js';
+import type { MapFlag, UFFD_MODES } from '../../vocab.js';
+import type { Extent } from './address-map.js';
+import type { EventObject } from './event.js';
+import { identity, vmaEvent } from './mapped.js';
+import { pageOf, protBits } from './words.js';
+
+export interface MapsFile {
+  /** name for complaints */
+  file: string;
+  text: string;
+}
+
+/** One VMA of the snapshot. */
+export interface Snapshot {
+  extent: Extent;
+  /** it has pages of its own, in memory or in swap */
+  anonymous: boolean;
+  /** two-letter words of VmFlags; empty for maps */
+  flags: readonly string[];
+  /** of the file, from 1 */
+  line: number;
+}
+
+const HEAD = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]+) [0-9a-f]+:[0-9a-f]+ \d+(?: +(.*))?$/;
+const FIELD = /^([A-Z][A-Za-z_]+): +(.*)$/;
+/** Pages above user space: [vsyscall]. */
+const USER_END = 2 ** 44;
+
+/**
+ * The VMAs of a maps or smaps file, by address.
+ *
+ * @throws Complaint `schema` for a line that neither of them has
+ */
+export function parseMaps({ file, text }: MapsFile): Snapshot[] {
+  const found: Snapshot[] = [];
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
+    if (line === '') continue;
+    const head = HEAD.exec(line);
+    const field = head === null ? FIELD.exec(line) : null;
+    const last = found.at(-1);
+    if (head !== null) found.push(snapshot(head, i + 1));
+    else if (field === null || last === undefined) {
+      const what = `not a line of /proc/PID/maps or smaps, found ${quote(line)}`;
+      throw new Complaint('schema', what, { file, line: i + 1 });
+    } else if (field[1] === 'VmFlags') last.flags = field[2].trim().split(/\s+/);
+    else if ((field[1] === 'Anonymous' || field[1] === 'Swap') && !field[2].startsWith('0 ')) last.anonymous = true;
+  }
+  return found.filter(({ extent }) => extent.end <= USER_END);
+}
+
+function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray, line: number): Snapshot {
+  const shared = prot[3] === 's';
+  const extent: Extent = {
+    start: pageOf(`0x${start}`),
+    end: pageOf(`0x${end}`),
+    shared,
+    prot: protBits(prot),
+    mapsFile: identity(name, shared).file !== undefined,
+    name,
+    offset: pageOf(`0x${offset}`),
+  };
+  return { extent, anonymous: false, flags: [], line };
+}
+
+const FLAGS: readonly [vmFlag: string, flag: MapFlag][] = [
+  ['gd', 'growsdown'],
+  ['ht', 'hugetlb'],
+  ['lo', 'locked'],
+  ['pf', 'pfnmap'],
+];
+const MODES: readonly [vmFlag: string, mode: (typeof UFFD_MODES)[number]][] = [
+  ['um', 'missing'],
+  ['uw', 'wp'],
+  ['ui', 'minor'],
+];
+
+/** `vma` with what the snapshot says of it, and the userfaultfd that its flags give away. */
+export function snapshotEvents(t: number, tid: number, { extent, anonymous, flags }: Snapshot): EventObject[] {
+  const vma = vmaEvent(t, tid, extent);
+  const known = (vma.flags ?? []) as MapFlag[];
+  const more = FLAGS.filter(([word, flag]) => flags.includes(word) && !known.includes(flag)).map(([, flag]) => flag);
+  const events: EventObject[] = [{ ...vma, flags: [...known, ...more], ...(anonymous ? { anon_vma: true } : {}) }];
+  const modes = MODES.filter(([word]) => flags.includes(word));
+  if (modes.length > 0) {
+    const range = { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start) };
+    const evidence = `VmFlags ${modes.map(([word]) => word).join(' ')} of smaps`;
+    events.push({
+      t,
+      tid,
+      op: 'uffd_register',
+      ...range,
+      modes: modes.map(([, mode]) => mode),
+      'x-inferred': evidence,
+    });
+  }
+  return events;
+}

@@ -1,0 +1,84 @@
+/**
+ * One event of a recording, whoever wrote its text down: what every reader hands to the pairing.
+ */
+import { Complaint, quote } from '../../errors.js';
+import { NS_PER_SEC, type Ns } from '../../units.js';
+
+export interface TraceRecord {
+  /** ns since the first record that has a time; 0 for what the recorder made up before it */
+  t: Ns;
+  /** made up by the recorder before the recording began: what existed already */
+  synthesized: boolean;
+  /** process; -1 when the text does not print it */
+  pid: number;
+  tid: number;
+  /** -1 when the text does not print it */
+  cpu: number;
+  /** name of the thread; '' when the text does not print it or did not know it */
+  comm: string;
+  /**
+   * Event name without its subsystem, or `PERF_RECORD_...`; system calls of the syscalls subsystem are
+   * `sys_enter_NAME` and `sys_exit_NAME`, a call chain that stands alone is `kernel_stack` and its text the event that
+   * it belongs to.
+   */
+  name: string;
+  /** what follows the name */
+  text: string;
+  /** kernel symbols of the call chain, innermost first; null when none was printed */
+  stack: string[] | null;
+  /** line of the text, from 1 */
+  line: number;
+}
+
+/** Name of a record that is only the call chain of the thread's last event. */
+export const KERNEL_STACK = 'kernel_stack';
+
+/** Seconds and fraction as printed -> ns since the first; subtracted apart, so that a large clock costs no precision. */
+export class Origin {
+  #sec = -1;
+  #ns = 0;
+
+  /** `fraction` has six digits or nine. */
+  since(seconds: string, fraction: string): Ns {
+    const sec = Number(seconds);
+    const ns = Number(fraction) * (fraction.length === 6 ? 1000 : 1);
+    if (this.#sec < 0) {
+      this.#sec = sec;
+      this.#ns = ns;
+    }
+    return (sec - this.#sec) * NS_PER_SEC + (ns - this.#ns);
+  }
+}
+
+/** Frames of the tracepoint and of the lock's own wrappers, above the function that took the lock. */
+const PLUMBING =
+  /^(?:__mmap_lock|mmap_(?:read|write)_|down_(?:read|write)|get_mmap_lock_carefully|__traceiter|perf_|trace_|bpf_|ftrace_|__ftrace)/;
+/** What the compiler and the printer append to a symbol. */
+const SUFFIX = /(?:\.(?:isra|constprop|part|cold|llvm)(?:\.\d+)?)*(?:\+0x[0-9a-f]+(?:\/0x[0-9a-f]+)?)?$/;
+
+/** Appends a frame to a call chain, unless it is plumbing. */
+export function pushFrame(stack: string[], symbol: string): void {
+  if (!PLUMBING.test(symbol)) stack.push(symbol.replace(SUFFIX, ''));
+}
+
+/** Longest name of a thread: TASK_COMM_LEN less its NUL, and some room for kernel threads' long names. */
+const COMM_LENGTH = 31;
+
+/** May this stand before the head of a line? A longer text is the rest of a line that another one cut off. */
+export function isComm(text: string): boolean {
+  return text.trim().length <= COMM_LENGTH && !/\s\[\d{3}\]|\d\.\d{6}/.test(text);
+}
+
+/** What to say of a line that was cut off, or that two writers wrote into. */
+export function torn(tool: string, file: string, line: number, text: string): Complaint {
+  const where = { file, line, column: text.length - text.trimStart().length + 1 };
+  const what = `${tool} line is cut off, found ${quote(text.trim())}`;
+  return new Complaint('schema', what, where, 'export it again, or leave such lines out with --keep-going');
+}
+
+/** What to say of a last line without its line feed. */
+export function unterminated(file: string, line: number, text: string): Complaint {
+  const where = { file, line };
+  const what = `the text ends without a line feed, so its last line may be cut off, found ${quote(text.trim())}`;
+  return new Complaint('schema', what, where, 'add a line feed if the line is whole, or skip it with --keep-going');
+}

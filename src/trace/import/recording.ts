@@ -1,0 +1,45 @@
+/**
+ * What a recording is able to say, learnt while it streams by: which events it has, and what its kernel does not do.
+ *
+ * Models: mm/memory.c, __vmf_anon_prepare() (since v6.10); include/trace/events/mmap_lock.h (memcg_id since v6.16).
+ */
+
+/** User faults in a row that all took mmap_lock: a kernel without VMA locks. Any other kernel lets one through by then. */
+const ALL_LOCKED = 64;
+
+export class Recording {
+  /** mmap_lock events */
+  locks = false;
+  /** minor-faults and major-faults */
+  completions = false;
+  /** signal_generate or signal_deliver */
+  signals = false;
+  /** system calls, of which those that map at least */
+  calls = false;
+  /** raw_syscalls: every call shows, so no lock between two of them is a call's */
+  everyCall = false;
+  /** MMAP2 lines or a maps file: what execve mapped is known */
+  maps = false;
+  /** Does this kernel try mmap_lock inside a fault that stays under the VMA lock? null when nothing says so */
+  trylock: boolean | null;
+  #locked = 0;
+  #lockFree = false;
+
+  /** `kernel` is the release, where the user named it. */
+  constructor(kernel: string | undefined) {
+    const release = /^v?(\d+)\.(\d+)/.exec(kernel ?? '');
+    this.trylock = release === null ? null : Number(release[1]) * 1000 + Number(release[2]) >= 6010;
+  }
+
+  /** A user fault is over. */
+  sawUserFault(locked: boolean): void {
+    if (!this.locks || this.#lockFree) return;
+    if (!locked) this.#lockFree = true;
+    else if (++this.#locked === ALL_LOCKED) this.trylock ??= false;
+  }
+
+  /** Can it still turn out that the kernel has no VMA locks? */
+  get undecided(): boolean {
+    return this.trylock === null && !this.#lockFree;
+  }
+}

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { call, imported, line, sample } from './sample.js';
+
+const SMAPS = { file: 'smaps', text: readFileSync(new URL('../samples/import/attach.smaps', import.meta.url), 'utf8') };
+
+test('smaps says of the VMAs that perf found which have pages of their own, and which grow', async () => {
+  const alone = (await imported(sample('attach'))).events.filter(event => event.op === 'vma');
+  const { events, summary } = await imported(sample('attach'), { maps: SMAPS });
+  const vmas = events.filter(event => event.op === 'vma');
+  expect(vmas.map(vma => vma.addr)).toEqual(alone.map(vma => vma.addr));
+  expect(vmas.find(vma => vma.name === '[heap]')).toMatchObject({ anon_vma: true });
+  expect(alone.find(vma => vma.name === '[heap]')).not.toHaveProperty('anon_vma');
+  expect(vmas.find(vma => vma.name === '[stack]')?.flags).toContain('growsdown');
+  expect(vmas.find(vma => vma.file?.name === '[vdso]')).not.toHaveProperty('anon_vma');
+  expect(summary.unclassified).toEqual({});
+});
+
+test('with tracefs text the maps file is all there is: its VMAs stand first', async () => {
+  const fault =
+    '  python3-30799   (  30799) [001]   2.000001: page_fault_user: address=0x55b74422d010 ip=0x1 error_code=0x6';
+  const { events } = await imported(fault, { maps: SMAPS });
+  expect(events.map(event => event.op)).toEqual([
+    'thread',
+    ...SMAPS.text
+      .match(/^[0-9a-f]+-/gm)!
+      .slice(1)
+      .map(() => 'vma'),
+    'fault',
+  ]);
+  expect(events.some(event => String(event.addr).startsWith('0xffffffff'))).toBe(false);
+});
+
+test('a userfaultfd that was registered before is told by its VmFlags', async () => {
+  const text = '7f0000000000-7f0000010000 rw-p 00000000 00:00 0 \nAnonymous: 0 kB\nVmFlags: rd wr mr um uw \n';
+  const { events } = await imported(` a-1 [000] ..... 1.000001: sys_brk -> 0x1000`, { maps: { file: 'smaps', text } });
+  expect(events.slice(1)).toEqual([
+    { t: 0, tid: 1, op: 'vma', addr: '0x7f0000000000', len: '0x10000', prot: 'rw-', flags: ['private', 'anonymous'] },
+    {
+      t: 0,
+      tid: 1,
+      op: 'uffd_register',
+      addr: '0x7f0000000000',
+      len: '0x10000',
+      modes: ['missing', 'wp'],
+      'x-inferred': 'VmFlags um uw of smaps',
+    },
+  ]);
+});
+
+test('perf makes up no lines for reservations that nobody may access: the maps file has them', async () => {
+  const maps = { file: 'maps', text: '7f0000000000-7f0000010000 ---p 00000000 00:00 0 \n' };
+  const { events, summary } = await imported(sample('attach'), { maps });
+  expect(events.find(event => event.addr === '0x7f0000000000')).toMatchObject({ t: 0, op: 'vma', prot: '---' });
+  expect(summary.unclassified).toEqual({});
+});
+
+test('what perf does not show is counted with its line, a foreign line is refused', async () => {
+  const extra = { file: 'maps', text: '10000-11000 rw-p 00000000 00:00 0 \n' };
+  const { summary } = await imported(sample('attach'), { maps: extra });
+  expect(Object.values(summary.unclassifiedAt)).toEqual([[1]]);
+  const foreign = imported(sample('attach'), { maps: { file: 'maps', text: `${extra.text}hello\n` } });
+  await expect(foreign).rejects.toMatchObject({ class: 'schema', where: { file: 'maps', line: 2 } });
+});
+
+const EXEC = line(0, 10, 'PERF_RECORD_COMM exec: x:10/10');
+const map = (us: number, range: string, prot = 'rw-p //anon') =>
+  line(us, 10, `PERF_RECORD_MMAP2 10/10: [0x${range} @ 0 00:00 0 0]: ${prot}`);
+const mmap = (us: number, length: string, shown: string, at: number) =>
+  call(us, 10, `9 (0, ${length}, 3, 22, ffffffff, 0)`, [map(us + 1, shown)], us + 2, String(at));
+const BASE = 0x7f0000000000;
+
+test('an MMAP2 line that merges whole neighbours that are alike is no mismatch', async () => {
+  const text = [
+    EXEC,
+    ...mmap(1, '2000', '7f0000002000(0x2000)', BASE + 0x2000),
+    ...mmap(5, '2000', '7f0000000000(0x4000)', BASE),
+  ];
+  expect((await imported(text.join('\n'))).summary).toMatchObject({ mismatched: 0, mismatches: [] });
+});
+
+test.each([
+  ['takes in a part of its neighbour', '7f0000000000(0x3000)', '0x7f0000000000-0x7f0000003000'],
+  ['takes in what nobody mapped', '7f0000000000(0x9000)', '0x7f0000000000-0x7f0000009000'],
+  ['is not all of the call', '7f0000000000(0x1000)', '0x7f0000000000-0x7f0000001000'],
+])('one that %s is told with both ranges', async (_what, range, shown) => {
+  const text = [EXEC, ...mmap(1, '2000', '7f0000002000(0x2000)', BASE + 0x2000), ...mmap(5, '2000', range, BASE)];
+  const { summary } = await imported(text.join('\n'));
+  expect(summary.mismatched).toBe(1);
+  expect(summary.mismatches[0]).toMatchObject({ line: 6, shown });
+});
+
+test('a neighbour of other protection does not merge; a stack grows to the page of the fault', async () => {
+  const readOnly = [EXEC, map(0, '7ffe00000000(0x21000)', 'rw-p [stack]')];
+  const text = [
+    ...readOnly,
+    ...mmap(1, '2000', '7f0000002000(0x2000)', BASE + 0x2000),
+    ...call(4, 10, '10 (7f0000002000, 1000, 1, 0, 0, 0)', [map(5, '7f0000002000(0x1000)', 'r--p //anon')], 6, '0'),
+    ...mmap(7, '2000', '7f0000000000(0x3000)', BASE),
+    line(10, 10, 'exceptions:page_fault_user: address=0x7ffdffffe010 ip=0x400000 error_code=0x6   0'),
+    map(11, '7ffdffffe000(0x23000)', 'rw-p [stack]'),
+    line(12, 10, 'minor-faults:     7ffdffffe010'),
+    line(13, 10, 'exceptions:page_fault_user: address=0x7ffdffffc010 ip=0x400000 error_code=0x6   0'),
+    map(14, '7ffdffffb000(0x26000)', 'rw-p [stack]'),
+  ];
+  const { summary } = await imported(text.join('\n'));
+  expect(summary.mismatches).toEqual([
+    { line: 10, shown: '0x7f0000000000-0x7f0000003000', expected: '0x7f0000000000-0x7f0000002000' },
+    { line: 16, shown: '0x7ffdffffb000-0x7ffe00021000', expected: '0x7ffdffffc000-0x7ffe00021000' },
+  ]);
+});

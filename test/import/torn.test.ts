@@ -1,0 +1,92 @@
+/** Text that was cut, garbled or mixed up: a clear error or a counted remark, and never a fault that was not there. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Complaint } from '../../src/errors.js';
+import { imported, sample, samples } from './sample.js';
+
+const NAMED = samples();
+const lines = ({ name, tool }: { name: string; tool: string }) => sample(name, tool).trimEnd().split('\n');
+
+/** A sample, and its place in it. */
+const spot = fc.constantFrom(...NAMED).chain(which =>
+  fc.record({
+    which: fc.constant(which),
+    at: fc.nat(lines(which).length - 1),
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+  }),
+);
+
+const identity = ({ op, tid, addr, len }: { op: string; tid: number; addr?: unknown; len?: unknown }) =>
+  `${op} ${tid} ${addr} ${len}`;
+
+async function tolerant(text: string, tool: string) {
+  const complaints: Complaint[] = [];
+  const result = await imported(text, { from: tool, cut: true, onBadLine: complaint => complaints.push(complaint) });
+  return { ...result, complaints };
+}
+
+test('cut off anywhere: a complaint about the last line, or what is left is whole', async () => {
+  await fc.assert(
+    fc.asyncProperty(spot, async ({ which, at, share }) => {
+      const kept = lines(which);
+      const cut = kept[at].slice(0, Math.floor(share * kept[at].length));
+      const text = [...kept.slice(0, at), cut].join('\n');
+      const error = await imported(text, { from: which.tool, cut: true }).catch((reason: unknown) => reason);
+      if (cut.trim() === '' || cut.startsWith('#') || cut.startsWith('strace: '))
+        expect(error).not.toBeInstanceOf(Error);
+      else expect(error).toMatchObject({ class: 'schema', where: { line: at + 1 } });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('one line written into another: the victim is told, no fault appears that was not there', async () => {
+  await fc.assert(
+    fc.asyncProperty(spot, async ({ which, at, share }) => {
+      const kept = lines(which);
+      const whole = await imported(sample(which.name, which.tool));
+      const known = new Set(whole.faults.map(identity));
+      const cut = kept[at].slice(0, Math.floor(share * kept[at].length));
+      const text = [...kept.slice(0, at), cut + (kept[at + 1] ?? ''), ...kept.slice(at + 2), ''].join('\n');
+      const { faults } = await tolerant(text, which.tool);
+      for (const fault of faults) expect(known).toContain(identity(fault));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('lines of somebody else in between are counted, and change nothing', async () => {
+  const foreign = fc.constantFrom(
+    'hello',
+    'Killed',
+    'perf: Segmentation fault',
+    '{"a":1}',
+    'make[1]: Entering',
+    '\u0007',
+  );
+  await fc.assert(
+    fc.asyncProperty(spot, foreign, async ({ which, at }, text) => {
+      const kept = lines(which);
+      const mixed = [...kept.slice(0, at), text, ...kept.slice(at), ''].join('\n');
+      const { summary, events, complaints } = await tolerant(mixed, which.tool);
+      const whole = await imported(sample(which.name, which.tool));
+      if (summary.unknownLines === whole.summary.unknownLines + 1) expect(events).toEqual(whole.events);
+      else expect(complaints).toHaveLength(1);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('any bytes at all: a complaint or a trace, never anything else', async () => {
+  await fc.assert(
+    fc.asyncProperty(spot, fc.string({ unit: 'binary', maxLength: 40 }), async ({ which, at, share }, junk) => {
+      const kept = lines(which);
+      const place = Math.floor(share * kept[at].length);
+      const garbled = kept[at].slice(0, place) + junk + kept[at].slice(place + junk.length);
+      const text = [...kept.slice(0, at), garbled, ...kept.slice(at + 1), ''].join('\n');
+      const result = await imported(text, { from: which.tool }).catch((reason: unknown) => reason);
+      if (result instanceof Error) expect(result).toBeInstanceOf(Complaint);
+    }),
+    { numRuns: 300 },
+  );
+});
