@@ -91,12 +91,12 @@ function lock(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
   const holder = k.mmapHolder(mm);
   const busy = write ? rwsem.writer >= 0 || rwsem.readers > 0 : !rwsem.canTryRead;
   if (write ? rwsem.write(task.id) : rwsem.read(task.id)) {
-    k.ledger.mmapLocked(mm, write, 0, busy);
+    k.ledger.mmapLocked(task, mm, write, 0, busy);
     if (write) k.lock?.beginWriteSection(mm);
     return true;
   }
   k.blame(task, holder);
-  task.blockedOn = write ? 'mmap_lock (write)' : 'mmap_lock (read)';
+  k.sleepsOn(task, write ? 'mmap_lock (write)' : 'mmap_lock (read)');
   return false;
 }
 
@@ -104,7 +104,7 @@ function lock(k: Kernel, task: Task, mm: Mm, write: boolean): boolean {
 export function tryLock(k: Kernel, task: Task, mm: Mm): boolean {
   task.since = k.engine.now;
   if (mm.mmap_lock.tryRead(task.id)) {
-    k.ledger.mmapLocked(mm, false, 0, false);
+    k.ledger.mmapLocked(task, mm, false, 0, false);
     return true;
   }
   k.ledger.mmapTrylockFailed(mm);
@@ -119,7 +119,7 @@ export function woken(k: Kernel, task: Task, mm: Mm, write: boolean, vma: Vma | 
   task.waited += waited;
   task.waitedForLocks += waited;
   task.since = k.engine.now;
-  k.ledger.mmapLocked(mm, write, waited, true);
+  k.ledger.mmapLocked(task, mm, write, waited, true);
   k.ledger.blocked(task, vma, waited);
   if (write) k.lock?.beginWriteSection(mm);
   return true;
@@ -146,7 +146,7 @@ export function leave(k: Kernel, task: Task, mm: Mm, write: boolean): void {
   const held = k.engine.now - task.since;
   task.held += held;
   if (write) k.mmap_write_unlock(task, mm, held);
-  else k.mmap_read_unlock(mm, held);
+  else k.mmap_read_unlock(task, mm, held);
 }
 
 /** mmap_write_downgrade(): marks end, the thread goes on as a reader; the recorded read section is taken in hand. */
@@ -166,12 +166,12 @@ export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma): boolea
   if (lock.excludeReaders(vma)) {
     vma.writer = task.id;
     k.blame(task, holder >= 0 ? holder : vma.reader);
-    task.blockedOn = 'the readers of a VMA';
     task.markSince = k.engine.now;
+    k.sleepsOn(task, 'the readers of a VMA');
     return false;
   }
   lock.mark(mm, vma);
-  k.ledger.vmaMarked(mm, vma, 0, false);
+  k.ledger.vmaMarked(task, mm, vma, 0, false);
   return true;
 }
 
@@ -188,7 +188,7 @@ export function readersLeft(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
   task.waited += waited;
   task.waitedForLocks += waited;
   k.lock?.mark(mm, vma);
-  k.ledger.vmaMarked(mm, vma, waited, true);
+  k.ledger.vmaMarked(task, mm, vma, waited, true);
   k.ledger.blocked(task, vma, waited);
 }
 

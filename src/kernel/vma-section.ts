@@ -29,6 +29,6 @@ export function tryReadVma(k: Kernel, task: Task, mm: Mm, page: Page): Vma | nul
 export function unlockVma(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
   const held = k.engine.now - task.since;
   task.held += held;
-  k.ledger.vmaRead(mm, vma, held);
+  k.ledger.vmaRead(task, mm, vma, held);
   k.vma_end_read(vma);
 }

@@ -64,9 +64,9 @@ export class Collector implements Ledger {
   readonly outcomes = new Map<number, Outcome>();
   /** faults in an mm of which the trace knows no mapping at all */
   unmapped = 0;
-  private readonly model: string;
+  protected readonly model: string;
   private readonly hasVmaLock: boolean;
-  private readonly verdictNames: readonly Verdict[];
+  protected readonly verdictNames: readonly Verdict[];
   private readonly counters = new Float64Array(5);
   private readonly verdicts = new Float64Array(4);
   private readonly reasons: { counter: number; site: string; count: number; wait: Ns }[] = [];
@@ -151,7 +151,7 @@ export class Collector implements Ledger {
   }
 
   /** A site as the series itself called the function. */
-  private nameOf(site: string | null): string | null {
+  protected nameOf(site: string | null): string | null {
     const { names } = this.stage;
     if (site === null || names === undefined) return site;
     const dot = site.indexOf('.');
@@ -176,8 +176,14 @@ export class Collector implements Ledger {
       wait_ns: task.waited,
       hold_ns: task.held,
       tries: task.tries,
-      blocked_by: task.byThread < 0 ? null : { i: task.byIndex, op: OPS[task.byOp], tid: info.tids[task.byThread] },
+      blocked_by: this.blockerOf(task),
     };
+  }
+
+  /** Who made `task` wait or fall back, as far as it is known by now. */
+  protected blockerOf(task: Task): FaultRow['blocked_by'] {
+    if (task.byThread < 0) return null;
+    return { i: task.byIndex, op: OPS[task.byOp], tid: this.info.tids[task.byThread] };
   }
 
   count(counter: string): void {
@@ -188,7 +194,11 @@ export class Collector implements Ledger {
     this.counters[COUNTER_MISS]++;
   }
 
-  mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
+  asleep(_task: Task): void {}
+
+  slept(_task: Task, _on: 'page' | 'monitor', _from: Ns, _waited: Ns): void {}
+
+  mmapLocked(_task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
     this.locks.mmap(mm.id, write).acquire(waited, contended);
   }
 
@@ -196,11 +206,11 @@ export class Collector implements Ledger {
     this.locks.mmap(mm.id, false).contended++;
   }
 
-  mmapHeld(mm: Mm, write: boolean, held: Ns): void {
+  mmapHeld(_task: Task, mm: Mm, write: boolean, held: Ns): void {
     this.locks.mmap(mm.id, write).hold.add(held);
   }
 
-  vmaRead(mm: Mm, vma: Vma, held: Ns): void {
+  vmaRead(_task: Task, mm: Mm, vma: Vma, held: Ns): void {
     const stat = this.locks.vma(mm.id, vma, false);
     stat.acquired++;
     stat.hold.add(held);
@@ -210,7 +220,7 @@ export class Collector implements Ledger {
     this.locks.contendedVma(mm, vma, false, this.kernel).contended++;
   }
 
-  vmaMarked(mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
+  vmaMarked(_task: Task, mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
     const stat = contended ? this.locks.contendedVma(mm, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
     stat.acquire(waited, contended);
   }
@@ -233,8 +243,11 @@ export class Collector implements Ledger {
     this.opWait += task.waited;
   }
 
-  /** Something ended at `now`. */
-  end(now: Ns): void {
+  /** A thread is called `name` from now on (an index into the trace's strings). */
+  named(_thread: number, _name: number): void {}
+
+  /** The event `task` had in hand ended at `now`. */
+  end(_task: Task, now: Ns): void {
     if (now > this.lastEnd) this.lastEnd = now;
   }
 

@@ -4,7 +4,7 @@ import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
-import type { ExpectFailure, FaultRow, ReplayResult } from './result.js';
+import type { ExpectFailure, FaultRow, ReplayResult, Watcher } from './result.js';
 import { Run } from './run.js';
 
 export interface ReplayOptions {
@@ -16,6 +16,8 @@ export interface ReplayOptions {
    * is not over by then follows in the batch in which it is.
    */
   onFault?: (row: FaultRow) => void;
+  /** Told of every event that is over, with its waits and holds, under every stage: for pictures of a run. */
+  watcher?: Watcher;
 }
 
 export class Replay {
@@ -32,7 +34,8 @@ export class Replay {
     this.stages = stages;
     const costs = options.costs ?? COSTS;
     const onFault = options.onFault ?? null;
-    this.runs = stages.map(stage => new Run(stage, { timing: this.timing, costs, onFault }));
+    const watcher = options.watcher ?? null;
+    this.runs = stages.map(stage => new Run(stage, { timing: this.timing, costs, onFault, watcher }));
   }
 
   /** Takes the next batch of a trace's events. */

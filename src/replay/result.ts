@@ -115,6 +115,74 @@ export interface FaultRow {
   blocked_by: { i: number; op: string; tid: number } | null;
 }
 
+/** A VMA at the moment it was locked, in pages. */
+export interface VmaRange {
+  start: number;
+  end: number;
+  name: string | null;
+}
+
+/** What a thread slept for, from when to when, ns; a `page` is I/O or a locked folio, a `monitor` that of a userfaultfd. */
+export interface Wait {
+  on: 'mmap_lock' | 'vma_lock' | 'page' | 'monitor';
+  /** how it wanted the lock; null where it is none */
+  mode: 'read' | 'write' | null;
+  vma: VmaRange | null;
+  from: number;
+  to: number;
+  by: FaultRow['blocked_by'];
+}
+
+/** A lock a thread held, from when to when, ns; the VMA lock in mode `write` is a mark. */
+export interface Hold {
+  lock: 'mmap_lock' | 'vma_lock';
+  mode: 'read' | 'write';
+  vma: VmaRange | null;
+  from: number;
+  to: number;
+}
+
+/** An event of the trace as a model replayed it. Waits and holds lie between its start and its end. */
+export interface Span {
+  i: number;
+  model: string;
+  tid: number;
+  /** what the thread was called by then */
+  comm: string | null;
+  mm: number;
+  op: string;
+  /** ns on the clock of the replay */
+  start: number;
+  end: number;
+  /** the pages it is about; `pages` is 0 where it is about none in particular */
+  page: number;
+  pages: number;
+  /** of a fault; null of an operation */
+  verdict: Verdict | null;
+  site: string | null;
+  wait_ns: number;
+  blocked_by: FaultRow['blocked_by'];
+  waits: Wait[];
+  holds: Hold[];
+  /** VMA locks beyond those in `holds` */
+  more_holds: number;
+}
+
+/** How many threads sleep for a kind of lock of an mm, from `t` on. */
+export interface Queue {
+  model: string;
+  mm: number;
+  lock: 'mmap_lock' | 'vma_lock' | 'monitor';
+  t: number;
+  waiting: number;
+}
+
+/** Who wants to see a run: told model after model within a batch of events, in the order in which events end. */
+export interface Watcher {
+  over(span: Span): void;
+  queue(queue: Queue): void;
+}
+
 /** A quantity under the first model of a diff and under the second. */
 export interface FromTo {
   from: number;

@@ -21,13 +21,15 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
-import type { FaultRow } from './result.js';
+import { Recorder } from './record.js';
+import type { FaultRow, Watcher } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
 
 export interface RunOptions {
   readonly timing: 'closed' | 'recorded';
   readonly costs: Costs;
   readonly onFault: ((row: FaultRow) => void) | null;
+  readonly watcher?: Watcher | null;
 }
 
 /** Operations after which there is memory where there was none. */
@@ -52,7 +54,8 @@ export class Run {
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
-    this.collector = new Collector(stage, options.onFault);
+    const { onFault, watcher = null } = options;
+    this.collector = watcher === null ? new Collector(stage, onFault) : new Recorder(stage, onFault, watcher);
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;
@@ -78,7 +81,10 @@ export class Run {
       } else this.quiesce();
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
       engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at + base;
-      if (op[row] === OP.thread) continue;
+      if (op[row] === OP.thread) {
+        this.collector.named(thread[row], columns.name[row]);
+        continue;
+      }
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
       if (runner.epoch !== pace.epoch) pace.saw(runner);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
@@ -315,7 +321,7 @@ export class Run {
   private done(runner: Runner, now: Ns): void {
     runner.state = IDLE;
     runner.lastEnd = now;
-    this.collector.end(now);
+    this.collector.end(runner, now);
     if (runner.op !== OP.fault) this.afterOperation(runner);
     if (runner.head !== NONE) this.schedule(runner);
   }
