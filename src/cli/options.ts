@@ -34,6 +34,9 @@ export interface RunningOptions {
   costs?: string;
   seed: number;
   events?: string;
+  html?: string;
+  perfetto?: string;
+  folded?: string;
 }
 
 /** Options of commands that replay. */
@@ -78,7 +81,10 @@ export function withRun(command: Command, rows: string): Command {
     .addOption(choice('--timing <timing>', 'when operations start', ['closed', 'recorded'], 'closed'))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
     .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0)
-    .option('--events <file>', `one NDJSON row per ${rows}; - for stdout, in place of the report`);
+    .option('--events <file>', `one NDJSON row per ${rows}; - for stdout, in place of the report`)
+    .option('--html <file>', 'a page with timelines and fault maps, to open in any browser')
+    .option('--perfetto <file>', 'the run as Chrome trace JSON, for ui.perfetto.dev')
+    .option('--folded <file>', 'who waited for what, as stacks for a flame graph');
 }
 
 export function withReplay(command: Command): Command {
