@@ -72,7 +72,9 @@ export function htmlPage(parts: readonly Part[], assets: Assets): string {
 </head>
 <body>
 ${PATTERNS}
+<main>
 ${parts.map(part).join('\n')}
+</main>
 <script type="application/json" id="scenes">${scriptJson(parts.map(({ drawn }) => drawn.map(({ scene }) => scene)))}</script>
 <script>${assets.script}</script>
 </body>
@@ -86,7 +88,7 @@ const PATTERNS = `<svg width="0" height="0" aria-hidden="true"><defs>
 </defs></svg>`;
 
 function part({ opening, bars, drawn, sections }: Part, trace: number): string {
-  return `<main>
+  return `<article>
 <h1>${htmlText(opening.finding)}</h1>
 <p class="note">${htmlText(opening.subject)}</p>
 ${opening.remarks.map(remark => `<p>${htmlText(remark)}</p>\n`).join('')}<h2>Where faults were finished</h2>
@@ -97,7 +99,7 @@ ${drawn.length === 0 ? '' : LEGEND}
 ${drawn.map((one, scene) => pictures(one, trace, scene)).join('\n')}
 <h2>Tables</h2>
 ${sections.map(table).join('\n')}
-</main>`;
+</article>`;
 }
 
 /** Shares of one bar, one behind the other; plain, striped and dotted. */

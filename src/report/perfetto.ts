@@ -1,7 +1,7 @@
 /**
  * `--perfetto`: the run as Chrome trace events, for ui.perfetto.dev. A process is an mm under a model, a slice an event of a
- * thread; inside it lie its waits and the times it held mmap_lock or read-locked a VMA. Marks of VMAs are slices of the
- * process. Counters say how many threads sleep for each kind of lock, arrows lead from who held it to who waited.
+ * thread; inside it lie its waits and the times it held mmap_lock or read-locked a VMA, or an argument says that it held one
+ * all the time. Marks of VMAs are slices of the process. Counters say how many threads sleep for each kind of lock, arrows lead from who held it to who waited.
  *
  * What the importer wants, and is not written down: times are us whatever `displayTimeUnit` says; each is cut to whole ns on
  * its own, so that only begin and end pairs nest for certain; a name is given to a tid in all processes alike, so that
@@ -62,7 +62,7 @@ export class PerfettoWriter {
     const lane = this.lane(span, file);
     lane.name = escapeText(threadWords(span.tid, span.comm));
     const slices = [
-      ...span.holds.filter(isOnThread).map(hold => sliceOfHold(hold)),
+      ...span.holds.filter(hold => isOnThread(hold) && !isWhole(hold, span)).map(sliceOfHold),
       ...span.waits.map(wait => this.sliceOfWait(wait, span, file)),
     ];
     const whole: Slice = {
@@ -173,15 +173,23 @@ function sliceOfHold(hold: Hold): Slice {
 function argsOf(span: Span): Record<string, unknown> {
   const { page, pages, verdict, site, blocked_by } = span;
   const cause = causeWords(blocked_by);
+  const held = span.holds.find(hold => isOnThread(hold) && isWhole(hold, span));
   return {
     event: span.i,
-    ...(pages > 0 && { start: formatAddr(page), end: formatAddr(page + pages) }),
+    ...(pages > 0 && { start: formatAddr(page) }),
+    ...(pages > 1 && { end: formatAddr(page + pages) }),
     ...(verdict !== null && { verdict }),
     ...(site !== null && { site: escapeText(site) }),
-    wait_ns: span.wait_ns,
+    ...(held !== undefined && { holds: escapeText(holdWords(held)) }),
+    ...(span.wait_ns > 0 && { wait_ns: span.wait_ns }),
     ...(cause !== null && blocked_by !== null && { blocked_by: escapeText(cause), blocked_by_event: blocked_by.i }),
     ...(span.more_holds > 0 && { vma_locks_not_shown: span.more_holds }),
   };
+}
+
+/** Was the lock held from the start of the event to its end? */
+function isWhole({ from, to }: Hold, { start, end }: Span): boolean {
+  return from === start && to === end;
 }
 
 /** Begins and ends in order, so that every slice lies inside the one it began in: what sticks out is cut off. */
