@@ -14,7 +14,8 @@ export function vmaWords({ start, end, name }: VmaRange): string {
 
 /** `fault at do_swap_page` where a fault left the fast path; else the name of the operation. */
 export function spanWords({ op, site }: Pick<Span, 'op' | 'site'>): string {
-  return site === null ? op : `${op} at ${site}`;
+  const what = op === '' ? 'other' : op;
+  return site === null ? what : `${what} at ${site}`;
 }
 
 /** What is waited for: `mmap_lock (read)`, `the readers of [heap]`, `a page`, `a userfaultfd monitor`. */
