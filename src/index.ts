@@ -27,13 +27,20 @@ export type {
   ExpectFailure,
   FaultRow,
   FromTo,
+  Hold,
   LockRow,
   ModelResult,
+  OverTime,
+  Queue,
   Reason,
   ReplayResult,
+  Span,
   Times,
   Transition,
   Verdict,
+  VmaRange,
+  Wait,
+  Watcher,
 } from './replay/result.js';
 export { FORMATS, type Format, loadReporter } from './report/index.js';
 export type { Reporter, ReportOptions } from './report/reporter.js';

@@ -24,6 +24,7 @@ import { FRACTION, formatAddr, type Ns } from '../units.js';
 import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
 import { LockTable, nameOf } from './lock-table.js';
+import { TimeBins } from './over-time.js';
 import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
@@ -74,6 +75,7 @@ export class Collector implements Ledger {
   private readonly others = new Map<string, number>();
   private readonly locks = new LockTable();
   private readonly blockers = new Blockers();
+  private readonly bins = new TimeBins();
   private readonly pending: FaultRow[] = [];
   private total = 0;
   private kernelMode = 0;
@@ -107,6 +109,7 @@ export class Collector implements Ledger {
     const inKernel = (task.code & FAULT_KERNEL_MODE) !== 0;
     if (inKernel) this.kernelMode++;
     else if (task.fallback) this.userFallbacks++;
+    this.bins.add(task.start, task.fallback && !inKernel);
     this.verdicts[task.verdict]++;
     this.counters[task.counter]++;
     if (task.counter === COUNTER_NONE) this.uncounted++;
@@ -324,6 +327,7 @@ export class Collector implements Ledger {
         fault_wait_ns: this.faultWait,
         op_wait_ns: this.opWait,
       },
+      over_time: this.bins.result(),
     };
   }
 }

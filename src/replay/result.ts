@@ -54,6 +54,13 @@ export interface Blocker {
   max_wait_ns: number;
 }
 
+/** Faults in bins of equal width, from when the first began; `fallbacks` counts user faults that took the mmap_lock path. */
+export interface OverTime {
+  bin_ns: number;
+  faults: number[];
+  fallbacks: number[];
+}
+
 export interface ModelResult {
   model: string;
   faults: { total: number; user: number; kernel: number; vma_lock: number; mmap_lock: number; signal: number };
@@ -65,6 +72,7 @@ export interface ModelResult {
   locks: LockRow[];
   blockers: Blocker[];
   time: { makespan_ns: number; fault_wait_ns: number; op_wait_ns: number };
+  over_time: OverTime;
 }
 
 export interface ReplayResult {

@@ -77,6 +77,9 @@ const modelResult = z.strictObject({
   locks: z.array(lockRow),
   blockers: z.array(blocker),
   time: z.strictObject({ makespan_ns: ns, fault_wait_ns: ns, op_wait_ns: ns }),
+  over_time: z
+    .strictObject({ bin_ns: ns, faults: z.array(count), fallbacks: z.array(count) })
+    .describe('faults by when they began, in bins of equal width from the first on'),
 });
 
 const expectFailure = z.strictObject({
