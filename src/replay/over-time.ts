@@ -1,44 +1,64 @@
-/** Faults over time in a fixed number of bins: when a fault lies behind the last, two become one until it does not. */
-import { FRACTION, type Ns } from '../units.js';
+/**
+ * Faults over time in a fixed number of bins, whose width doubles when they do not reach. Bins begin at multiples of their
+ * width, so that what they hold does not depend on the order in which faults are counted.
+ */
+import type { Ns } from '../units.js';
 import type { OverTime } from './result.js';
 
-/** Bins at most; a power of two. */
+/** Bins at most. */
 export const BINS = 32;
 /** What a bin is wide at first. */
 const FIRST_WIDTH: Ns = 1000;
 
 export class TimeBins {
+  /** by the number of the bin, counted from time 0, modulo BINS */
   private readonly faults = new Float64Array(BINS);
   private readonly fallbacks = new Float64Array(BINS);
-  private origin: Ns = FRACTION;
   private width: Ns = FIRST_WIDTH;
+  /** numbers of the first bin and the last */
+  private first = Number.POSITIVE_INFINITY;
+  private last = Number.NEGATIVE_INFINITY;
 
-  constructor() {
-    this.origin = -1;
-  }
-
-  /** A fault that began at `start`; one that began before the first of all counts with that. */
+  /** A fault that began at `start`. */
   add(start: Ns, fallback: boolean): void {
-    if (this.origin < 0) this.origin = start;
-    const off = Math.max(0, start - this.origin);
-    while (off >= BINS * this.width) this.widen();
-    const bin = Math.floor(off / this.width);
-    this.faults[bin]++;
-    if (fallback) this.fallbacks[bin]++;
+    let bin = Math.floor(start / this.width);
+    while (Math.max(bin, this.last) - Math.min(bin, this.first) >= BINS) {
+      this.widen();
+      bin = Math.floor(start / this.width);
+    }
+    if (bin < this.first) this.first = bin;
+    if (bin > this.last) this.last = bin;
+    this.faults[bin % BINS]++;
+    if (fallback) this.fallbacks[bin % BINS]++;
   }
 
-  /** The bins up to the last that is not empty. */
   result(): OverTime {
-    let used = BINS;
-    while (used > 0 && this.faults[used - 1] === 0) used--;
-    const first = (bins: Float64Array): number[] => [...bins.subarray(0, used)];
-    return { bin_ns: this.width, faults: first(this.faults), fallbacks: first(this.fallbacks) };
+    const { first, last, width } = this;
+    if (last < first) return { from_ns: 0, bin_ns: width, faults: [], fallbacks: [] };
+    const inOrder = (bins: Float64Array): number[] =>
+      Array.from({ length: last - first + 1 }, (_, i) => bins[(first + i) % BINS]);
+    return {
+      from_ns: first * width,
+      bin_ns: width,
+      faults: inOrder(this.faults),
+      fallbacks: inOrder(this.fallbacks),
+    };
   }
 
   private widen(): void {
-    for (const bins of [this.faults, this.fallbacks]) {
-      for (let bin = 0; bin < BINS; bin++) bins[bin] = bin < BINS / 2 ? bins[2 * bin] + bins[2 * bin + 1] : 0;
-    }
+    const { faults, fallbacks, from_ns } = this.result();
+    const was = from_ns / this.width;
     this.width *= 2;
+    for (const [bins, counts] of [
+      [this.faults, faults],
+      [this.fallbacks, fallbacks],
+    ] as const) {
+      bins.fill(0);
+      counts.forEach((count, i) => {
+        bins[Math.floor((was + i) / 2) % BINS] += count;
+      });
+    }
+    this.first = Math.floor(this.first / 2);
+    this.last = Math.floor(this.last / 2);
   }
 }

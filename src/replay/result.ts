@@ -54,8 +54,10 @@ export interface Blocker {
   max_wait_ns: number;
 }
 
-/** Faults in bins of equal width, from when the first began; `fallbacks` counts user faults that took the mmap_lock path. */
+/** Faults by when they began, in bins of equal width; `fallbacks` counts user faults that took the mmap_lock path. */
 export interface OverTime {
+  /** when the first bin begins */
+  from_ns: number;
   bin_ns: number;
   faults: number[];
   fallbacks: number[];
