@@ -231,6 +231,9 @@ function start() {
     for (const picture of pictures.values()) picture.ask();
   };
   window.addEventListener('resize', again);
+  window.addEventListener('beforeprint', () => {
+    for (const picture of pictures.values()) if (picture.canvas.clientWidth > 0) picture.draw();
+  });
   window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', again);
 }
 

@@ -1,6 +1,7 @@
 /**
- * Which events of a long run are drawn: chosen by rule, never by chance, and in bounded memory. The longest waits are always
- * kept; of what is left, of each kind its share: every n-th, where n doubles whenever there are too many.
+ * Which events of a long run are drawn: all while there are few; else chosen by rule, never by chance, and in bounded memory.
+ * The longest waits are always kept; of what is left, of each kind its share: every n-th, where n doubles whenever there are
+ * too many.
  */
 import type { Span } from '../replay/result.js';
 
@@ -65,6 +66,8 @@ function isLess(a: Span, b: Span): boolean {
 export class Sample {
   /** spans it was given */
   of = 0;
+  /** all of them, while there are few enough */
+  private all: Span[] | null = [];
   private readonly waits: Longest;
   /** operations, faults under the VMA lock, and those that left it or were signalled */
   private readonly operations: EveryNth;
@@ -72,7 +75,7 @@ export class Sample {
   private readonly others: EveryNth;
 
   /** @param limit spans kept at most */
-  constructor(limit: number) {
+  constructor(private readonly limit: number) {
     const share = Math.floor(limit / 4);
     this.waits = new Longest(share);
     this.operations = new EveryNth(share);
@@ -82,6 +85,17 @@ export class Sample {
 
   add(span: Span): void {
     this.of++;
+    if (this.all === null) {
+      this.choose(span);
+      return;
+    }
+    this.all.push(span);
+    if (this.all.length <= this.limit) return;
+    for (const one of this.all) this.choose(one);
+    this.all = null;
+  }
+
+  private choose(span: Span): void {
     const rest = span.wait_ns > 0 ? this.waits.add(span) : span;
     if (rest === null) return;
     if (rest.verdict === null) this.operations.add(rest);
@@ -92,8 +106,7 @@ export class Sample {
   /** What is drawn, by when it began. */
   spans(): Span[] {
     const { waits, operations, smooth, others } = this;
-    return [waits, operations, smooth, others]
-      .flatMap(({ kept }) => kept)
-      .sort((a, b) => a.start - b.start || a.i - b.i);
+    const kept = this.all ?? [waits, operations, smooth, others].flatMap(of => of.kept);
+    return [...kept].sort((a, b) => a.start - b.start || a.i - b.i);
   }
 }

@@ -4,9 +4,9 @@ import type { Page } from '../units.js';
 /** Pages between two that are touched from which on the space between them is a gap: 2 MiB. */
 export const GAP_PAGES = 512;
 /** Stretches at most; more are joined where the gaps are smallest. */
-export const STRETCHES = 48;
-/** The least share of the height a stretch takes, of what it would have if all were alike. */
-const LEAST = 0.25;
+export const STRETCHES = 96;
+/** The share of the height that all stretches have alike; the rest goes by how many of their pages were touched. */
+const ALIKE = 0.4;
 
 /** A stretch of pages without a gap; `at` and `size` are its place among all, as shares of the whole height. */
 export interface Stretch {
@@ -29,13 +29,11 @@ export function squeeze(pages: Iterable<Page>): Stretch[] {
   const starts = [0, ...gaps.map(gap => gap.at).sort((a, b) => a - b)];
   const bounds = starts.map((from, i) => {
     const last = (starts[i + 1] ?? sorted.length) - 1;
-    return { start: sorted[from], end: sorted[last] + 1 };
+    return { start: sorted[from], end: sorted[last] + 1, touched: last - from + 1 };
   });
-  const total = bounds.reduce((sum, { start, end }) => sum + end - start, 0);
-  const least = LEAST / bounds.length;
   let at = 0;
-  return bounds.map(({ start, end }) => {
-    const size = least + ((end - start) / total) * (1 - LEAST);
+  return bounds.map(({ start, end, touched }) => {
+    const size = ALIKE / bounds.length + (touched / sorted.length) * (1 - ALIKE);
     const stretch = { start, end, at, size };
     at += size;
     return stretch;
