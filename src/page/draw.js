@@ -20,6 +20,8 @@ import { ticks, timeText } from './scale.js';
 export const LEFT = 210;
 const FONT = '12px system-ui, sans-serif';
 const MARGIN = 8;
+/** pixels between two lines of a map */
+const LEAST_GAP = 6;
 const VMA_LOCK = 0;
 const SIGNAL = 2;
 const OPERATION = 3;
@@ -141,10 +143,14 @@ export function drawMap(paper, scene, view, chosen) {
   drawAxis(paper, view);
   context.font = FONT;
   let free = Number.POSITIVE_INFINITY;
+  let line = Number.POSITIVE_INFINITY;
   for (const { title, at, size } of stretches) {
     const [bottom, top] = [y(at), y(at + size)];
-    context.fillStyle = ink.faint;
-    context.fillRect(LEFT, bottom, width - LEFT - MARGIN, 1);
+    if (line - bottom >= LEAST_GAP) {
+      line = bottom;
+      context.fillStyle = ink.faint;
+      context.fillRect(LEFT, bottom, width - LEFT - MARGIN, 1);
+    }
     const middle = (bottom + top) / 2 + 4;
     if (middle > free - 13) continue;
     free = middle;

@@ -4,7 +4,7 @@ import type { Page } from '../units.js';
 /** Pages between two that are touched from which on the space between them is a gap: 2 MiB. */
 export const GAP_PAGES = 512;
 /** Stretches at most; more are joined where the gaps are smallest. */
-export const STRETCHES = 96;
+export const STRETCHES = 512;
 /** The share of the height that all stretches have alike; the rest goes by how many of their pages were touched. */
 const ALIKE = 0.4;
 
