@@ -8,6 +8,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { page } from './page.mjs';
 
 function run(...args) {
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
@@ -23,6 +24,10 @@ function commit() {
 rmSync('dist', { recursive: true, force: true });
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 run(join(dirname(typescript), 'bin', 'tsc'), '-p', '.');
+
+const { script, style } = page();
+writeFileSync('dist/page.js', script);
+writeFileSync('dist/page.css', style);
 
 // zod is large and seldom needed: it stays where npm puts it.
 const bundle = await rolldown({

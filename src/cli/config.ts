@@ -12,7 +12,17 @@ import { voice } from './complain.js';
 const CONFIG_NAME = 'vmalock.config.json';
 
 /** Options a file cannot give: what is written over is for the command line to say, and a file names no other file. */
-const NEVER: ReadonlySet<string> = new Set(['config', 'no-config', 'help', 'version', 'out', 'events']);
+const NEVER: ReadonlySet<string> = new Set([
+  'config',
+  'no-config',
+  'help',
+  'version',
+  'out',
+  'events',
+  'html',
+  'perfetto',
+  'folded',
+]);
 
 /** Gives `command`, whose line was parsed, the options of its configuration file, if there is one. */
 export async function applyConfig(command: Command): Promise<void> {

@@ -17,9 +17,11 @@ import {
   withExamples,
   withFields,
   withInput,
+  withPictures,
   withReport,
   withRun,
 } from './options.js';
+import { startPictures } from './pictures.js';
 import { Progress } from './progress.js';
 import { openSinks } from './sinks.js';
 
@@ -48,7 +50,8 @@ export function registerDiff(program: Command): void {
     'diff trace.ndjson mmap_lock per-vma --format markdown --top 3',
     'diff trace.ndjson v6.18 ./my-series.json --events changed.ndjson',
   );
-  withBase(withRun(withInput(withFields(withReport(command, REPLAY_FORMATS))), 'fault that changes')).action(diff);
+  const run = withRun(withInput(withFields(withReport(command, REPLAY_FORMATS))), 'fault that changes');
+  withBase(withPictures(run)).action(diff);
 }
 
 async function diff(
@@ -70,14 +73,22 @@ async function diff(
   if (before === after && names[0] !== names[1]) warn(`${names.map(quote).join(' and ')} are both ${before.id}`);
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
   const asked = command.getOptionValueSource('format') === 'cli';
-  const { report, events } = openSinks(options, [input], asked);
+  const sinks = openSinks(options, [input], asked);
+  const { report, events } = sinks;
   try {
+    const pictures = await startPictures(sinks, { traces: 1, models: 2 });
     const [{ Diff }, { replayFile }] = await Promise.all([import('../replay/diff.js'), import('./replay-file.js')]);
     const progress = new Progress(options);
     const { timing, top } = options;
     const onChange = events && ((fault: ChangedFault) => events.write(formatEventRow(fault, fields.events, null)));
-    const machine = new Diff(before, after, { timing, top, ...(costs && { costs }), ...(onChange && { onChange }) });
-    const result = await replayFile(input, machine, { ...options, events, progress }).finally(() => progress.clear());
+    const machine = new Diff(before, after, {
+      timing,
+      top,
+      ...(costs && { costs }),
+      ...(onChange && { onChange }),
+      ...(pictures && { watcher: pictures.watcher(input) }),
+    });
+    const result = await replayFile(input, machine, { ...options, sinks, progress }).finally(() => progress.clear());
     for (const text of result.warnings) warn(text, { file: input });
     if (report !== null) {
       const [{ renderListing }, { outputStyle }] = await Promise.all([
@@ -85,13 +96,16 @@ async function diff(
         import('./terminal.js'),
       ]);
       report.write(renderListing(diffListing(result, fields.report), options.format, outputStyle(options)));
-      await report.commit();
     }
-    await events?.commit();
+    if (pictures !== null) {
+      const { diffPart } = await import('../report/html.js');
+      pictures.over([result.from, result.to], drawn => diffPart(result, drawn));
+      await pictures.finish();
+    }
+    await sinks.commit();
     if (result.differs) process.exitCode = EXIT_ANSWER;
   } finally {
-    report?.discard();
-    events?.discard();
+    sinks.discard();
   }
 }
 

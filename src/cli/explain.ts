@@ -26,6 +26,9 @@ import { openSink } from './output.js';
 import { Progress } from './progress.js';
 import { type Machine, replayFile } from './replay-file.js';
 
+/** An explanation is written at the end. */
+const NOWHERE = { drain: async () => {} };
+
 type ExplainOptions = BaseOptions &
   InputOptions &
   ReportingOptions &
@@ -111,7 +114,7 @@ class Source {
     }
     const progress = new Progress(options);
     const taken = again && !isFile(input) ? keeping(machine) : null;
-    const result = await replayFile(input, taken?.machine ?? machine, { ...options, events: null, progress }).finally(
+    const result = await replayFile(input, taken?.machine ?? machine, { ...options, sinks: NOWHERE, progress }).finally(
       () => progress.clear(),
     );
     this.kept = taken?.kept() ?? null;

@@ -39,6 +39,9 @@ export interface TimingOptions {
 /** Options of those that have rows of events. */
 export interface RunningOptions extends TimingOptions {
   events?: string;
+  html?: string;
+  perfetto?: string;
+  folded?: string;
 }
 
 /** Options of commands that replay. */
@@ -108,13 +111,21 @@ export function withRun(command: Command, rows: string, timings?: readonly Runni
   );
 }
 
+/** Pictures of a run, beside its report. */
+export function withPictures(command: Command): Command {
+  return command
+    .option('--html <file>', 'a page with timelines and fault maps, to open in any browser')
+    .option('--perfetto <file>', 'the run as Chrome trace JSON, for ui.perfetto.dev')
+    .option('--folded <file>', 'who waited for what, as stacks for a flame graph');
+}
+
 export function withReplay(command: Command): Command {
   const models = command.option(
     '-m, --model <models>',
     'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
     (text: string, before: string[] = []) => [...before, ...list(text)],
   );
-  return withRun(models, 'fault and model')
+  return withPictures(withRun(models, 'fault and model'))
     .addOption(choice('--by <key>', 'add the faults that fell back or waited up by', HOT_KEYS))
     .option('--top <n>', 'rows of each table, and of --by in every format', natural)
     .option('--sample <1/n>', 'replay one in n faults, and every operation', fraction)

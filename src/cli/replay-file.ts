@@ -5,7 +5,6 @@ import { readTrace } from '../trace/reader.js';
 import { formatCount } from '../units.js';
 import { formatWhere } from './complain.js';
 import type { InputOptions } from './options.js';
-import type { Sink } from './output.js';
 import type { Progress } from './progress.js';
 
 /** Unknown keys a warning names. */
@@ -18,8 +17,8 @@ export interface Machine<Result> {
 }
 
 export interface FileOptions extends InputOptions {
-  /** where the machine writes rows to: waited for between batches */
-  events: Sink | null;
+  /** where the machine writes to while it runs: waited for between batches */
+  sinks: { drain(): Promise<void> };
   progress: Progress;
 }
 
@@ -29,14 +28,14 @@ export async function replayFile<Result extends { warnings: string[] }>(
   machine: Machine<Result>,
   options: FileOptions,
 ): Promise<Result> {
-  const { events, progress, strict = false, maxLine } = options;
+  const { sinks, progress, strict = false, maxLine } = options;
   const skipped = new SkippedLines();
   const info = await readTrace(path, {
     strict,
     maxLine,
     onBatch: async (columns, soFar) => {
       machine.feed(columns, soFar);
-      await events?.drain();
+      await sinks.drain();
     },
     onProgress: (done, total) => progress.update(path, done, total),
     ...(options.keepGoing && { onBadLine: (complaint: Complaint) => skipped.add(complaint) }),

@@ -23,6 +23,7 @@ import {
   withReplay,
   withReport,
 } from './options.js';
+import { startPictures } from './pictures.js';
 import { Progress } from './progress.js';
 import { openSinks } from './sinks.js';
 
@@ -73,8 +74,10 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
   const several = inputs.length > 1;
   const asked = command.getOptionValueSource('format') === 'cli';
-  const { report, events } = openSinks(options, inputs, asked);
+  const sinks = openSinks(options, inputs, asked);
+  const { report, events } = sinks;
   try {
+    const pictures = await startPictures(sinks, { traces: inputs.length, models: models.length });
     const [{ Replay }, { replayFile }] = await Promise.all([import('../replay/replay.js'), import('./replay-file.js')]);
     const progress = new Progress(options);
     const results: ReplayResult[] = [];
@@ -88,8 +91,17 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
           ...(onFault && { onFault }),
           ...(options.by && { by: options.by }),
           ...(options.sample && { sample: options.sample }),
+          ...(pictures && { watcher: pictures.watcher(input) }),
         });
-        results.push(await replayFile(input, machine, { ...options, events, progress }));
+        const result = await replayFile(input, machine, { ...options, sinks, progress });
+        results.push(result);
+        if (pictures !== null) {
+          const { replayPart } = await import('../report/html.js');
+          pictures.over(
+            result.models.map(({ model }) => model),
+            drawn => replayPart(result, drawn),
+          );
+        }
       } catch (error) {
         if (!options.keepGoing || !(error instanceof Complaint)) throw error;
         progress.clear();
@@ -102,13 +114,12 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
     for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
     if (results.length > 0) {
       report?.write(await render(results, options, { fields: fields.report, several, top: options.top }));
-      await report?.commit();
-      await events?.commit();
+      await pictures?.finish();
+      await sinks.commit();
     }
     answer(results, conditions);
   } finally {
-    report?.discard();
-    events?.discard();
+    sinks.discard();
   }
 }
 

@@ -72,7 +72,8 @@ async function verify(traces: string[], options: Options, command: Command): Pro
     options.events === undefined ? [] : VERIFIED_FIELDS,
   );
   const asked = command.getOptionValueSource('format') === 'cli';
-  const { report, events } = openSinks(options, inputs, asked);
+  const sinks = openSinks(options, inputs, asked);
+  const { report, events } = sinks;
   try {
     const [start, { replayFile }] = await Promise.all([prepare(options), import('./replay-file.js')]);
     const progress = new Progress(options);
@@ -82,7 +83,7 @@ async function verify(traces: string[], options: Options, command: Command): Pro
       try {
         const onFault = events && ((fault: object) => events.write(formatEventRow(fault, fields.events, file)));
         const machine = new Lazily(info => start(info, onFault ? { onFault } : {}));
-        const result = await replayFile(input, machine, { ...options, events, progress });
+        const result = await replayFile(input, machine, { ...options, sinks, progress });
         refuseUntold(result);
         results.push(result);
       } catch (error) {
@@ -103,14 +104,12 @@ async function verify(traces: string[], options: Options, command: Command): Pro
       ]);
       const listing = verifyListing(results, fields.report, several);
       report.write(renderListing(listing, options.format, outputStyle(options)));
-      await report.commit();
     }
-    await events?.commit();
+    await sinks.commit();
     const agrees = results.every(({ agreement }) => agreement !== null && agreement >= options.min);
     if (!agrees) process.exitCode ??= EXIT_ANSWER;
   } finally {
-    report?.discard();
-    events?.discard();
+    sinks.discard();
   }
 }
 

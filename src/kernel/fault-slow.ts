@@ -11,6 +11,7 @@ import {
   after,
   awaitMonitor,
   BLOCKED,
+  countSleep,
   EXPAND_STACK,
   finish,
   holdUntil,
@@ -42,15 +43,15 @@ export function lock_mm_and_find_vma(k: Kernel, task: Task): number {
   const { mm } = task;
   task.since = k.engine.now;
   if (mm.mmap_lock.tryRead(task.id)) {
-    k.ledger.mmapLocked(mm, false, 0, false);
+    k.ledger.mmapLocked(task, mm, false, 0, false);
     return MMAP_LOCKED;
   }
   k.blame(task, k.mmapHolder(mm));
   if (mm.mmap_lock.read(task.id)) {
-    k.ledger.mmapLocked(mm, false, 0, true);
+    k.ledger.mmapLocked(task, mm, false, 0, true);
     return MMAP_LOCKED;
   }
-  task.blockedOn = 'mmap_lock (read)';
+  k.sleepsOn(task, 'mmap_lock (read)');
   task.step = LOCK_MMAP_WOKEN;
   return BLOCKED;
 }
@@ -82,14 +83,14 @@ export function mmap_locked(k: Kernel, task: Task): number {
   if (k.lock !== null || outcome !== SIGNAL) task.site = site;
   switch (outcome) {
     case HANDLED:
-      task.waited += task.sleep;
+      countSleep(k, task);
       return holdMmap(k, task, task.cost + task.sleep, MMAP_READ_UNLOCK);
     case SIGNAL:
       return holdMmap(k, task, task.cost, SIGNALLED_MMAP);
     case RETRY:
       // Only the first attempt may drop the lock to sleep; what it slept for is settled then.
       leave(k, task, mm, READ);
-      task.waited += task.sleep;
+      countSleep(k, task);
       return after(k, task, task.sleep, MMAP_RETRY);
     default:
       leave(k, task, mm, READ);
@@ -113,7 +114,7 @@ function holdMmap(k: Kernel, task: Task, ns: Ns, next: number): number {
 export function mmap_read_unlock(k: Kernel, task: Task, verdict: number): number {
   const held = task.until - task.since;
   task.held += held;
-  k.mmap_read_unlock(task.mm, held);
+  k.mmap_read_unlock(task, task.mm, held);
   return finish(k, task, verdict);
 }
 
@@ -127,12 +128,12 @@ export function upgrade_mmap_lock(k: Kernel, task: Task): number {
   k.settleHolders(mm);
   const busy = k.mmapHolder(mm);
   if (mm.mmap_lock.write(task.id)) {
-    k.ledger.mmapLocked(mm, true, 0, false);
+    k.ledger.mmapLocked(task, mm, true, 0, false);
     k.lock?.beginWriteSection(mm);
     return EXPAND_STACK;
   }
   k.blame(task, busy);
-  task.blockedOn = 'mmap_lock (write)';
+  k.sleepsOn(task, 'mmap_lock (write)');
   task.step = STACK_WRITE_LOCK_WOKEN;
   return BLOCKED;
 }

@@ -56,6 +56,13 @@ export function holdUntil(k: Kernel, task: Task, lock: Vma | Mm, ns: Ns, next: n
   return HOLDING;
 }
 
+/** What `task` sleeps for its page, from now on, is counted: no other thread ends it. */
+export function countSleep(k: Kernel, task: Task): void {
+  if (task.sleep <= 0) return;
+  task.waited += task.sleep;
+  k.ledger.slept(task, 'page', k.engine.now, task.sleep);
+}
+
 /** access_error(): does the VMA forbid this access? */
 export function access_error(task: Task, vma: Vma): boolean {
   const access = task.code & ACCESS_MASK;
@@ -69,11 +76,12 @@ export function awaitMonitor(k: Kernel, task: Task, next: number): number {
   if (task.wait >= 0) {
     task.settled = true;
     task.waited += task.wait;
+    k.ledger.slept(task, 'monitor', k.engine.now, task.wait);
     return after(k, task, task.wait, next);
   }
   task.mm.userfaults.push(task);
   task.since = k.engine.now;
-  task.blockedOn = 'a userfaultfd monitor';
+  k.sleepsOn(task, 'a userfaultfd monitor');
   task.step = next;
   return BLOCKED;
 }
@@ -112,9 +120,11 @@ export function wake_userfault(
 
 function wakeFromMonitor(k: Kernel, task: Task, settled: boolean, by: Task | null): void {
   k.witness?.answered(task, by);
+  const waited = k.engine.now - task.since;
   task.settled ||= settled;
+  task.waited += waited;
+  k.ledger.slept(task, 'monitor', task.since, waited);
   task.blockedOn = null;
-  task.waited += k.engine.now - task.since;
   k.engine.wake(task.id, k.costs.wake);
 }
 

@@ -24,6 +24,7 @@ import {
   after,
   awaitMonitor,
   type BLOCKED,
+  countSleep,
   type DONE,
   ENTRY,
   EXPAND_STACK,
@@ -241,7 +242,7 @@ function handle_under_vma_lock(k: Kernel, task: Task): number {
   switch (handle_mm_fault(k, task, vma, true)) {
     case HANDLED:
       task.counter = COUNTER_SUCCESS;
-      task.waited += task.sleep;
+      countSleep(k, task);
       return holdUntil(k, task, vma, task.cost + task.sleep, VMA_END_READ);
     case SIGNAL:
       task.counter = COUNTER_SUCCESS;
@@ -253,15 +254,15 @@ function handle_under_vma_lock(k: Kernel, task: Task): number {
     case UNLOCKED:
       release(k, task, vma, k.engine.now);
       task.counter = COUNTER_SUCCESS;
-      task.waited += task.sleep;
+      countSleep(k, task);
       return after(k, task, task.sleep, UNLOCKED_DONE);
     case BROKEN:
       task.sleep = Math.max(0, task.wait);
-      task.waited += task.sleep;
+      countSleep(k, task);
       return holdUntil(k, task, vma, task.cost + task.sleep, VMA_END_READ);
     default:
       release(k, task, vma, k.engine.now);
-      task.waited += task.sleep;
+      countSleep(k, task);
       return after(k, task, task.sleep, RETRIED);
   }
 }
@@ -269,7 +270,7 @@ function handle_under_vma_lock(k: Kernel, task: Task): number {
 function release(k: Kernel, task: Task, vma: Vma, now: Ns): void {
   const held = now - task.since;
   task.held += held;
-  k.ledger.vmaRead(task.mm, vma, held);
+  k.ledger.vmaRead(task, task.mm, vma, held);
   k.vma_end_read(vma);
 }
 

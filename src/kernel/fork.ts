@@ -51,7 +51,7 @@ export function* fork(k: Kernel, task: Task): Operation {
   if (task.a >= 0) k.uses(k.tasks[task.a], child);
   else child.users = 1;
   child.mmap_lock.write(task.id);
-  k.ledger.mmapLocked(child, true, 0, false);
+  k.ledger.mmapLocked(task, child, true, 0, false);
   k.lock?.beginWriteSection(child);
   let cost = k.costs.op;
   const marks = k.at['dup_mmap.start_write'];

@@ -10,7 +10,7 @@ import type { Ledger } from './ledger.js';
 import { Mm } from './mm.js';
 import type { Answers } from './sites.js';
 import { isSpeculation, type Stage } from './stage.js';
-import type { Task } from './task.js';
+import type { Sleep, Task } from './task.js';
 import { Vma } from './vma.js';
 import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
 import type { Witness } from './witness.js';
@@ -123,6 +123,12 @@ export class Kernel {
     this.settleHolders(NOBODY_ASKS);
   }
 
+  /** `task` sleeps from now on, until another thread ends that. */
+  sleepsOn(task: Task, what: Sleep): void {
+    task.blockedOn = what;
+    this.ledger.asleep(task);
+  }
+
   /** Notes that `task` is held up by whatever `thread` has in hand. */
   blame(task: Task, thread: number): void {
     task.byThread = thread;
@@ -145,7 +151,7 @@ export class Kernel {
     const { mm } = task;
     this.ledger.trylock(task);
     if (mm.mmap_lock.tryRead(task.id)) {
-      this.ledger.mmapLocked(mm, false, 0, false);
+      this.ledger.mmapLocked(task, mm, false, 0, false);
       return true;
     }
     this.blame(task, this.mmapHolder(mm));
@@ -154,24 +160,24 @@ export class Kernel {
   }
 
   /** mmap_read_unlock(). */
-  mmap_read_unlock(mm: Mm, held: Ns): void {
-    this.ledger.mmapHeld(mm, false, held);
+  mmap_read_unlock(task: Task, mm: Mm, held: Ns): void {
+    this.ledger.mmapHeld(task, mm, false, held);
     mm.mmap_lock.releaseRead();
   }
 
   /** mmap_write_unlock(): every mark ends, then the lock is free. */
   mmap_write_unlock(task: Task, mm: Mm, held: Ns): void {
-    this.ledger.mmapHeld(mm, true, held);
+    this.ledger.mmapHeld(task, mm, true, held);
     this.lock?.endWriteAll(mm);
     mm.mmap_lock.releaseWrite(task.id);
   }
 
   /** mmap_write_downgrade(): every mark ends, then queued readers at the head may enter. */
   mmap_write_downgrade(task: Task, mm: Mm, held: Ns): void {
-    this.ledger.mmapHeld(mm, true, held);
+    this.ledger.mmapHeld(task, mm, true, held);
     this.lock?.endWriteAll(mm);
     mm.mmap_lock.downgrade(task.id);
-    this.ledger.mmapLocked(mm, false, 0, false);
+    this.ledger.mmapLocked(task, mm, false, 0, false);
   }
 
   /** vma_end_read(): the last reader wakes a writer asleep in vma_start_write(). */

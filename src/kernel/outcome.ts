@@ -102,7 +102,7 @@ export function vmf_anon_prepare(k: Kernel, task: Task, vma: Vma, vmaLocked: boo
       return false;
     }
     anon_vma_prepare(task.mm, vma);
-    k.mmap_read_unlock(task.mm, 0);
+    k.mmap_read_unlock(task, task.mm, 0);
   } else anon_vma_prepare(task.mm, vma);
   task.cost += k.costs.anon_vma_prepare;
   return true;

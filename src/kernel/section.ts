@@ -14,14 +14,14 @@
 import type { Ns } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import type { Task } from './task.js';
+import type { Sleep, Task } from './task.js';
 import type { Vma } from './vma.js';
 
 /** How mmap_lock is asked for: mmap_read_lock() and mmap_write_lock(), and their kind that a fatal signal ends. */
 export interface Ask {
   readonly write: boolean;
   /** what a thread sleeps for */
-  readonly words: string;
+  readonly words: Sleep;
 }
 export const READ: Ask = { write: false, words: 'mmap_lock (read)' };
 export const READ_KILLABLE: Ask = { write: false, words: 'mmap_lock (read, killable)' };
@@ -101,12 +101,12 @@ function lock(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
   const holder = k.mmapHolder(mm);
   const busy = write ? rwsem.writer >= 0 || rwsem.readers > 0 : !rwsem.canTryRead;
   if (write ? rwsem.write(task.id) : rwsem.read(task.id)) {
-    k.ledger.mmapLocked(mm, write, 0, busy);
+    k.ledger.mmapLocked(task, mm, write, 0, busy);
     if (write) k.lock?.beginWriteSection(mm);
     return true;
   }
   k.blame(task, holder);
-  task.blockedOn = ask.words;
+  k.sleepsOn(task, ask.words);
   return false;
 }
 
@@ -116,7 +116,7 @@ export function tryLock(k: Kernel, task: Task, mm: Mm, { write }: Ask): boolean 
   task.since = k.engine.now;
   if (write && mm.mmap_lock.readers > 0) k.settleHolders(mm);
   if (write ? mm.mmap_lock.tryWrite(task.id) : mm.mmap_lock.tryRead(task.id)) {
-    k.ledger.mmapLocked(mm, write, 0, false);
+    k.ledger.mmapLocked(task, mm, write, 0, false);
     if (write) k.lock?.beginWriteSection(mm);
     return true;
   }
@@ -132,7 +132,7 @@ export function woken(k: Kernel, task: Task, mm: Mm, write: boolean, vma: Vma | 
   task.waited += waited;
   task.waitedForLocks += waited;
   task.since = k.engine.now;
-  k.ledger.mmapLocked(mm, write, waited, true);
+  k.ledger.mmapLocked(task, mm, write, waited, true);
   k.ledger.blocked(task, vma, waited);
   if (write) k.lock?.beginWriteSection(mm);
   return true;
@@ -163,7 +163,7 @@ export function leave(k: Kernel, task: Task, mm: Mm, { write }: Ask): void {
   task.held += held;
   task.sectionEnd = -1;
   if (write) k.mmap_write_unlock(task, mm, held);
-  else k.mmap_read_unlock(mm, held);
+  else k.mmap_read_unlock(task, mm, held);
 }
 
 /** mmap_write_downgrade(): marks end, the thread goes on as a reader; the recorded read section is taken in hand. */
@@ -186,12 +186,12 @@ export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma, killabl
   if (lock.excludeReaders(vma)) {
     vma.writer = task.id;
     k.blame(task, holder >= 0 ? holder : vma.reader);
-    task.blockedOn = killable ? 'the readers of a VMA (killable)' : 'the readers of a VMA';
     task.markSince = k.engine.now;
+    k.sleepsOn(task, killable ? 'the readers of a VMA (killable)' : 'the readers of a VMA');
     return false;
   }
   lock.mark(mm, vma);
-  k.ledger.vmaMarked(mm, vma, 0, false);
+  k.ledger.vmaMarked(task, mm, vma, 0, false);
   return true;
 }
 
@@ -208,7 +208,7 @@ export function readersLeft(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
   task.waited += waited;
   task.waitedForLocks += waited;
   k.lock?.mark(mm, vma);
-  k.ledger.vmaMarked(mm, vma, waited, true);
+  k.ledger.vmaMarked(task, mm, vma, waited, true);
   k.ledger.blocked(task, vma, waited);
 }
 

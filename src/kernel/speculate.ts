@@ -11,7 +11,7 @@
  */
 import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
-import { access_error, after, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
+import { access_error, after, countSleep, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
 import { folioOf, hugeOf, isFolioLocked, raceOf, SIGNAL, says } from './outcome.js';
@@ -136,7 +136,7 @@ function work(k: Kernel, task: Task, vma: Vma): number {
   task.verdict = handle_mm_fault(k, task, vma, false) === SIGNAL ? VERDICT_SIGNAL : VERDICT_VMA_LOCK;
   task.mapped = page_table.get(task.page);
   page_table.set(task.page, task.found);
-  task.waited += task.sleep;
+  countSleep(k, task);
   return after(k, task, task.cost + task.sleep, SPECULATE_COMMIT);
 }
 

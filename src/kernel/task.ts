@@ -21,6 +21,12 @@ export const VERDICT_VMA_LOCK = 1;
 export const VERDICT_MMAP_LOCK = 2;
 export const VERDICT_SIGNAL = 3;
 
+/** What only another thread can end. */
+export type Sleep =
+  | `mmap_lock (${'read' | 'write'}${'' | ', killable'})`
+  | `the readers of a VMA${'' | ' (killable)'}`
+  | 'a userfaultfd monitor';
+
 const NOBODY = -1;
 
 export class Task {
@@ -115,7 +121,7 @@ export class Task {
   uses: Mm | null = null;
 
   /** What it sleeps for, when only another thread can end that: for the deadlock report. */
-  blockedOn: string | null = null;
+  blockedOn: Sleep | null = null;
 
   constructor(
     /** dense index, as in TraceInfo.tids */

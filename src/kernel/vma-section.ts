@@ -38,6 +38,6 @@ export function vma_start_read_locked(k: Kernel, task: Task, vma: Vma): void {
 export function unlockVma(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
   const held = k.engine.now - task.since;
   task.held += held;
-  k.ledger.vmaRead(mm, vma, held);
+  k.ledger.vmaRead(task, mm, vma, held);
   k.vma_end_read(vma);
 }

@@ -25,6 +25,7 @@ import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
 import { HotSpots } from './hot-spots.js';
 import { LockTable, nameOf } from './lock-table.js';
+import { TimeBins } from './over-time.js';
 import type { Counter, FaultRow, HotKey, ModelResult, Reason, Verdict } from './result.js';
 import type { Witness } from './witness.js';
 
@@ -66,9 +67,9 @@ export class Collector implements Ledger {
   readonly outcomes = new Map<number, Outcome>();
   /** faults in an mm of which the trace knows no mapping at all */
   unmapped = 0;
-  private readonly model: string;
+  protected readonly model: string;
   private readonly hasVmaLock: boolean;
-  private readonly verdictNames: readonly Verdict[];
+  protected readonly verdictNames: readonly Verdict[];
   private readonly counters = new Float64Array(5);
   private readonly verdicts = new Float64Array(4);
   private readonly reasons: { counter: number; site: string; count: number; wait: Ns }[] = [];
@@ -77,6 +78,7 @@ export class Collector implements Ledger {
   private readonly locks = new LockTable();
   private readonly blockers = new Blockers();
   private readonly hotSpots: HotSpots | null;
+  private readonly bins = new TimeBins();
   private readonly pending: FaultRow[] = [];
   private total = 0;
   private kernelMode = 0;
@@ -113,6 +115,7 @@ export class Collector implements Ledger {
     const inKernel = (task.code & FAULT_KERNEL_MODE) !== 0;
     if (inKernel) this.kernelMode++;
     else if (task.fallback) this.userFallbacks++;
+    this.bins.add(task.start, task.fallback && !inKernel);
     this.verdicts[task.verdict]++;
     this.counters[task.counter]++;
     if (task.counter === COUNTER_NONE) this.uncounted++;
@@ -187,8 +190,14 @@ export class Collector implements Ledger {
       wait_ns: task.waited,
       hold_ns: task.held,
       tries: task.tries,
-      blocked_by: task.byThread < 0 ? null : { i: task.byIndex, op: OPS[task.byOp], tid: info.tids[task.byThread] },
+      blocked_by: this.blockerOf(task),
     };
+  }
+
+  /** Who made `task` wait or fall back, as far as it is known by now. */
+  protected blockerOf(task: Task): FaultRow['blocked_by'] {
+    if (task.byThread < 0) return null;
+    return { i: task.byIndex, op: OPS[task.byOp], tid: this.info.tids[task.byThread] };
   }
 
   count(counter: string): void {
@@ -199,7 +208,11 @@ export class Collector implements Ledger {
     this.counters[COUNTER_MISS]++;
   }
 
-  mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
+  asleep(_task: Task): void {}
+
+  slept(_task: Task, _on: 'page' | 'monitor', _from: Ns, _waited: Ns): void {}
+
+  mmapLocked(_task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
     this.locks.mmap(mm.id, write).acquire(waited, contended);
     if (write) this.witness?.entered(this.kernel.tasks[mm.mmap_lock.writer]);
   }
@@ -212,12 +225,12 @@ export class Collector implements Ledger {
     this.locks.mmap(mm.id, false).contended++;
   }
 
-  mmapHeld(mm: Mm, write: boolean, held: Ns): void {
+  mmapHeld(_task: Task, mm: Mm, write: boolean, held: Ns): void {
     this.locks.mmap(mm.id, write).hold.add(held);
     if (write) this.witness?.left(mm, this.kernel.engine.now);
   }
 
-  vmaRead(mm: Mm, vma: Vma, held: Ns): void {
+  vmaRead(_task: Task, mm: Mm, vma: Vma, held: Ns): void {
     const stat = this.locks.vma(mm.id, vma, false);
     stat.acquired++;
     stat.hold.add(held);
@@ -227,7 +240,7 @@ export class Collector implements Ledger {
     this.locks.contendedVma(mm, vma, false, this.kernel).contended++;
   }
 
-  vmaMarked(mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
+  vmaMarked(_task: Task, mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
     const stat = contended ? this.locks.contendedVma(mm, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
     stat.acquire(waited, contended);
     this.witness?.marked(mm, vma);
@@ -251,8 +264,11 @@ export class Collector implements Ledger {
     this.opWait += task.waited;
   }
 
-  /** Something ended at `now`. */
-  end(now: Ns): void {
+  /** A thread is called `name` from now on (an index into the trace's strings). */
+  named(_thread: number, _name: number): void {}
+
+  /** The event `task` had in hand ended at `now`. */
+  end(_task: Task, now: Ns): void {
     if (now > this.lastEnd) this.lastEnd = now;
   }
 
@@ -330,6 +346,7 @@ export class Collector implements Ledger {
         fault_wait_ns: this.faultWait,
         op_wait_ns: this.opWait,
       },
+      over_time: this.bins.result(),
     };
   }
 }

@@ -15,6 +15,7 @@ import {
   FIRST,
   type FromTo,
   type Transition,
+  type Watcher,
 } from './result.js';
 
 export interface DiffOptions {
@@ -24,6 +25,8 @@ export interface DiffOptions {
   top?: number;
   /** Called once for each fault that changes, as soon as it is over under both stages: nearly in the order of the trace. */
   onChange?: (fault: ChangedFault) => void;
+  /** Told of every event that is over under either stage. */
+  watcher?: Watcher;
 }
 
 export class Diff {

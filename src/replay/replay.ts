@@ -4,7 +4,7 @@ import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
-import type { ExpectFailure, FaultRow, HotKey, ReplayResult } from './result.js';
+import type { ExpectFailure, FaultRow, HotKey, ReplayResult, Watcher } from './result.js';
 import { Run } from './run.js';
 import { inSample } from './sample.js';
 import type { Watch } from './watch.js';
@@ -27,6 +27,8 @@ export interface ReplayOptions {
   by?: HotKey;
   /** replays one in so many faults, and every operation */
   sample?: number;
+  /** Told of every event that is over, with its waits and holds, under every stage: for pictures of a run. */
+  watcher?: Watcher;
 }
 
 export class Replay {
@@ -47,11 +49,10 @@ export class Replay {
     const onFault = options.onFault ?? null;
     this.by = options.by;
     this.sample = options.sample ?? 1;
-    const { watch, witness = null } = options;
+    const { watch, witness = null, watcher = null } = options;
     const { timing, by, sample } = this;
-    this.runs = stages.map(
-      stage => new Run(stage, { timing, costs, onFault, by, sample, witness, ...(watch && { watch: watch(stage) }) }),
-    );
+    const shared = { timing, costs, onFault, by, sample, witness, watcher };
+    this.runs = stages.map(stage => new Run(stage, { ...shared, ...(watch && { watch: watch(stage) }) }));
   }
 
   /** Takes the next batch of a trace's events. */

@@ -3,7 +3,6 @@
  * Shapes follow the published schemas `vmalock.replay/1`, `vmalock.diff/1` and `vmalock.verify/1`; all times in ns.
  */
 import type { Expectation } from '../trace/columns.js';
-import type { TruthPath } from '../vocab.js';
 
 export type Verdict = 'vma_lock' | 'mmap_lock' | 'signal' | 'speculative';
 /** The kernel's own counters; null when that kernel counts nothing for the outcome. */
@@ -80,6 +79,15 @@ export interface HotSpot {
   max_wait_ns: number;
 }
 
+/** Faults by when they began, in bins of equal width; `fallbacks` counts user faults that took the mmap_lock path. */
+export interface OverTime {
+  /** when the first bin begins */
+  from_ns: number;
+  bin_ns: number;
+  faults: number[];
+  fallbacks: number[];
+}
+
 export interface ModelResult {
   model: string;
   faults: { total: number; user: number; kernel: number; vma_lock: number; mmap_lock: number; signal: number };
@@ -93,6 +101,7 @@ export interface ModelResult {
   /** with `--by`: most waited for first */
   by?: HotSpot[];
   time: { makespan_ns: number; fault_wait_ns: number; op_wait_ns: number };
+  over_time: OverTime;
 }
 
 export interface ReplayResult {
@@ -145,6 +154,74 @@ export interface FaultRow {
   hold_ns: number;
   tries: number;
   blocked_by: { i: number; op: string; tid: number } | null;
+}
+
+/** A VMA at the moment it was locked, in pages. */
+export interface VmaRange {
+  start: number;
+  end: number;
+  name: string | null;
+}
+
+/** What a thread slept for, from when to when, ns; a `page` is I/O or a locked folio, a `monitor` that of a userfaultfd. */
+export interface Wait {
+  on: 'mmap_lock' | 'vma_lock' | 'page' | 'monitor';
+  /** how it wanted the lock; null where it is none */
+  mode: 'read' | 'write' | null;
+  vma: VmaRange | null;
+  from: number;
+  to: number;
+  by: FaultRow['blocked_by'];
+}
+
+/** A lock a thread held, from when to when, ns; the VMA lock in mode `write` is a mark. */
+export interface Hold {
+  lock: 'mmap_lock' | 'vma_lock';
+  mode: 'read' | 'write';
+  vma: VmaRange | null;
+  from: number;
+  to: number;
+}
+
+/** An event of the trace as a model replayed it. Waits and holds lie between its start and its end. */
+export interface Span {
+  i: number;
+  model: string;
+  tid: number;
+  /** what the thread was called by then */
+  comm: string | null;
+  mm: number;
+  op: string;
+  /** ns on the clock of the replay */
+  start: number;
+  end: number;
+  /** the pages it is about; `pages` is 0 where it is about none in particular */
+  page: number;
+  pages: number;
+  /** of a fault; null of an operation */
+  verdict: Verdict | null;
+  site: string | null;
+  wait_ns: number;
+  blocked_by: FaultRow['blocked_by'];
+  waits: Wait[];
+  holds: Hold[];
+  /** VMA locks beyond those in `holds` */
+  more_holds: number;
+}
+
+/** How many threads sleep for a kind of lock of an mm, from `t` on. */
+export interface Queue {
+  model: string;
+  mm: number;
+  lock: 'mmap_lock' | 'vma_lock' | 'monitor';
+  t: number;
+  waiting: number;
+}
+
+/** Who wants to see a run: told model after model within a batch of events, in the order in which events end. */
+export interface Watcher {
+  over(span: Span): void;
+  queue(queue: Queue): void;
 }
 
 /** A quantity under the first model of a diff and under the second. */
@@ -233,91 +310,5 @@ export interface DiffResult {
   warnings: string[];
 }
 
-/** Did a fault leave the VMA lock for mmap_lock? Those that did not: finished under the VMA lock, or signalled there. */
-export type Path = 'vma_lock' | 'mmap_lock';
-
-/**
- * Why the recording cannot tell: the VMA was being marked by another thread; mmap_lock was being taken or released when the fault
- * tried it; I/O for a page in swap may end before anybody waits for it.
- */
-export type Undecided = 'vma_lock_race' | 'mmap_lock_race' | 'swap_io';
-/** Why a fault was not compared. `killed`: the thread died before the fault was finished anywhere. */
-export type Unscored = Undecided | 'kernel_mode' | 'no_truth' | 'killed';
-
-/** What the model says, and what the kernel did. */
-export interface Agreement {
-  scored: number;
-  agree: number;
-}
-
-/** A user fault beside its truth; one row of `verify --events`. */
-export interface VerifiedFault {
-  i: number;
-  /** as recorded; where the event has no time, when it started */
-  t: number;
-  tid: number;
-  mm: number;
-  addr: string;
-  /** how it was scored */
-  class: 'scored' | 'inferred' | 'undecided' | 'unscored';
-  /** why it was not */
-  reason: Unscored | null;
-  /** null when unknown */
-  truth: Path | null;
-  predicted: Path;
-  /** null where the fault did not leave the fast path */
-  site: string | null;
-  counter: Counter | null;
-  verdict: Verdict;
-  wait_ns: number;
-  blocked_by: FaultRow['blocked_by'];
-}
-
-/** A write section of another thread near a fault, times in ns of the trace. */
-export interface NearSection {
-  i: number;
-  op: string;
-  tid: number;
-  ask: number;
-  got: number;
-  /** null when it was not over yet */
-  end: number | null;
-  /** did it mark the VMA of the fault? */
-  marks: boolean;
-}
-
-/** A scored fault on which model and recording differ, with what either has to say. */
-export interface Disagreement extends Omit<VerifiedFault, 'class' | 'reason' | 'truth'> {
-  truth: Path;
-  /** the rest of the recording's `truth`: where it was finished, what took mmap_lock, how long it waited */
-  recorded: { path: TruthPath | null; via: string | null; wait_ns: number | null };
-  /** nearest in time, of those within a millisecond */
-  writer: NearSection | null;
-}
-
-export interface VerifyResult extends Agreement {
-  schema: 'vmalock.verify/1';
-  trace: ReplayResult['trace'];
-  timing: 'recorded';
-  model: string;
-  /** kernel of the recording, where the trace says it */
-  kernel: string | null;
-  /** agree / scored: faults predicted from facts alone; null when there are none */
-  agreement: number | null;
-  /** faults whose prediction rests on what an importer inferred */
-  inferred: Agreement;
-  /** faults of which the recording cannot tell what they met, and on how many of them the model is right anyway */
-  undecided: { faults: number; agree: number; reasons: { reason: Undecided; faults: number; agree: number }[] };
-  /** everybody else, by reason, those undecided included: with `scored` and `inferred.scored` all faults of the trace */
-  unscored: Partial<Record<Unscored, number>>;
-  /** truth, prediction, scored faults */
-  confusion: Record<Path, Record<Path, number>>;
-  /** the first, in the order of the trace */
-  disagreements: Disagreement[];
-  /** rows of a truth file, and how many of them met a fault */
-  truth?: { rows: number; joined: number };
-  /** how much later than its tracepoint a thing may have happened, ns */
-  slack_ns: { lookup: number; trylock: number; marking: number; releasing: number };
-  warnings: string[];
-}
 export type * from './explanation.js';
+export type * from './verification.js';

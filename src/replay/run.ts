@@ -21,7 +21,8 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
-import type { FaultRow, HotKey } from './result.js';
+import { Recorder } from './record.js';
+import type { FaultRow, HotKey, Watcher } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
 import { inSample } from './sample.js';
 import type { Watch } from './watch.js';
@@ -37,6 +38,7 @@ export interface RunOptions {
   readonly by?: HotKey | undefined;
   /** one in so many faults is replayed */
   readonly sample?: number;
+  readonly watcher?: Watcher | null;
 }
 
 /** Operations after which there is memory where there was none. */
@@ -65,8 +67,11 @@ export class Run {
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
     this.sample = options.sample ?? 1;
-    this.collector = options.watch ?? new Collector(stage, options.onFault, options.witness, options.by);
-    this.walk = options.watch?.walk ?? walk;
+    const { onFault, watch, watcher = null, witness, by } = options;
+    this.collector =
+      watch ??
+      (watcher === null ? new Collector(stage, onFault, witness, by) : new Recorder(stage, onFault, watcher, by));
+    this.walk = watch?.walk ?? walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;
@@ -93,7 +98,10 @@ export class Run {
       } else this.quiesce();
       // Until the next event arrives the clock may move freely; behind the batch nothing is known.
       engine.horizon = row + 1 < n ? this.horizonOf(t[row + 1]) : at + base;
-      if (op[row] === OP.thread) continue;
+      if (op[row] === OP.thread) {
+        this.collector.named(thread[row], columns.name[row]);
+        continue;
+      }
       if (sample > 1 && op[row] === OP.fault && !inSample(first + row, sample)) continue;
       const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
       if (runner.epoch !== pace.epoch) pace.saw(runner);
@@ -331,7 +339,7 @@ export class Run {
   private done(runner: Runner, now: Ns): void {
     runner.state = IDLE;
     runner.lastEnd = now;
-    this.collector.end(now);
+    this.collector.end(runner, now);
     if (runner.op !== OP.fault) this.afterOperation(runner);
     if (runner.head !== NONE) this.schedule(runner);
   }

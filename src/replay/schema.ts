@@ -96,6 +96,9 @@ const modelResult = z.strictObject({
   blockers: z.array(blocker),
   by: z.exactOptional(z.array(hotSpot)).describe('with --by; most waited for first'),
   time: z.strictObject({ makespan_ns: ns, fault_wait_ns: ns, op_wait_ns: ns }),
+  over_time: z
+    .strictObject({ from_ns: ns, bin_ns: ns, faults: z.array(count), fallbacks: z.array(count) })
+    .describe('faults by when they began, in bins of equal width from `from_ns` on'),
 });
 
 const expectFailure = z.strictObject({

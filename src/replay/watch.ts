@@ -69,8 +69,8 @@ export class Watch extends Collector implements Witness {
   }
 
   /** Whoever ends something says so at once. */
-  override end(now: Ns): void {
-    super.end(now);
+  override end(task: Task, now: Ns): void {
+    super.end(task, now);
     if (this.last === null) return;
     const { row, trail } = this.last;
     this.last = null;
@@ -78,8 +78,8 @@ export class Watch extends Collector implements Witness {
     this.onOver?.(row, now);
   }
 
-  override mmapLocked(mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
-    super.mmapLocked(mm, write, waited, contended);
+  override mmapLocked(task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
+    super.mmapLocked(task, mm, write, waited, contended);
     this.current?.tried(true);
   }
 
@@ -89,8 +89,8 @@ export class Watch extends Collector implements Witness {
   }
 
   /** Told before the lock is free: a writer still has it. */
-  override mmapHeld(mm: Mm, write: boolean, held: Ns): void {
-    super.mmapHeld(mm, write, held);
+  override mmapHeld(task: Task, mm: Mm, write: boolean, held: Ns): void {
+    super.mmapHeld(task, mm, write, held);
     if (!write || this.trails.length === 0) return;
     const { now } = this.kernel.engine;
     for (const trail of this.trails) if (trail.task.mm === mm) trail.sectionOver(mm.mmap_lock.writer, now - held, now);

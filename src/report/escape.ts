@@ -50,3 +50,21 @@ export function markdownText(text: string): string {
     .replace(/[\\|`*[\]~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, c => '\\' + c)
     .replace(/[&<>@]|:\/\//g, c => ENTITIES.get(c) ?? c);
 }
+
+const HTML_ENTITIES: ReadonlyMap<string, string> = new Map([
+  ['&', '&amp;'],
+  ['<', '&lt;'],
+  ['>', '&gt;'],
+  ['"', '&quot;'],
+  ["'", '&#39;'],
+]);
+
+/** Text inside an HTML element or a quoted attribute: escaped, and no tag, entity or end of a quote comes out of it. */
+export function htmlText(text: string): string {
+  return escapeText(text).replace(/[&<>"']/g, c => HTML_ENTITIES.get(c) ?? c);
+}
+
+/** JSON inside a script element: no `</script>`, no comment and no line separator comes out of it. */
+export function scriptJson(value: unknown): string {
+  return jsonText(value).replace(/[<>&]/g, jsonEscape);
+}

@@ -33,6 +33,8 @@ export interface Section {
   readonly rows: readonly (readonly string[])[];
   /** rows that were left out */
   readonly more: number;
+  /** of each row, from 0 to 1: where it can, a terminal shows a bar of it */
+  readonly shares?: readonly number[];
 }
 
 /** Rows a table shows before it says how many more there are. */
@@ -110,6 +112,7 @@ export function top(
 
 function reasons(result: ReplayResult, most = TOP): Section {
   const rows: string[][] = [];
+  const shares: number[] = [];
   let more = 0;
   for (const model of result.models) {
     const whole = model.reasons.reduce((sum, reason) => sum + reason.count, 0);
@@ -118,10 +121,11 @@ function reasons(result: ReplayResult, most = TOP): Section {
     for (const { counter, site, count, wait_ns } of sorted.slice(0, most)) {
       const share = formatRatio(count, whole);
       rows.push([model.model, counter ?? '-', site, formatCount(count), share, formatNs(wait_ns)]);
+      shares.push(count / whole);
     }
   }
   const headings = [text('model'), text('counter'), SITE, number('faults'), number('share', 1), number('waited', 2)];
-  return { title: 'Why faults did not finish under the VMA lock', note: null, headings, rows, more };
+  return { title: 'Why faults did not finish under the VMA lock', note: null, headings, rows, more, shares };
 }
 
 /** `mmap_lock:W` as perf lock spells a lock and its mode. */

@@ -1,19 +1,23 @@
 /** How text for a terminal looks: colours through one chalk of a given level, and the width it may take. */
 import { Chalk, type ChalkInstance } from 'chalk';
 
+import type { Marks } from './spark.js';
+
 export type ColorLevel = 0 | 1 | 2 | 3;
 
 export interface Style {
   readonly chalk: ChalkInstance;
   /** columns a line should fit in */
   readonly width: number;
+  /** of what bars are made; null where there are to be none */
+  readonly marks: Marks | null;
 }
 
 export const DEFAULT_WIDTH = 80;
 
 /** @param level chalk's: 0 none, 1 sixteen colours, 2 256 colours, 3 true colour; the caller has decided */
-export function createStyle(level: ColorLevel, width = DEFAULT_WIDTH): Style {
-  return { chalk: new Chalk({ level }), width };
+export function createStyle(level: ColorLevel, width = DEFAULT_WIDTH, marks: Marks | null = null): Style {
+  return { chalk: new Chalk({ level }), width, marks };
 }
 
 /** Terminal columns `text` takes, near enough to decide what to cut: wide scripts and emoji two, marks none. */

@@ -2,10 +2,11 @@
 import Table from 'cli-table3';
 import { escapeText } from '../errors.js';
 import type { ReplayResult } from '../replay/result.js';
-import { formatCount } from '../units.js';
+import { formatCount, formatNs } from '../units.js';
 import { openingOf } from './finding.js';
 import type { ReportOptions } from './reporter.js';
 import { type Heading, type Opening, type Section, sections } from './sections.js';
+import { bar, type Marks, sparkline } from './spark.js';
 import { displayWidth, keepEnds, type Style } from './style.js';
 
 /** Columns between two cells, and where otherwise something would have to be cut. */
@@ -17,13 +18,16 @@ const MIN_TEXT = 8;
 const MIN_SENTENCE = 24;
 /** Below this, spare columns are left out first: it shows a range of addresses whole. */
 const GOOD_TEXT = 29;
+/** A bar of everything. */
+const BAR = 10;
 
 export function reportTable(results: readonly ReplayResult[], options: ReportOptions): string {
   return results.map(result => one(result, options)).join('\n');
 }
 
 function one(result: ReplayResult, { fields, top, style }: ReportOptions): string {
-  const tables = sections(result, fields, top).map(section => renderSection(section, style));
+  const drawn = style.marks === null || fields !== null ? [] : overTime(result, style.marks);
+  const tables = [...sections(result, fields, top), ...drawn].map(section => renderSection(section, style));
   return [renderOpening(openingOf(result), style), ...tables].join('\n\n') + '\n';
 }
 
@@ -36,9 +40,36 @@ export function renderOpening({ finding, subject, remarks }: Opening, style: Sty
   ].join('\n');
 }
 
+/** When faults fell back, where only some did: a mark for each stretch of time. */
+function overTime({ models }: ReplayResult, marks: Marks): Section[] {
+  const ratios = models.map(model => model.fallback_ratio ?? 0);
+  if (!ratios.some(ratio => ratio > 0 && ratio < 1)) return [];
+  const rows = models.map(({ model, over_time: { bin_ns, faults, fallbacks } }) => {
+    const shares = faults.map((count, bin) => (count === 0 ? null : fallbacks[bin] / count));
+    return [model, formatNs(bin_ns), sparkline(shares, marks)];
+  });
+  const headings: Heading[] = [
+    { title: 'model', kind: 'text' },
+    { title: 'a mark is', kind: 'number' },
+    { title: 'share of faults that fell back', kind: 'prose' },
+  ];
+  return [{ title: 'Fallbacks over time', note: null, headings, rows, more: 0 }];
+}
+
+/** The section with a column of bars, which is the first to go where it is narrow. */
+function withBars(section: Section, { marks }: Style): Section {
+  const { headings, rows, shares } = section;
+  if (marks === null || shares === undefined) return section;
+  return {
+    ...section,
+    headings: [...headings, { title: '', kind: 'text', spare: Number.POSITIVE_INFINITY }],
+    rows: rows.map((row, i) => [...row, bar(shares[i], BAR, marks)]),
+  };
+}
+
 /** One titled table, without a final line feed. */
 export function renderSection(section: Section, style: Style): string {
-  const { headings, rows, widths, gap } = layOut(section, style.width);
+  const { headings, rows, widths, gap } = layOut(withBars(section, style), style.width);
   const titles = headings.map(heading => heading.title);
   const table = new Table({
     head: titles.map(title => style.chalk.bold(title)),

@@ -36,6 +36,8 @@ const SILENT: Ledger = {
   fault() {},
   count() {},
   miss() {},
+  asleep() {},
+  slept() {},
   mmapLocked() {},
   trylock() {},
   mmapTrylockFailed() {},

@@ -1,6 +1,7 @@
 /** What one operation does to the locks of one address space, in order, heard where the kernel floor reports it. */
 import { COSTS } from '../../src/kernel/costs.js';
 import type { Mm } from '../../src/kernel/mm.js';
+import type { Task } from '../../src/kernel/task.js';
 import type { Vma } from '../../src/kernel/vma.js';
 import { resolveModels } from '../../src/lineage/resolve.js';
 import { Run } from '../../src/replay/run.js';
@@ -56,7 +57,7 @@ export async function logOf(
   tap(kernel, 'mmap_write_downgrade', (_, of) => {
     downgraded = hears(of);
   });
-  tap(kernel.ledger, 'mmapLocked', (of, write) => {
+  tap(kernel.ledger, 'mmapLocked', (_, of, write) => {
     if (!hears(of)) return;
     if (downgraded) taken.push(`${taken.pop()}>R`);
     else {
@@ -65,7 +66,7 @@ export async function logOf(
     }
     downgraded = false;
   });
-  const takes = (letter: string) => (of: Mm, vma: Vma) => {
+  const takes = (letter: string) => (_: Task, of: Mm, vma: Vma) => {
     if (hears(of)) took.set(vma.vm_start - BASE, letter);
   };
   tap(kernel.ledger, 'vmaMarked', takes('m'));

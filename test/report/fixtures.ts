@@ -49,6 +49,12 @@ export function model(id: string, figures: ModelFigures = {}): ModelResult {
     locks,
     blockers,
     time: { makespan_ns: figures.makespan ?? 0, fault_wait_ns: 3_050_000, op_wait_ns: 640 },
+    over_time: {
+      from_ns: 0,
+      bin_ns: 2000,
+      faults: user + kernel > 0 ? [user, 0, kernel] : [],
+      fallbacks: user + kernel > 0 ? [fallbacks, 0, 0] : [],
+    },
   };
 }
 
