@@ -109,6 +109,23 @@ function ownRange(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: E
   return { start: Math.max(start, shown.start), end: Math.min(end, shown.end) };
 }
 
+/** Advice that is kept in the flags of a VMA; all other is about pages, and splits nothing. */
+const SPLITS: ReadonlySet<string> = new Set([
+  'hugepage',
+  'nohugepage',
+  'dontfork',
+  'dofork',
+  'wipeonfork',
+  'keeponfork',
+  'dontdump',
+  'dodump',
+  'normal',
+  'random',
+  'sequential',
+  'mergeable',
+  'unmergeable',
+]);
+
 /** Keeps the address map in step with an operation that returned well. */
 function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean): void {
   const { map } = mm;
@@ -132,6 +149,8 @@ function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown:
       moveBreak(mm, String(keys.addr), shown);
       break;
     case 'madvise':
+      if (SPLITS.has(String(keys.advice))) map.split(start, start + pagesOf(String(keys.len)));
+      break;
     case 'mlock':
     case 'munlock':
     case 'mbind':

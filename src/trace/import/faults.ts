@@ -98,11 +98,9 @@ export class Faults {
     thread.fault = null;
     const { window, entry, mm } = fault;
     const event = this.#event(thread, fault);
-    if (window.done !== null && window.pageCacheUnknown) {
-      notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
-    }
     const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
     if (window.done !== null && window.pageCacheUnknown) {
+      notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
       // PG_readahead is PG_reclaim too: while the folio is written back the lock is dropped and nothing read ahead
       event.page = { ...event.page, readahead: true };
       event['x-inferred'] = 'the handler ran twice, without readahead or a wait';
