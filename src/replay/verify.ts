@@ -70,12 +70,14 @@ interface Pending {
   readonly via: number;
   trylock: boolean;
   row: FaultRow | null;
+  /** what the trace comes to without inferences: where the fault is finished, and what decided that */
   plain: Path | null;
+  plainSite: string | null;
 }
 
 export class Verify {
   private readonly replay: Replay;
-  /** the same, of a trace that says only what was recorded: whose prediction is another rests on an inference */
+  /** the same, of a trace that says only what was recorded: what is decided otherwise there rests on an inference */
   private readonly plain: Replay;
   private readonly sections = new Sections(i => {
     const fault = this.pending.get(i);
@@ -107,9 +109,11 @@ export class Verify {
     });
     this.plain = new Replay([stage], {
       ...how,
-      onFault: ({ i, fallback }) => {
+      onFault: ({ i, fallback, site }) => {
         const fault = this.pending.get(i);
-        if (fault !== undefined) fault.plain = pathOf(fallback);
+        if (fault === undefined) return;
+        fault.plain = pathOf(fallback);
+        fault.plainSite = site;
       },
     });
   }
@@ -184,6 +188,7 @@ export class Verify {
       trylock: false,
       row: null,
       plain: null,
+      plainSite: null,
     });
   }
 
@@ -210,7 +215,8 @@ export class Verify {
     const truth = fault.truth & TRUTH_FALLBACK_SAID ? pathOf((fault.truth & TRUTH_FALLBACK) !== 0) : null;
     const killed = recordedPath(fault) === 'killed';
     const race = this.undecided(fault, row);
-    const inferred = fault.plain !== predicted;
+    // Another site is another reason: a VMA that is only inferred may have an anon_vma, or not.
+    const inferred = fault.plain !== predicted || fault.plainSite !== site;
     let reason: Unscored | null = null;
     if (truth === null || killed) {
       reason = killed ? 'killed' : 'no_truth';
