@@ -88,6 +88,8 @@ export class Verify {
   private readonly disagreements: Disagreement[] = [];
   private readonly truth: TruthRows | null;
   private readonly top: number;
+  /** VMAs were inferred: the recording does not show them all */
+  private hides = false;
   private info!: TraceInfo;
   private events = 0;
 
@@ -125,6 +127,7 @@ export class Verify {
     for (let row = 0; row < columns.n; row++) {
       if (columns.op[row] === OP.fault) this.take(columns, row);
       else this.sections.announce(columns, row, this.events + row);
+      if (columns.op[row] === OP.vma && columns.inferred[row] !== 0) this.hides = true;
     }
     this.events += columns.n;
     this.replay.feed(columns, info);
@@ -259,7 +262,9 @@ export class Verify {
     if (fault.trylock && isRace(others.map(section => whileHeld(section, t, start + TRYLOCK)))) return 'mmap_lock_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
-    return site === '__folio_lock_or_retry' && !locked ? 'swap_io' : null;
+    if (site === '__folio_lock_or_retry' && !locked) return 'swap_io';
+    // tracefs does not show what execve maps: some of it was inferred, and there may be more.
+    return this.hides && site === 'lock_vma_under_rcu.no_vma' ? 'hidden_vma' : null;
   }
 
   /** The write section of another thread that was nearest to the fault; of several, one that marks its VMA. */

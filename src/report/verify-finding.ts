@@ -10,6 +10,7 @@ export const UNDECIDED_WORDS: Readonly<Record<Undecided, string>> = {
   vma_lock_race: "a writer's section overlapped the lookup",
   mmap_lock_race: "a writer's section overlapped the trylock",
   swap_io: 'the read from swap may have been over early',
+  hidden_vma: 'the recording hides mappings, and knows none there',
 };
 
 /** The sums a sentence is about: of one trace, or of several. */

@@ -219,6 +219,18 @@ describe('undecided', () => {
     }
   });
 
+  test('where no VMA is known, in a recording that hides some', async () => {
+    const nowhere = fault(64, { t: 20, ...STAYED });
+    const guessed = { 'x-inferred': 'a fault there ended well' };
+    for (const [known, reason] of [
+      [vma(0, 8, { t: 0, ...guessed }), 'hidden_vma'],
+      [vma(0, 8, { t: 0 }), null],
+    ] as const) {
+      const { rows } = await verify([known, nowhere], 'v6.18');
+      expect(rows[0].reason).toBe(reason);
+    }
+  });
+
   test('while the model still holds up its thread, up to where it begins there', async () => {
     const { rows } = await verify(
       [
