@@ -55,7 +55,7 @@ test('one line written into another: the victim is told, no fault appears that w
   );
 });
 
-test('lines of somebody else in between are counted, and change nothing', async () => {
+test('lines of somebody else in between are counted and change nothing, or are told', async () => {
   const foreign = fc.constantFrom(
     'hello',
     'Killed',
@@ -70,8 +70,12 @@ test('lines of somebody else in between are counted, and change nothing', async 
       const mixed = [...kept.slice(0, at), text, ...kept.slice(at), ''].join('\n');
       const { summary, events, complaints } = await tolerant(mixed, which.tool);
       const whole = await imported(sample(which.name, which.tool));
-      if (summary.unknownLines === whole.summary.unknownLines + 1) expect(events).toEqual(whole.events);
-      else expect(complaints).toHaveLength(1);
+      // In the middle of a call that strace broke off, nobody can tell it from the rest of that call.
+      if (complaints.length > 0) expect(complaints).toHaveLength(1);
+      else {
+        expect(summary.unknownLines).toBe(whole.summary.unknownLines + 1);
+        expect(events).toEqual(whole.events);
+      }
     }),
     { numRuns: 200 },
   );
