@@ -81,7 +81,7 @@ export default {
       answer: 'end_early',
       by: '17/28 mm/mmap: prevent pagefault handler from racing with mmu_notifier registration',
     },
-    exit_mmap: { answer: 'write', by: 'as in 6.0' },
+    exit_mmap: { answer: 'write', by: 'as in 6.0 (inferred)' },
     'vma_replace_policy.start_write': {
       answer: 'target',
       by: '09/28 mm/mempolicy: mark VMA as locked when changing protection policy',

@@ -18,7 +18,10 @@ export default {
       answer: 'major',
       by: '46e714c729c8 arch/mm/fault: fix major fault accounting when retrying under per-VMA lock',
     },
-    'calc_vm_flag_bits.stack': { answer: 'nohugepage', by: 'c4608d1bf7c6 mm: mmap: map MAP_STACK to VM_NOHUGEPAGE' },
+    'calc_vm_flag_bits.stack': {
+      answer: 'nohugepage',
+      by: 'c4608d1bf7c6 mm: mmap: map MAP_STACK to VM_NOHUGEPAGE (its release is inferred)',
+    },
     uffd_move_lock: { answer: 'mmap_read', by: 'userfaultfd: UFFDIO_MOVE uABI' },
   },
 } satisfies StageData;
