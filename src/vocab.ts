@@ -118,6 +118,24 @@ export const ADVICE = Object.freeze(Object.fromEntries(ADVICES.map((name, code) 
 /** The code of an advice that is not in the list. */
 export const ADVICE_UNKNOWN = 255;
 
+/** Advice kept in the flags of a VMA, which it may split; all other is about pages. */
+export const FLAG_ADVICES = [
+  'hugepage',
+  'nohugepage',
+  'dontfork',
+  'dofork',
+  'wipeonfork',
+  'keeponfork',
+  'dontdump',
+  'dodump',
+  'normal',
+  'random',
+  'sequential',
+  'mergeable',
+  'unmergeable',
+] as const satisfies readonly Advice[];
+export type FlagAdvice = (typeof FLAG_ADVICES)[number];
+
 /** `access` of a fault, and whether it came from the kernel: `code = access | kernel`. */
 export const ACCESSES = ['read', 'write', 'exec'] as const;
 export const ACCESS_READ = 0;

@@ -5,7 +5,7 @@
  * madvise_collapse, collapse_huge_page (v6.18).
  */
 import type { Page } from '../units.js';
-import { ADVICE, VM_OPS } from '../vocab.js';
+import { ADVICE, FLAG_ADVICES, type FlagAdvice, VM_OPS } from '../vocab.js';
 import { collapseOne } from './collapse.js';
 import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
@@ -29,22 +29,30 @@ import {
 } from './vma.js';
 import { tryReadVma, unlockVma } from './vma-section.js';
 
+interface FlagChange {
+  readonly set: number;
+  readonly clear: number;
+}
+
 /** Advice that changes vm_flags: what it sets and what it clears. */
-const FLAG_ADVICE: ReadonlyMap<number, { readonly set: number; readonly clear: number }> = new Map([
-  [ADVICE.hugepage, { set: VM_HUGEPAGE, clear: VM_NOHUGEPAGE }],
-  [ADVICE.nohugepage, { set: VM_NOHUGEPAGE, clear: VM_HUGEPAGE }],
-  [ADVICE.dontfork, { set: VM_DONTCOPY, clear: 0 }],
-  [ADVICE.dofork, { set: 0, clear: VM_DONTCOPY }],
-  [ADVICE.wipeonfork, { set: VM_WIPEONFORK, clear: 0 }],
-  [ADVICE.keeponfork, { set: 0, clear: VM_WIPEONFORK }],
-  [ADVICE.dontdump, { set: VM_DONTDUMP, clear: 0 }],
-  [ADVICE.dodump, { set: 0, clear: VM_DONTDUMP }],
-  [ADVICE.normal, { set: 0, clear: VM_RAND_READ | VM_SEQ_READ }],
-  [ADVICE.random, { set: VM_RAND_READ, clear: VM_SEQ_READ }],
-  [ADVICE.sequential, { set: VM_SEQ_READ, clear: VM_RAND_READ }],
-  [ADVICE.mergeable, { set: VM_MERGEABLE, clear: 0 }],
-  [ADVICE.unmergeable, { set: 0, clear: VM_MERGEABLE }],
-]);
+const FLAG_CHANGES: Readonly<Record<FlagAdvice, FlagChange>> = {
+  hugepage: { set: VM_HUGEPAGE, clear: VM_NOHUGEPAGE },
+  nohugepage: { set: VM_NOHUGEPAGE, clear: VM_HUGEPAGE },
+  dontfork: { set: VM_DONTCOPY, clear: 0 },
+  dofork: { set: 0, clear: VM_DONTCOPY },
+  wipeonfork: { set: VM_WIPEONFORK, clear: 0 },
+  keeponfork: { set: 0, clear: VM_WIPEONFORK },
+  dontdump: { set: VM_DONTDUMP, clear: 0 },
+  dodump: { set: 0, clear: VM_DONTDUMP },
+  normal: { set: 0, clear: VM_RAND_READ | VM_SEQ_READ },
+  random: { set: VM_RAND_READ, clear: VM_SEQ_READ },
+  sequential: { set: VM_SEQ_READ, clear: VM_RAND_READ },
+  mergeable: { set: VM_MERGEABLE, clear: 0 },
+  unmergeable: { set: 0, clear: VM_MERGEABLE },
+};
+const FLAG_ADVICE: ReadonlyMap<number, FlagChange> = new Map(
+  FLAG_ADVICES.map(name => [ADVICE[name], FLAG_CHANGES[name]]),
+);
 
 /** File systems whose pages are swapped. */
 const SHMEM: ReadonlySet<string> = new Set(['tmpfs', 'shmem', 'sysv_shm']);

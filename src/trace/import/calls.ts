@@ -1,6 +1,7 @@
 /**
  * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
  */
+import { FLAG_ADVICES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
@@ -109,22 +110,8 @@ function ownRange(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: E
   return { start: Math.max(start, shown.start), end: Math.min(end, shown.end) };
 }
 
-/** Advice that is kept in the flags of a VMA; all other is about pages, and splits nothing. */
-const SPLITS: ReadonlySet<string> = new Set([
-  'hugepage',
-  'nohugepage',
-  'dontfork',
-  'dofork',
-  'wipeonfork',
-  'keeponfork',
-  'dontdump',
-  'dodump',
-  'normal',
-  'random',
-  'sequential',
-  'mergeable',
-  'unmergeable',
-]);
+/** Advice that splits VMAs. */
+const SPLITS: ReadonlySet<string> = new Set(FLAG_ADVICES);
 
 /** Keeps the address map in step with an operation that returned well. */
 function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean): void {
