@@ -1,9 +1,9 @@
 /** One trace through whatever replays it: the reader's batches in, the result out, bad lines counted on the way. */
-import { type Complaint, quote } from '../errors.js';
+import { Complaint, EXIT_TROUBLE, quote } from '../errors.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { readTrace } from '../trace/reader.js';
 import { formatCount } from '../units.js';
-import { formatWhere } from './complain.js';
+import { complain, formatWhere, warn } from './complain.js';
 import type { InputOptions } from './options.js';
 import type { Progress } from './progress.js';
 
@@ -43,6 +43,34 @@ export async function replayFile<Result extends { warnings: string[] }>(
   const result = machine.finish(info);
   result.warnings.push(...unknownKeys(info), ...skipped.warnings());
   return result;
+}
+
+/**
+ * What comes of each trace, one after the other, and then all their warnings. With `keepGoing` a trace that fails is told
+ * and passed over.
+ *
+ * @param replay makes the result of one; `file` is how its rows are told apart, null for the only one
+ */
+export async function replayEach<Result extends { trace: { file: string }; warnings: string[] }>(
+  inputs: readonly string[],
+  { keepGoing, progress }: Pick<FileOptions, 'keepGoing' | 'progress'>,
+  replay: (input: string, file: string | null) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const input of inputs) {
+    try {
+      results.push(await replay(input, inputs.length > 1 ? input : null));
+    } catch (error) {
+      if (!keepGoing || !(error instanceof Complaint)) throw error;
+      progress.clear();
+      complain(error);
+      process.exitCode = EXIT_TROUBLE;
+    } finally {
+      progress.clear();
+    }
+  }
+  for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
+  return results;
 }
 
 /** One warning for all keys that were passed over, naming the most frequent. */

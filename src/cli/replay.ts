@@ -1,13 +1,13 @@
 /** `vmalock replay`: each trace against each model, and what came of it. */
 import type { Command } from 'commander';
-import { Complaint, EXIT_ANSWER, EXIT_TROUBLE } from '../errors.js';
+import { Complaint, EXIT_ANSWER } from '../errors.js';
 import type { Stage } from '../kernel/stage.js';
 import type { FaultRow, ReplayResult } from '../replay/result.js';
 import { EVENT_FIELDS, reportFields, selectFields } from '../report/fields.js';
 import { loadReporter } from '../report/index.js';
 import { formatEventRow } from '../report/json.js';
 import type { ReportOptions } from '../report/reporter.js';
-import { complain, note, warn } from './complain.js';
+import { note } from './complain.js';
 import type { Condition } from './fail-if.js';
 import {
   type BaseOptions,
@@ -78,40 +78,29 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
   const { report, events } = sinks;
   try {
     const pictures = await startPictures(sinks, { traces: inputs.length, models: models.length });
-    const [{ Replay }, { replayFile }] = await Promise.all([import('../replay/replay.js'), import('./replay-file.js')]);
-    const progress = new Progress(options);
-    const results: ReplayResult[] = [];
-    for (const input of inputs) {
-      const file = several ? input : null;
+    const [{ Replay }, { replayEach, replayFile }] = await Promise.all([
+      import('../replay/replay.js'),
+      import('./replay-file.js'),
+    ]);
+    const running = { ...options, sinks, progress: new Progress(options) };
+    const results = await replayEach(inputs, running, async (input, file) => {
       const onFault = events && ((row: FaultRow) => events.write(formatEventRow(row, fields.events, file)));
-      try {
-        const machine = new Replay(models, {
-          timing: options.timing,
-          ...(costs && { costs }),
-          ...(onFault && { onFault }),
-          ...(options.by && { by: options.by }),
-          ...(options.sample && { sample: options.sample }),
-          ...(pictures && { watcher: pictures.watcher(input) }),
-        });
-        const result = await replayFile(input, machine, { ...options, sinks, progress });
-        results.push(result);
-        if (pictures !== null) {
-          const { replayPart } = await import('../report/html.js');
-          pictures.over(
-            result.models.map(({ model }) => model),
-            drawn => replayPart(result, drawn),
-          );
-        }
-      } catch (error) {
-        if (!options.keepGoing || !(error instanceof Complaint)) throw error;
-        progress.clear();
-        complain(error);
-        process.exitCode = EXIT_TROUBLE;
-      } finally {
-        progress.clear();
+      const machine = new Replay(models, {
+        timing: options.timing,
+        ...(costs && { costs }),
+        ...(onFault && { onFault }),
+        ...(options.by && { by: options.by }),
+        ...(options.sample && { sample: options.sample }),
+        ...(pictures && { watcher: pictures.watcher(input) }),
+      });
+      const result = await replayFile(input, machine, running);
+      if (pictures !== null) {
+        const { replayPart } = await import('../report/html.js');
+        const ids = result.models.map(({ model }) => model);
+        pictures.over(ids, drawn => replayPart(result, drawn));
       }
-    }
-    for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
+      return result;
+    });
     if (results.length > 0) {
       report?.write(await render(results, options, { fields: fields.report, several, top: options.top }));
       await pictures?.finish();

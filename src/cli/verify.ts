@@ -1,12 +1,11 @@
 /** `vmalock verify`: recordings against the model of the kernel that made them, fault by fault. */
 import type { Command } from 'commander';
-import { Complaint, EXIT_ANSWER, EXIT_TROUBLE } from '../errors.js';
+import { Complaint, EXIT_ANSWER } from '../errors.js';
 import { FIRST, type VerifyResult } from '../replay/result.js';
 import type { Verify, VerifyOptions } from '../replay/verify.js';
 import { selectFields } from '../report/fields.js';
 import { formatEventRow } from '../report/json.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { complain, warn } from './complain.js';
 import {
   type BaseOptions,
   type InputOptions,
@@ -75,27 +74,15 @@ async function verify(traces: string[], options: Options, command: Command): Pro
   const sinks = openSinks(options, inputs, asked);
   const { report, events } = sinks;
   try {
-    const [start, { replayFile }] = await Promise.all([prepare(options), import('./replay-file.js')]);
-    const progress = new Progress(options);
-    const results: VerifyResult[] = [];
-    for (const input of inputs) {
-      const file = several ? input : null;
-      try {
-        const onFault = events && ((fault: object) => events.write(formatEventRow(fault, fields.events, file)));
-        const machine = new Lazily(info => start(info, onFault ? { onFault } : {}));
-        const result = await replayFile(input, machine, { ...options, sinks, progress });
-        refuseUntold(result);
-        results.push(result);
-      } catch (error) {
-        if (!options.keepGoing || !(error instanceof Complaint)) throw error;
-        progress.clear();
-        complain(error);
-        process.exitCode = EXIT_TROUBLE;
-      } finally {
-        progress.clear();
-      }
-    }
-    for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
+    const [start, { replayEach, replayFile }] = await Promise.all([prepare(options), import('./replay-file.js')]);
+    const running = { ...options, sinks, progress: new Progress(options) };
+    const results = await replayEach(inputs, running, async (input, file) => {
+      const onFault = events && ((fault: object) => events.write(formatEventRow(fault, fields.events, file)));
+      const machine = new Lazily(info => start(info, onFault ? { onFault } : {}));
+      const result = await replayFile(input, machine, running);
+      refuseUntold(result);
+      return result;
+    });
     if (results.length === 0) return;
     if (report !== null) {
       const [{ renderListing }, { outputStyle }] = await Promise.all([
