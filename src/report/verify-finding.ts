@@ -31,7 +31,7 @@ export function verifyOpening(result: VerifyResult): Opening {
 export function openingOfAll(results: readonly VerifyResult[]): Opening {
   const models = new Set(results.map(({ model }) => model));
   const [model] = models.size === 1 ? models : ["Each kernel's model"];
-  const recordings = `${formatCount(results.length)} recordings`;
+  const recordings = results.length === 1 ? '1 recording' : `${formatCount(results.length)} recordings`;
   const faults = formatCount(results.reduce((sum, { trace }) => sum + trace.faults, 0));
   return {
     finding: `${sentence(model, recordings, sumOf(results))}.`,
