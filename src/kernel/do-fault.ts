@@ -35,8 +35,10 @@ export function do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, wr
     task.site = 'do_fault';
     return SIGNAL;
   }
-  if (!write) return do_read_fault(k, task, vma, vmaLocked);
-  return vma.vm_flags & VM_SHARED ? do_shared_fault(k, task, vma, vmaLocked) : do_cow_fault(k, task, vma, vmaLocked);
+  const handle = !write ? do_read_fault : vma.vm_flags & VM_SHARED ? do_shared_fault : do_cow_fault;
+  const outcome = handle(k, task, vma, vmaLocked);
+  if (outcome === HANDLED) vma.shmem?.add(vma, task.page);
+  return outcome;
 }
 
 function do_read_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
@@ -79,6 +81,7 @@ function should_fault_around(task: Task, vma: Vma): boolean {
   if (says(task.facts, 'eof') || (task.facts & 15) === ENTRY.swap) return false;
   if (task.settled) return true;
   if (says(task.facts, 'hole_punch')) return false;
+  if (vma.shmem !== null && folio === 0 && !vma.shmem.has(vma, task.page)) return false;
   // A page a userfaultfd monitor must supply is in no cache, unless the trace says so.
   if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return false;
   return folio !== FOLIO_ABSENT && folio !== FOLIO_LOCKED;

@@ -6,7 +6,7 @@
  * in the stages' answers).
  * Leaves out: page-table pages, memory cgroups, allocation failure, mTHP: none changes where a fault is finished.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_LOCKED, HUGE_PUD } from '../vocab.js';
+import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_LOCKED, HUGE_PUD, VM_OPS } from '../vocab.js';
 import { do_fault } from './do-fault.js';
 import { do_swap_page } from './do-swap-page.js';
 import { do_wp_page } from './do-wp-page.js';
@@ -90,7 +90,7 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   if (vma.vm_flags & VM_HUGETLB) return hugetlb_fault(k, task, vma, vmaLocked);
   if (says(task.facts, 'oom')) return HANDLED;
   const state = entryOf(k, task, vma);
-  const write = (task.code & ACCESS_MASK) === ACCESS_WRITE;
+  const write = isWrite(task);
   const kind = state & PTE_KIND_MASK;
   if (hugeOf(task.facts) !== 0 || state & PTE_HUGE) return handle_huge(k, task, vma, vmaLocked, state, write);
   if (kind === PTE_NONE) {
@@ -116,6 +116,8 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   return HANDLED;
 }
 
+const isWrite = (task: Task): boolean => (task.code & ACCESS_MASK) === ACCESS_WRITE;
+
 /** The entry the fault meets: what the trace says of it, else what the trace's own history left there. */
 export function entryOf(k: Kernel, task: Task, vma: Vma): number {
   const derived = task.mm.page_table.get(task.page);
@@ -126,6 +128,10 @@ export function entryOf(k: Kernel, task: Task, vma: Vma): number {
   if (entry === ENTRY.present) {
     const kind = derived & PTE_KIND_MASK;
     if (kind === PTE_NONE || kind >= PTE_SWAP) state = presentState(task, vma);
+    else if (kind === PTE_FILE_RW && isWrite(task) && vma.vm_ops & VM_OPS.page_mkwrite) {
+      // A write does not fault on a page it may write to: writeback protected it again, page_mkclean().
+      state = PTE_FILE_RO;
+    }
   } else if (entry !== 0 && exists(k, KIND_OF_ENTRY[entry])) state = KIND_OF_ENTRY[entry];
   if (isSaid(task.facts, 'shared') && state !== PTE_NONE) {
     if (says(task.facts, 'shared')) state |= PTE_SHARED_COW;
@@ -146,7 +152,7 @@ function exists(k: Kernel, kind: number): boolean {
 function presentState(task: Task, vma: Vma): number {
   if (!vma_is_anonymous(vma)) return PTE_FILE_RO;
   if (!vma.anon_vma) return PTE_ZERO;
-  return (task.code & ACCESS_MASK) === ACCESS_WRITE ? PTE_ANON_WP : PTE_ANON;
+  return isWrite(task) ? PTE_ANON_WP : PTE_ANON;
 }
 
 /** do_anonymous_page(). */

@@ -14,6 +14,7 @@ import { anon_vma_prepare, PMD_PAGES } from './outcome.js';
 import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_MARKER_GUARD, PTE_NONE, PTE_SWAP, PTE_ZERO } from './page-table.js';
 import { faultIn } from './populate.js';
 import { enter, hold, leave, type Operation, READ, tryEnter, WRITE, WRITE_KILLABLE } from './section.js';
+import { shmem_undo_range } from './shmem.js';
 import type { Task } from './task.js';
 import {
   VM_DONTCOPY,
@@ -164,6 +165,7 @@ function apply(task: Task, mm: Mm, end: Page): void {
       return;
     case ADVICE.pageout:
       page_table.transformRange(task.page, end, pagedOut);
+      shmem_undo_range(mm.mm_mt, task.page, end);
       return;
     case ADVICE.populate_read:
       faultIn(mm, task.page, end, false);
@@ -173,8 +175,11 @@ function apply(task: Task, mm: Mm, end: Page): void {
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:
+      page_table.clearRange(task.page, end);
+      return;
     case ADVICE.remove:
       page_table.clearRange(task.page, end);
+      shmem_undo_range(mm.mm_mt, task.page, end);
   }
 }
 

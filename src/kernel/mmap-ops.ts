@@ -24,6 +24,7 @@ import {
   WRITE,
   WRITE_KILLABLE,
 } from './section.js';
+import { ShmemInode } from './shmem.js';
 import type { Answers } from './sites.js';
 import type { Task } from './task.js';
 import {
@@ -149,6 +150,7 @@ export function* mmap(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const vma = describe(k, task);
+  if (vma.vm_file === FILE_SHMEM) vma.shmem = new ShmemInode();
   const { vm_start, vm_end } = vma;
   const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || (vma.vm_flags & VM_LOCKED) !== 0;
   yield* mmap_region(k, task, mm, vma, !populates);

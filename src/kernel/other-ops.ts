@@ -27,13 +27,16 @@ import {
   WRITE,
   WRITE_KILLABLE,
 } from './section.js';
+import { shmem_undo_range } from './shmem.js';
 import type { Task } from './task.js';
 import type { Vma } from './vma.js';
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
 /** Pages of the range are reclaimed: found through rmap, under no lock of the mm. */
 export function reclaim(_k: Kernel, task: Task): null {
-  task.mm.page_table.transformRange(task.page, task.page + task.len, pagedOut);
+  const { mm, page, len } = task;
+  mm.page_table.transformRange(page, page + len, pagedOut);
+  shmem_undo_range(mm.mm_mt, page, page + len);
   return null;
 }
 

@@ -38,6 +38,7 @@ export function faultIn(mm: Mm, start: Page, end: Page, write: boolean): number 
     for (let page = from; page < to; page++) {
       if (mm.page_table.get(page) !== PTE_NONE) continue;
       mm.page_table.set(page, state);
+      vma.shmem?.add(vma, page);
       pages++;
     }
   }

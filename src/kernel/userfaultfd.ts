@@ -134,6 +134,7 @@ function fill(task: Task, mm: Mm, end: Page): void {
     const pte = mm.page_table.get(page);
     if ((pte & PTE_KIND_MASK) !== PTE_NONE && (pte & PTE_KIND_MASK) < PTE_SWAP) continue;
     mm.page_table.set(page, filled(task, vma));
+    vma.shmem?.add(vma, page);
   }
 }
 

@@ -6,6 +6,7 @@
  * Units: `vm_start`, `vm_end`, `vm_pgoff` are page numbers; `vm_end` is exclusive.
  */
 import { FRACTION, type Page } from '../units.js';
+import type { ShmemInode } from './shmem.js';
 
 // The kernel's names; the bit positions are ours, packed below 2^31.
 export const VM_READ = 1 << 0;
@@ -70,6 +71,8 @@ export class Vma {
   name: number;
   /** what the trace calls it when it has neither file nor name: an index into TraceInfo.strings, or -1 */
   label = -1;
+  /** shared anonymous memory that the trace saw made: the pages of its file; null for any other */
+  shmem: ShmemInode | null = null;
   /** identity of vma_policy(): mbind installs a new one; 0 is the default policy */
   vm_policy = 0;
   /** identity of vm_userfaultfd_ctx; 0 without one */
