@@ -1,4 +1,4 @@
-/** What the recorded kernel did, from a file beside the trace: its rows joined with the trace's faults by time and thread. */
+/** What the recorded kernel did, from a file beside the trace: its rows joined with the trace's faults by thread, address and time. */
 import { Complaint } from '../errors.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { TruthRow } from '../trace/truth-file.js';
@@ -9,30 +9,33 @@ import { OP } from '../vocab.js';
 export const MAX_TRUTH_ROWS = 2_000_000;
 /** Faults of a batch by which the clocks are compared. */
 const COMPARED = 256;
+/** Times that differ by less are the same: of a clock in microseconds the trace has the order as well. */
+const SAME: Ns = 1_000;
+
+interface Row {
+  readonly t: Ns;
+  readonly fallback: boolean;
+}
 
 export class TruthRows {
   /** rows that met a fault of the trace */
   joined = 0;
-  private readonly fallbacks = new Map<string, boolean>();
-  /** times of the rows of a thread and address */
-  private readonly times = new Map<string, Ns[]>();
+  size = 0;
+  /** rows of a thread and address, in order, that met no fault yet */
+  private readonly rows = new Map<string, Row[]>();
   /** the recorder's clock at the trace's origin; null until a batch says it */
   private origin: Ns | null = null;
-
-  get size(): number {
-    return this.fallbacks.size;
-  }
 
   /** @throws Complaint (limit) */
   add({ t, tid, addr, fallback }: TruthRow): void {
     if (this.size >= MAX_TRUTH_ROWS) {
       throw new Complaint('limit', `more than ${MAX_TRUTH_ROWS} rows`, {}, 'cut the trace and its truth in parts');
     }
-    this.fallbacks.set(`${tid} ${t}`, fallback);
+    this.size++;
     const place = `${tid} ${addr}`;
-    const times = this.times.get(place);
-    if (times === undefined) this.times.set(place, [t]);
-    else times.push(t);
+    const rows = this.rows.get(place);
+    if (rows === undefined) this.rows.set(place, [{ t, fallback }]);
+    else rows.push({ t, fallback });
   }
 
   /** Learns from a batch of events how the two clocks lie, unless that is known. */
@@ -44,7 +47,7 @@ export class TruthRows {
       if (columns.op[row] !== OP.fault || columns.t[row] < 0) continue;
       left--;
       const place = `${tids[columns.thread[row]]} ${formatAddr(columns.page[row], columns.off[row])}`;
-      for (const t of this.times.get(place) ?? []) {
+      for (const { t } of this.rows.get(place) ?? []) {
         const origin = t - columns.t[row];
         votes.set(origin, (votes.get(origin) ?? 0) + 1);
       }
@@ -55,14 +58,16 @@ export class TruthRows {
       most = count;
       this.origin = origin;
     }
-    if (this.origin !== null) this.times.clear();
   }
 
-  /** Did the fault of `tid` at `t` of the trace take the mmap_lock path? Null when no row says so. */
-  take(tid: number, t: Ns): boolean | null {
-    if (this.origin === null || t < 0) return null;
-    const fallback = this.fallbacks.get(`${tid} ${this.origin + t}`);
-    if (fallback === undefined) return null;
+  /** Did the fault of `tid` on `addr` at `t` of the trace take the mmap_lock path? Null when no row says so. */
+  take(tid: number, addr: string, t: Ns): boolean | null {
+    const rows = this.rows.get(`${tid} ${addr}`);
+    if (this.origin === null || rows === undefined || t < 0) return null;
+    const clock = this.origin + t;
+    const at = rows.findIndex(row => Math.abs(row.t - clock) < SAME);
+    if (at < 0) return null;
+    const [{ fallback }] = rows.splice(at, 1);
     this.joined++;
     return fallback;
   }

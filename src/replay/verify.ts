@@ -9,7 +9,7 @@ import { invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { formatCount, type Ns, type Page } from '../units.js';
+import { formatAddr, formatCount, type Ns, type Page } from '../units.js';
 import {
   FAULT_KERNEL_MODE,
   FOLIO_LOCKED,
@@ -172,7 +172,7 @@ export class Verify {
 
   private take(columns: Columns, row: number): void {
     const { page, mm, thread, facts, truth, truthWait, via, code, t } = columns;
-    const said = this.truth?.take(this.info.tids[thread[row]], t[row]);
+    const said = this.truth?.take(this.info.tids[thread[row]], formatAddr(page[row], columns.off[row]), t[row]);
     if (code[row] & FAULT_KERNEL_MODE) {
       this.score.other('kernel_mode');
       return;

@@ -47,6 +47,16 @@ test('system calls, a call chain of its own, and the rest of the line', () => {
   ]);
 });
 
+test('records of one microsecond, or of one tick, are a nanosecond apart and stay inside it', () => {
+  const times = (stamps: string[]) =>
+    records(...stamps.map(stamp => ` a-1 [000] ..... ${stamp}: ${PF}`)).found.map(({ t }) => t);
+  expect(times(['1.000001', '1.000001', '1.000001', '1.000002', '1.004002', '1.004002'])).toEqual([
+    0, 1, 2, 1_000, 4_001_000, 4_001_001,
+  ]);
+  expect(times(['1.000001005', '1.000001005'])).toEqual([0, 0]);
+  expect(times(Array(1_500).fill('1.000001')).at(-1)).toBe(999);
+});
+
 test('what the buffer overwrote and what was lost while reading it is added up', async () => {
   const text = ['# entries-in-buffer/entries-written: 10/25   #P:2', 'CPU:1 [LOST 34 EVENTS]', 'CPU:0 [LOST EVENTS]'];
   const { header, summary } = await imported([...text, ` a-1 [000] ..... 1.000001: ${PF}`].join('\n'));

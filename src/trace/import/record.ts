@@ -33,20 +33,32 @@ export interface TraceRecord {
 /** Name of a record that is only the call chain of the thread's last event. */
 export const KERNEL_STACK = 'kernel_stack';
 
-/** Seconds and fraction as printed -> ns since the first; subtracted apart, so that a large clock costs no precision. */
+const NS_PER_US = 1000;
+
+/**
+ * Seconds and fraction as printed -> ns since the first; subtracted apart, so that a large clock costs no precision. Of a
+ * clock in microseconds, or in ticks of milliseconds, many records have the same time: they are a nanosecond apart, within
+ * their microsecond, which keeps them in order.
+ */
 export class Origin {
   #sec = -1;
   #ns = 0;
+  #last: Ns = -1;
+  #same = 0;
 
   /** `fraction` has six digits or nine. */
   since(seconds: string, fraction: string): Ns {
+    const coarse = fraction.length === 6;
     const sec = Number(seconds);
-    const ns = Number(fraction) * (fraction.length === 6 ? 1000 : 1);
+    const ns = Number(fraction) * (coarse ? NS_PER_US : 1);
     if (this.#sec < 0) {
       this.#sec = sec;
       this.#ns = ns;
     }
-    return (sec - this.#sec) * NS_PER_SEC + (ns - this.#ns);
+    const t = (sec - this.#sec) * NS_PER_SEC + (ns - this.#ns);
+    this.#same = coarse && t === this.#last ? Math.min(this.#same + 1, NS_PER_US - 1) : 0;
+    this.#last = t;
+    return t + this.#same;
   }
 }
 
