@@ -113,6 +113,8 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   const writable = (kind === PTE_ANON || kind === PTE_FILE_RW) && !(state & (PTE_UFFD_WP | PTE_SHARED_COW));
   if (write && !writable) return do_wp_page(k, task, vma, vmaLocked, state);
   // Somebody else was faster, or only the accessed bit was missing.
+  task.spurious = !task.settled;
+  task.marked = true;
   return HANDLED;
 }
 

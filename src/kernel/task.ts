@@ -97,6 +97,8 @@ export class Task {
   mapped = 0;
   /** the readahead that a marked folio asks for was started */
   readAhead = false;
+  /** the page was there, with all that the access needs: nothing known explains the fault */
+  spurious = false;
   /** the race the trace speaks of is over */
   raced = false;
   /** ns of handling, holding the lock */
@@ -179,6 +181,7 @@ export class Task {
     this.settled = false;
     this.tried = false;
     this.readAhead = false;
+    this.spurious = false;
     this.raced = false;
     this.byThread = NOBODY;
   }

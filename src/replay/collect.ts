@@ -3,6 +3,7 @@
  * capped, what comes later is added to a common row.
  */
 import { invariant } from '../errors.js';
+import { walk } from '../kernel/fault.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Ledger } from '../kernel/ledger.js';
 import type { Mm } from '../kernel/mm.js';
@@ -19,6 +20,7 @@ import {
   VERDICT_VMA_LOCK,
 } from '../kernel/task.js';
 import type { Vma } from '../kernel/vma.js';
+import type { Witness } from '../kernel/witness.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { FRACTION, formatAddr, type Ns } from '../units.js';
 import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
@@ -27,7 +29,6 @@ import { HotSpots } from './hot-spots.js';
 import { LockTable, nameOf } from './lock-table.js';
 import { TimeBins } from './over-time.js';
 import type { Counter, FaultRow, HotKey, ModelResult, Reason, Verdict } from './result.js';
-import type { Witness } from './witness.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
   const names: (Counter | null)[] = [];
@@ -61,6 +62,10 @@ export interface Outcome {
 }
 
 export class Collector implements Ledger {
+  /** how a fault goes on, for who follows some of them */
+  readonly walk: typeof walk = walk;
+  /** who follows faults from inside; null when nobody does */
+  readonly inside: Witness | null = null;
   kernel!: Kernel;
   info!: TraceInfo;
   /** outcomes of the first EXPECT_LIMIT faults, by event index */
@@ -96,7 +101,6 @@ export class Collector implements Ledger {
   constructor(
     protected readonly stage: Stage,
     private readonly onFault: ((row: FaultRow) => void) | null,
-    private readonly witness: Witness | null = null,
     by?: HotKey,
   ) {
     this.hotSpots = by === undefined ? null : new HotSpots(by);
@@ -214,12 +218,9 @@ export class Collector implements Ledger {
 
   mmapLocked(_task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
     this.locks.mmap(mm.id, write).acquire(waited, contended);
-    if (write) this.witness?.entered(this.kernel.tasks[mm.mmap_lock.writer]);
   }
 
-  trylock(task: Task): void {
-    this.witness?.trylock(task);
-  }
+  trylock(_task: Task): void {}
 
   mmapTrylockFailed(mm: Mm): void {
     this.locks.mmap(mm.id, false).contended++;
@@ -227,7 +228,6 @@ export class Collector implements Ledger {
 
   mmapHeld(_task: Task, mm: Mm, write: boolean, held: Ns): void {
     this.locks.mmap(mm.id, write).hold.add(held);
-    if (write) this.witness?.left(mm, this.kernel.engine.now);
   }
 
   vmaRead(_task: Task, mm: Mm, vma: Vma, held: Ns): void {
@@ -243,7 +243,6 @@ export class Collector implements Ledger {
   vmaMarked(_task: Task, mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
     const stat = contended ? this.locks.contendedVma(mm, vma, true, this.kernel) : this.locks.vma(mm.id, vma, true);
     stat.acquire(waited, contended);
-    this.witness?.marked(mm, vma);
   }
 
   blocked(task: Task, vma: Vma | null, waited: Ns): void {

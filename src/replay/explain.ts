@@ -42,7 +42,7 @@ export class Explain {
     this.missing = new Missing(choice);
     this.replay = new Replay([...new Set([...models, ...lineage])], {
       ...options,
-      watch: stage => {
+      collect: stage => {
         const watch = new Watch(stage, this.watched);
         this.watches.set(stage, watch);
         return watch;

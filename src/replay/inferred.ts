@@ -1,22 +1,61 @@
-/** A trace without what an importer concluded (`x-inferred`): such operations change nothing, such pages are derived. */
-import type { Columns } from '../trace/columns.js';
-import { OP } from '../vocab.js';
+/**
+ * A trace without what an importer concluded (`x-inferred`): such operations change nothing, such pages are derived. Of a
+ * VMA that a fault proves only that page is certain, so it is tried as everything it may be.
+ */
+import type { Columns, TraceInfo } from '../trace/columns.js';
+import type { Page } from '../units.js';
+import { MAP, OP } from '../vocab.js';
+
+/** What an inferred VMA is tried as: anonymous memory, as little of it as can be, or a private mapping of a file. */
+export const ALTERNATIVES = ['anon_vma', 'no anon_vma', 'file'] as const;
+export type Alternative = (typeof ALTERNATIVES)[number];
+
+interface Kept {
+  readonly row: number;
+  readonly op: number;
+  readonly facts: number;
+  readonly wait: number;
+  readonly a: number;
+  readonly file: number;
+  readonly page: Page;
+  readonly len: number;
+}
+
+const PROT_BITS = 3;
 
 /** Calls `take` while `columns` look as if nothing had been inferred. */
-export function withoutInferences(columns: Columns, take: () => void): void {
-  const { n, inferred, op, facts, wait } = columns;
-  const hidden: { row: number; op: number; facts: number; wait: number }[] = [];
+export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Alternative, take: () => void): void {
+  const { n, inferred, op, facts, wait, a, file, page, len, code } = columns;
+  const kept: Kept[] = [];
+  // where the trace has none, it stays what it was taken for
+  const regular = files.findIndex(({ fs, name }) => fs === null && name === null);
   for (let row = 0; row < n; row++) {
     if (inferred[row] === 0) continue;
-    hidden.push({ row, op: op[row], facts: facts[row], wait: wait[row] });
-    if (op[row] !== OP.fault) op[row] = OP.other;
+    const was = { op: op[row], facts: facts[row], wait: wait[row], a: a[row], file: file[row] };
+    kept.push({ row, ...was, page: page[row], len: len[row] });
+    if (was.op === OP.vma) {
+      a[row] = as === 'anon_vma' ? 1 : 0;
+      if (as !== 'file') file[row] = -1;
+      else if (regular >= 0) file[row] = regular;
+      // the page that a stack began with; it grows
+      if (as === 'no anon_vma' && (code[row] >> PROT_BITS) & MAP.growsdown) {
+        page[row] += len[row] - 1;
+        len[row] = 1;
+      }
+      continue;
+    }
+    if (was.op !== OP.fault) op[row] = OP.other;
     facts[row] = 0;
     wait[row] = -1;
   }
   take();
-  for (const { row, ...was } of hidden) {
+  for (const { row, ...was } of kept) {
     op[row] = was.op;
     facts[row] = was.facts;
     wait[row] = was.wait;
+    a[row] = was.a;
+    file[row] = was.file;
+    page[row] = was.page;
+    len[row] = was.len;
   }
 }

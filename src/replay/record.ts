@@ -48,7 +48,7 @@ export class Recorder extends Collector {
     private readonly watcher: Watcher,
     by?: HotKey,
   ) {
-    super(stage, onFault, null, by);
+    super(stage, onFault, by);
   }
 
   override named(thread: number, name: number): void {

@@ -4,11 +4,11 @@ import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
+import type { Collector } from './collect.js';
+import { Recorder } from './record.js';
 import type { ExpectFailure, FaultRow, HotKey, ReplayResult, Watcher } from './result.js';
 import { Run } from './run.js';
 import { inSample } from './sample.js';
-import type { Watch } from './watch.js';
-import type { Witness } from './witness.js';
 
 export interface ReplayOptions {
   /** `closed` (default): threads keep their think time and waiting shifts what follows; `recorded`: recorded times */
@@ -19,10 +19,8 @@ export interface ReplayOptions {
    * is not over by then follows in the batch in which it is.
    */
   onFault?: (row: FaultRow) => void;
-  /** told of write sections, marks and trylocks while they happen; for one stage */
-  witness?: Witness;
-  /** Who counts for a stage and follows faults of it. */
-  watch?: (stage: Stage) => Watch;
+  /** who counts for a stage, in place of a collector of the replay's own */
+  collect?: (stage: Stage) => Collector;
   /** adds the faults that fell back or waited up by this */
   by?: HotKey;
   /** replays one in so many faults, and every operation */
@@ -49,10 +47,14 @@ export class Replay {
     const onFault = options.onFault ?? null;
     this.by = options.by;
     this.sample = options.sample ?? 1;
-    const { watch, witness = null, watcher = null } = options;
+    const { watcher } = options;
     const { timing, by, sample } = this;
-    const shared = { timing, costs, onFault, by, sample, witness, watcher };
-    this.runs = stages.map(stage => new Run(stage, { ...shared, ...(watch && { watch: watch(stage) }) }));
+    const records = watcher && ((stage: Stage) => new Recorder(stage, onFault, watcher, by));
+    const collect = options.collect ?? records;
+    this.runs = stages.map(stage => {
+      const collector = collect?.(stage);
+      return new Run(stage, { timing, costs, onFault, by, sample, ...(collector && { collector }) });
+    });
   }
 
   /** Takes the next batch of a trace's events. */

@@ -8,7 +8,7 @@
 import { Engine } from '../engine/engine.js';
 import { Bug } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
-import { walk } from '../kernel/fault.js';
+import type { walk } from '../kernel/fault.js';
 import { BLOCKED, HOLDING, userfaultAnswered, wake_userfault } from '../kernel/fault-steps.js';
 import { Kernel } from '../kernel/kernel.js';
 import { existing } from '../kernel/mmap-ops.js';
@@ -21,24 +21,19 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
-import { Recorder } from './record.js';
-import type { FaultRow, HotKey, Watcher } from './result.js';
+import type { FaultRow, HotKey } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
 import { inSample } from './sample.js';
-import type { Watch } from './watch.js';
-import type { Witness } from './witness.js';
 
 export interface RunOptions {
   readonly timing: 'closed' | 'recorded';
   readonly costs: Costs;
   readonly onFault: ((row: FaultRow) => void) | null;
-  readonly witness?: Witness | null;
-  /** counts, and follows faults, in place of a collector of the run's own */
-  readonly watch?: Watch;
+  /** counts in place of a collector of the run's own */
+  readonly collector?: Collector;
   readonly by?: HotKey | undefined;
   /** one in so many faults is replayed */
   readonly sample?: number;
-  readonly watcher?: Watcher | null;
 }
 
 /** Operations after which there is memory where there was none. */
@@ -67,15 +62,12 @@ export class Run {
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
     this.sample = options.sample ?? 1;
-    const { onFault, watch, watcher = null, witness, by } = options;
-    this.collector =
-      watch ??
-      (watcher === null ? new Collector(stage, onFault, witness, by) : new Recorder(stage, onFault, watcher, by));
-    this.walk = watch?.walk ?? walk;
+    this.collector = options.collector ?? new Collector(stage, options.onFault, options.by);
+    this.walk = this.collector.walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
     this.collector.kernel = this.kernel;
-    this.kernel.witness = options.watch ?? null;
+    this.kernel.witness = this.collector.inside;
   }
 
   /** Takes a batch of events, the first of which is event `first` of the trace. */

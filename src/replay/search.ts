@@ -39,7 +39,7 @@ export class Search {
     options: ExplainOptions = {},
   ) {
     const onOver = (row: FaultRow, end: Ns): void => this.over({ i: row.i, start: row.start, end, wait: row.wait_ns });
-    this.replay = new Replay([stage], { ...options, watch: stage => new Watch(stage, NOBODY, onOver) });
+    this.replay = new Replay([stage], { ...options, collect: stage => new Watch(stage, NOBODY, onOver) });
   }
 
   /** Takes the next batch of a trace's events. */

@@ -8,7 +8,6 @@ import type { Vma } from '../kernel/vma.js';
 import type { Columns } from '../trace/columns.js';
 import type { Ns, Page } from '../units.js';
 import { OP } from '../vocab.js';
-import type { Witness } from './witness.js';
 
 /** A VMA as it was when it was marked. */
 export interface Mark {
@@ -51,12 +50,10 @@ const WALKS: ReadonlySet<number> = new Set([
 /** Sections of an mm that are kept; only a fault that sleeps for long needs more, and does without. */
 const KEPT = 4096;
 
-export class Sections implements Witness {
+export class Sections {
   private readonly byMm: Section[][] = [];
   /** by mm: the one in hand */
   private readonly current: (Section | undefined)[] = [];
-
-  constructor(private readonly onTrylock: (i: number) => void) {}
 
   /** Those of the mm with dense index `mm`. */
   of(mm: number): readonly Section[] {
@@ -83,6 +80,7 @@ export class Sections implements Witness {
     }
   }
 
+  /** The task has its mm's mmap_lock for writing now. */
   entered({ i, op, id: thread, mm, page, len, start, sectionGot, sectionEnd }: Task): void {
     // A fault that grows its stack has no recorded section.
     const known = op !== OP.fault && sectionEnd >= 0;
@@ -95,11 +93,13 @@ export class Sections implements Witness {
       });
   }
 
+  /** The writer of `mm` released or downgraded it. */
   left(mm: Mm, now: Ns): void {
     const section = this.current[mm.id];
     if (section !== undefined && !section.recorded) section.end = now;
   }
 
+  /** The writer of `mm` marked the VMA. */
   marked(mm: Mm, { vm_start: start, vm_end: end }: Vma): void {
     const section = this.current[mm.id];
     if (section === undefined) return;
@@ -107,10 +107,6 @@ export class Sections implements Witness {
     // A fork has no range: every VMA is one it comes to.
     const late = WALKS.has(op) && start > page && (len === 0 || start < page + len);
     section.marks.push({ start, end, late });
-  }
-
-  trylock({ i }: Task): void {
-    this.onTrylock(i);
   }
 
   private keep(mm: number, section: Section): Section {

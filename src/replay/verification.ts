@@ -9,7 +9,7 @@ export type Path = 'vma_lock' | 'mmap_lock';
  * Why the recording cannot tell: the VMA was being marked by another thread; mmap_lock was being taken or released when the fault
  * tried it; I/O for a page in swap may end before anybody waits for it; no VMA is known there, in a recording that hides some.
  */
-export type Undecided = 'vma_lock_race' | 'mmap_lock_race' | 'swap_io' | 'hidden_vma';
+export type Undecided = 'vma_lock_race' | 'mmap_lock_race' | 'swap_io' | 'hidden_vma' | 'hidden_page';
 /** Why a fault was not compared. `killed`: the thread died before the fault was finished anywhere. */
 export type Unscored = Undecided | 'kernel_mode' | 'no_truth' | 'killed';
 

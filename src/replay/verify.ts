@@ -22,7 +22,8 @@ import {
   type TruthPath,
 } from '../vocab.js';
 import { keepFirst } from './first.js';
-import { withoutInferences } from './inferred.js';
+import { ALTERNATIVES, withoutInferences } from './inferred.js';
+import { Observer } from './observer.js';
 import { Replay } from './replay.js';
 import {
   type Disagreement,
@@ -37,8 +38,9 @@ import {
 } from './result.js';
 import { Score } from './score.js';
 import { type Section, Sections } from './sections.js';
+import { Tempo } from './tempo.js';
 import type { TruthRows } from './truth.js';
-import { isRace, LOOKUP, MARKING, RELEASING, TRYLOCK, whileHeld, whileMarked } from './windows.js';
+import { isRace, type Slack, whileHeld, whileMarked } from './windows.js';
 
 export interface VerifyOptions {
   costs?: Costs;
@@ -68,21 +70,26 @@ interface Pending {
   readonly truth: number;
   readonly truthWait: Ns;
   readonly via: number;
+  /** the recording does not show all that it met */
+  readonly hidden: boolean;
+  readonly slack: Slack;
   trylock: boolean;
+  /** nothing that the trace shows explains it */
+  spurious: boolean;
   row: FaultRow | null;
-  /** what the trace comes to without inferences: where the fault is finished, and what decided that */
-  plain: Path | null;
-  plainSite: string | null;
+  /** where the trace without inferences finishes the fault: for each of the replays of that */
+  readonly plain: (Path | null)[];
 }
 
 export class Verify {
   private readonly replay: Replay;
-  /** the same, of a trace that says only what was recorded: what is decided otherwise there rests on an inference */
-  private readonly plain: Replay;
-  private readonly sections = new Sections(i => {
-    const fault = this.pending.get(i);
-    if (fault !== undefined) fault.trylock = true;
-  });
+  /**
+   * The same, of a trace that says only what was recorded, by what else inferred VMAs may be. What is decided otherwise in
+   * one of them rests on an inference.
+   */
+  private readonly plain: readonly Replay[];
+  private readonly sections = new Sections();
+  private readonly tempo = new Tempo();
   private readonly pending = new Map<number, Pending>();
   private readonly score = new Score();
   private readonly disagreements: Disagreement[] = [];
@@ -101,22 +108,30 @@ export class Verify {
     this.top = top;
     this.truth = truth;
     const how = { timing: 'recorded', ...(costs && { costs }) } as const;
-    this.replay = new Replay([stage], {
-      ...how,
-      onFault: row => {
-        const fault = this.pending.get(row.i);
-        if (fault !== undefined) fault.row = row;
-      },
-      witness: this.sections,
-    });
-    this.plain = new Replay([stage], {
-      ...how,
-      onFault: ({ i, fallback, site }) => {
-        const fault = this.pending.get(i);
-        if (fault === undefined) return;
-        fault.plain = pathOf(fallback);
-        fault.plainSite = site;
-      },
+    const about = (i: number, say: (fault: Pending) => void): void => {
+      const fault = this.pending.get(i);
+      if (fault !== undefined) say(fault);
+    };
+    const over = (row: FaultRow): void =>
+      about(row.i, fault => {
+        fault.row = row;
+      });
+    const tried = (i: number): void =>
+      about(i, fault => {
+        fault.trylock = true;
+      });
+    const unexplained = (i: number): void =>
+      about(i, fault => {
+        fault.spurious = true;
+      });
+    const collect = (): Observer => new Observer(stage, over, this.sections, tried, unexplained);
+    this.replay = new Replay([stage], { ...how, collect });
+    this.plain = ALTERNATIVES.map((_, at) => {
+      const onFault = ({ i, fallback }: FaultRow): void =>
+        about(i, fault => {
+          fault.plain[at] = pathOf(fallback);
+        });
+      return new Replay([stage], { ...how, onFault });
     });
   }
 
@@ -125,13 +140,16 @@ export class Verify {
     this.info = info;
     this.truth?.align(columns, info);
     for (let row = 0; row < columns.n; row++) {
+      this.tempo.see(columns, row);
       if (columns.op[row] === OP.fault) this.take(columns, row);
       else this.sections.announce(columns, row, this.events + row);
       if (columns.op[row] === OP.vma && columns.inferred[row] !== 0) this.hides = true;
     }
     this.events += columns.n;
     this.replay.feed(columns, info);
-    withoutInferences(columns, () => this.plain.feed(columns, info));
+    ALTERNATIVES.forEach((as, at) => {
+      withoutInferences(columns, info, as, () => this.plain[at].feed(columns, info));
+    });
     const now = columns.n > 0 ? columns.t[columns.n - 1] : -1;
     this.settle(now < 0 ? Number.POSITIVE_INFINITY : now);
   }
@@ -141,7 +159,7 @@ export class Verify {
     this.info = info;
     const { score, truth } = this;
     const { trace, warnings } = this.replay.finish(info);
-    this.plain.finish(info);
+    for (const plain of this.plain) plain.finish(info);
     this.settle(Number.POSITIVE_INFINITY);
     const { scored, inferred, undecided, unscored, confusion } = score;
     const others = Object.values(unscored).reduce((sum, n) => sum + n, 0);
@@ -165,7 +183,7 @@ export class Verify {
       confusion,
       disagreements: this.disagreements,
       ...(truth && { truth: { rows: truth.size, joined: truth.joined } }),
-      slack_ns: { lookup: LOOKUP, trylock: TRYLOCK, marking: MARKING, releasing: RELEASING },
+      slack_ns: this.tempo.slack,
       warnings,
     };
   }
@@ -188,27 +206,29 @@ export class Verify {
       truth: said === undefined ? truth[row] : withFallback(truth[row], said),
       truthWait: truthWait[row],
       via: via[row],
+      hidden: columns.hidden[row] !== 0,
+      slack: this.tempo.slack,
       trylock: false,
+      spurious: false,
       row: null,
-      plain: null,
-      plainSite: null,
+      plain: ALTERNATIVES.map(() => null),
     });
   }
 
   /** Scores the faults that nothing can touch any more when the trace is at `now`, and more when too many wait for that. */
   private settle(now: Ns): void {
     const { pending } = this;
-    const ready = now - TRYLOCK - BEHIND;
     for (const fault of pending.values()) {
       const crowded = pending.size > PENDING;
+      const ready = now - fault.slack.trylock - BEHIND;
       if (fault.t > ready && !crowded) break;
       const { row, plain } = fault;
-      if (row === null || plain === null || (row.start > ready && !crowded)) continue;
+      if (row === null || plain.includes(null) || (row.start > ready && !crowded)) continue;
       pending.delete(fault.i);
       this.compare(fault, row);
     }
     const [oldest] = pending.values();
-    this.sections.forget((oldest === undefined ? now : oldest.t) - NEAR);
+    this.sections.forget((oldest === undefined ? now : oldest.t) - NEAR - this.tempo.slack.trylock);
   }
 
   private compare(fault: Pending, row: FaultRow): void {
@@ -218,8 +238,7 @@ export class Verify {
     const truth = fault.truth & TRUTH_FALLBACK_SAID ? pathOf((fault.truth & TRUTH_FALLBACK) !== 0) : null;
     const killed = recordedPath(fault) === 'killed';
     const race = this.undecided(fault, row);
-    // Another site is another reason: a VMA that is only inferred may have an anon_vma, or not.
-    const inferred = fault.plain !== predicted || fault.plainSite !== site;
+    const inferred = fault.plain.some(path => path !== predicted);
     let reason: Unscored | null = null;
     if (truth === null || killed) {
       reason = killed ? 'killed' : 'no_truth';
@@ -248,21 +267,24 @@ export class Verify {
   }
 
   /** Why the recording cannot tell what the fault met; null when it can. */
-  private undecided(fault: Pending, { t, start, site }: FaultRow): Undecided | null {
+  private undecided(fault: Pending, { t, start, site, fallback }: FaultRow): Undecided | null {
     const { vmaLock } = this.stage;
     if (vmaLock === 'none') return null;
-    const { page, thread, mm } = fault;
-    const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + LOOKUP > t);
+    const { page, thread, mm, slack } = fault;
+    const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + slack.lookup > t);
     // A thread the model still held up began later than recorded: until then counts too.
-    const looked = start + LOOKUP;
+    const looked = start + slack.lookup;
     const lookups = others.map(section =>
-      vmaLock === 'mmap_seq' ? whileHeld(section, t, looked) : whileMarked(section, page, t, looked),
+      vmaLock === 'mmap_seq' ? whileHeld(section, t, looked, slack) : whileMarked(section, page, t, looked, slack),
     );
     if (isRace(lookups)) return 'vma_lock_race';
-    if (fault.trylock && isRace(others.map(section => whileHeld(section, t, start + TRYLOCK)))) return 'mmap_lock_race';
+    const tried = start + slack.trylock;
+    if (fault.trylock && isRace(others.map(section => whileHeld(section, t, tried, slack)))) return 'mmap_lock_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
     if (site === '__folio_lock_or_retry' && !locked) return 'swap_io';
+    // What fell back did so before anything hidden mattered, or would have for that as well.
+    if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
     // tracefs does not show what execve maps: some of it was inferred, and there may be more.
     return this.hides && site === 'lock_vma_under_rcu.no_vma' ? 'hidden_vma' : null;
   }

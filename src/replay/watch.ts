@@ -39,8 +39,10 @@ export class Watch extends Collector implements Witness {
     super(stage, null);
   }
 
+  override readonly inside = this;
+
   /** walk(), step by step for a fault that is followed. */
-  readonly walk: typeof walk = (k: Kernel, task: Task) => {
+  override readonly walk: typeof walk = (k: Kernel, task: Task) => {
     if (!this.watched.has(task.i)) return walk(k, task);
     const before = this.current;
     const trail = this.trailOf(task) ?? this.begin(k, task);

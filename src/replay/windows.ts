@@ -5,7 +5,7 @@
  * A tracepoint is not the moment itself. The exception is recorded before the lookup, mmap_lock before the VMAs are marked,
  * its release before the marks end. How much later these happen was measured on 84,741 user faults in 52 recordings of Linux
  * 6.18.44 (x86-64, 2 virtual cpus, every event above traced): the limits below are the latest that was seen, rounded up.
- * Interrupts and the hypervisor make the tail; half of all faults are over after 5 us.
+ * Interrupts and the hypervisor make the tail; half of all faults are over after 5 us. Slower machines get more (tempo.ts).
  *
  * Only times of the trace enter here, never what the kernel did with the fault.
  */
@@ -21,6 +21,17 @@ export const MARKING: Ns = 30_000;
 /** From mmap_lock_released to the end of the marks and of the lock: 3 us was seen. */
 export const RELEASING: Ns = 10_000;
 
+/** How far what is recorded may be from what happened, ns. */
+export interface Slack {
+  readonly lookup: Ns;
+  readonly trylock: Ns;
+  readonly marking: Ns;
+  readonly releasing: Ns;
+}
+
+/** The limits above: of a machine that runs on its own processors, with a clock in nanoseconds. */
+export const NATIVE: Slack = { lookup: LOOKUP, trylock: TRYLOCK, marking: MARKING, releasing: RELEASING };
+
 /** How a window of time lies to a section. */
 export const APART = 0;
 /** partly inside, or where the edges of the section are not known well enough */
@@ -29,25 +40,25 @@ export const INSIDE = 2;
 export type Lie = typeof APART | typeof ACROSS | typeof INSIDE;
 
 /** Is `page` marked by `section` during `[from, to]`? */
-export function whileMarked(section: Section, page: Page, from: Ns, to: Ns): Lie {
+export function whileMarked(section: Section, page: Page, from: Ns, to: Ns, slack = NATIVE): Lie {
   let lie: Lie = APART;
   for (const { start, end, late } of section.marks) {
     if (page < start || page >= end) continue;
-    if (!late) return lieOf(section, section.got, section.got + MARKING, from, to);
-    lie = lieOf(section, section.got, Number.POSITIVE_INFINITY, from, to);
+    if (!late) return lieOf(section, section.got, section.got + slack.marking, from, to, slack);
+    lie = lieOf(section, section.got, Number.POSITIVE_INFINITY, from, to, slack);
   }
   return lie;
 }
 
 /** Does the writer of `section` have mmap_lock, or wait for it, during `[from, to]`? */
-export function whileHeld(section: Section, from: Ns, to: Ns): Lie {
-  return lieOf(section, section.ask, section.got, from, to);
+export function whileHeld(section: Section, from: Ns, to: Ns, slack = NATIVE): Lie {
+  return lieOf(section, section.ask, section.got, from, to, slack);
 }
 
 /** What holds begins between `earliest` and `latest`, and ends soon after the section. */
-function lieOf({ end, recorded }: Section, earliest: Ns, latest: Ns, from: Ns, to: Ns): Lie {
+function lieOf({ end, recorded }: Section, earliest: Ns, latest: Ns, from: Ns, to: Ns, slack: Slack): Lie {
   // Times that were not recorded are the model's: as uncertain as a lookup.
-  if (to <= earliest || from >= end + (recorded ? RELEASING : LOOKUP)) return APART;
+  if (to <= earliest || from >= end + (recorded ? slack.releasing : slack.lookup)) return APART;
   return recorded && from >= latest && to <= end ? INSIDE : ACROSS;
 }
 

@@ -11,6 +11,7 @@ export const UNDECIDED_WORDS: Readonly<Record<Undecided, string>> = {
   mmap_lock_race: "a writer's section overlapped the trylock",
   swap_io: 'the read from swap may have been over early',
   hidden_vma: 'the recording hides mappings, and knows none there',
+  hidden_page: 'the recording hides what the page was',
 };
 
 /** The sums a sentence is about: of one trace, or of several. */

@@ -4,7 +4,7 @@
  * Units: `t`, `dur` and `wait` in ns; `page`, `page2` page numbers; `len`, `len2` in pages, rounded up as the kernel does;
  * `thread`, `mm`, `a`, `b` dense indexes into `TraceInfo.tids` and `TraceInfo.mms`.
  *
- * Which columns an operation fills, beside `t dur op thread mm cpu line inferred`:
+ * Which columns an operation fills, beside `t dur op thread mm cpu line inferred hidden`:
  *
  *     op                        page    len      page2     len2     code                      a            b         others
  *     fault                     addr                                access | kernel mode                             off facts wait truth truthWait via
@@ -64,6 +64,8 @@ export class Columns {
   readonly via: Int32Array;
   /** 1 where the event carries `x-inferred`: an importer concluded it */
   readonly inferred: Uint8Array;
+  /** 1 where the event carries `x-hidden`: the recording does not show all that it met */
+  readonly hidden: Uint8Array;
   /** index into TraceInfo.files, -1 when unsaid */
   readonly file: Int32Array;
   /** index into TraceInfo.strings, -1 when unsaid */
@@ -95,6 +97,7 @@ export class Columns {
     this.truthWait = new Float64Array(capacity);
     this.via = new Int32Array(capacity);
     this.inferred = new Uint8Array(capacity);
+    this.hidden = new Uint8Array(capacity);
     this.file = new Int32Array(capacity);
     this.name = new Int32Array(capacity);
     this.locks = new Array<Float64Array | null>(capacity).fill(null);

@@ -9,7 +9,7 @@ import { OP, OPS } from '../vocab.js';
 import type { Columns, FileFacts } from './columns.js';
 import type { Entry, Interner } from './intern.js';
 
-/** Every key an event may carry; a key's number is its place here (below 31: `seen` is a bit set). */
+/** Every key an event may carry; a key's number is its place here (below 32: `seen` is a bit set). */
 export const KEYS = [
   'op',
   't',
@@ -42,13 +42,24 @@ export const KEYS = [
   'kind',
   'reader_pid',
   'x-inferred',
+  'x-hidden',
 ] as const;
 export type KeyName = (typeof KEYS)[number];
 export const KEY = Object.freeze(Object.fromEntries(KEYS.map((name, i) => [name, i]))) as Readonly<
   Record<KeyName, number>
 >;
 
-export const COMMON_KEYS: readonly KeyName[] = ['op', 't', 'tid', 'mm', 'cpu', 'dur', 'locks', 'x-inferred'];
+export const COMMON_KEYS: readonly KeyName[] = [
+  'op',
+  't',
+  'tid',
+  'mm',
+  'cpu',
+  'dur',
+  'locks',
+  'x-inferred',
+  'x-hidden',
+];
 const RANGE: readonly KeyName[] = ['addr', 'len'];
 const NAMED: readonly [readonly KeyName[], readonly KeyName[]] = [[], ['addr', 'len', 'mode']];
 const UFFD: readonly [readonly KeyName[], readonly KeyName[]] = [RANGE, ['src']];
@@ -135,6 +146,7 @@ const B_NAME = 1 << KEY.name;
 const B_MODE = 1 << KEY.mode;
 const B_LOCKS = 1 << KEY.locks;
 const B_INFERRED = 1 << KEY['x-inferred'];
+const B_HIDDEN = 1 << KEY['x-hidden'];
 
 /** Is `key` one of `op`'s own or common keys? */
 export function keyBelongs(op: number, key: number): boolean {
@@ -153,10 +165,10 @@ export const LOCKS_DISORDER = 6;
 export class Draft {
   /** bit set over KEYS */
   seen = 0;
-  /** by key: an integer, a code, or the page number of an address or length */
-  readonly val = new Float64Array(32);
-  /** by key: the offset in the page of an address or length */
-  readonly low = new Uint16Array(32);
+  /** by key, and one to work with: an integer, a code, or the page number of an address or length */
+  readonly val = new Float64Array(KEYS.length + 1);
+  /** so: the offset in the page of an address or length */
+  readonly low = new Uint16Array(KEYS.length + 1);
   /** packed `page` (vocab.ts), `page.wait` or -1, packed `truth`, `truth.wait` or -1, `truth.via` */
   facts = 0;
   wait = -1;
@@ -247,6 +259,7 @@ export class Draft {
     cols.truthWait[i] = this.truthWait;
     cols.via[i] = this.via === null ? -1 : names.stringIndex(this.via);
     cols.inferred[i] = (seen & B_INFERRED) === 0 ? 0 : 1;
+    cols.hidden[i] = (seen & B_HIDDEN) === 0 ? 0 : 1;
     if (op === OP.fault) {
       cols.page[i] = val[K_ADDR];
       cols.off[i] = low[K_ADDR];

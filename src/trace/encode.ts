@@ -159,6 +159,7 @@ function encodeValue(
       return encodeLocks(value, draft, unknown);
     // It begins with x-: whatever its author wants it to be.
     case 'x-inferred':
+    case 'x-hidden':
       return true;
     case 'anon_vma':
       draft.val[slot] = value === true ? 1 : 0;

@@ -44,6 +44,7 @@ KIND[KEY.flags] = FLAGS;
 KIND[KEY.modes] = UFFD_MODES;
 KIND[KEY.name] = TEXT;
 KIND[KEY['x-inferred']] = EVIDENCE;
+KIND[KEY['x-hidden']] = EVIDENCE;
 KIND[KEY.mode] = MODE;
 KIND[KEY.file] = FILE;
 KIND[KEY.page] = PAGE;

@@ -82,7 +82,7 @@ describe('the steps of a fault', () => {
       }
     }
     const followed = new Set(faults.map(({ i }) => i));
-    const machine = new Replay(resolveModels(models), { watch: stage => new Watch(stage, followed) });
+    const machine = new Replay(resolveModels(models), { collect: stage => new Watch(stage, followed) });
     const info = await readTrace(RECORDED, { onBatch: (columns, soFar) => machine.feed(columns, soFar) });
     expect(machine.finish(info)).toEqual(result);
   });

@@ -250,10 +250,10 @@ describe('undecided', () => {
   test('however long the fault sleeps, and however many come after it', async () => {
     const file = { name: '/data', fs: 'ext4' };
     const slow = { page: { folio: 'absent', wait: 90 * MS }, access: 'read', ...FELL_BACK };
-    const later = Array.from({ length: 3_000 }, (_, i) => fault(40 + (i % 20), { t: 3 * MS + i * 20_000, ...STAYED }));
+    const later = Array.from({ length: 3_000 }, (_, i) => fault(40 + i, { t: 3 * MS + i * 20_000, ...STAYED }));
     const trace = [
       mmap(0, 8, { t: 0, flags: ['shared'], file }),
-      vma(40, 20, { t: 0 }),
+      vma(40, 3_000, { t: 0 }),
       fault(0, { t: MS - 40_000, tid: 3, ...slow }),
       writer(0, MS, 2 * MS),
       ...later,

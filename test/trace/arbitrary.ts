@@ -67,6 +67,7 @@ const VALUES: Record<KeyName, fc.Arbitrary<unknown>> = {
   new_addr: hex,
   advice: some([...vocab.ADVICES, 'unheard_of']),
   'x-inferred': fc.oneof(text, fc.boolean(), fc.constant({ by: ['me'] })),
+  'x-hidden': fc.oneof(text, fc.boolean()),
   child_tid: fc.nat(),
   child_mm: fc.nat(9),
   new_mm: fc.nat(9),

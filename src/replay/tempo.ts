@@ -1,0 +1,57 @@
+/**
+ * How fast a recorded machine is, as far as its trace has shown: an emulated one takes ten times as long from a tracepoint to
+ * what that announces.
+ */
+import type { Columns } from '../trace/columns.js';
+import type { Ns } from '../units.js';
+import { OP } from '../vocab.js';
+import { Histogram } from './histogram.js';
+import { NATIVE, type Slack } from './windows.js';
+
+/**
+ * Half of the mmap_lock sections of mmap(2) and brk(2), which work on no pages, are over after this on the machine that NATIVE
+ * was measured on: the highest median of its 52 recordings, rounded up.
+ */
+const SECTION: Ns = 16_000;
+/** Sections that say something. */
+const FEWEST = 8;
+/** Beyond this a section waits for something else than its processor. */
+const SLOWEST = 20;
+
+/** Numbers of a recorded section in `locks`: write or not, ask, got, end. */
+const LOCK_FIELDS = 4;
+
+export class Tempo {
+  private readonly sections = new Histogram();
+  private known: Slack | null = NATIVE;
+
+  /** Takes the next event of the trace. */
+  see(columns: Columns, row: number): void {
+    const { op, locks } = columns;
+    const list = locks[row];
+    if (list !== null && list.length > 0 && list[0] === 1 && (op[row] === OP.mmap || op[row] === OP.brk)) {
+      this.sections.add(list[LOCK_FIELDS - 1] - list[LOCK_FIELDS - 2]);
+      this.known = null;
+    }
+  }
+
+  /** How far what is recorded may be from what happened. */
+  get slack(): Slack {
+    this.known ??= this.measure();
+    return this.known;
+  }
+
+  private measure(): Slack {
+    const { sections } = this;
+    const slower = sections.count < FEWEST ? 1 : Math.min(SLOWEST, sections.percentile(0.5) / SECTION);
+    if (slower <= 1) return NATIVE;
+    const scaled = (ns: Ns): Ns => Math.round(ns * slower);
+    const { lookup, trylock, marking, releasing } = NATIVE;
+    return {
+      lookup: scaled(lookup),
+      trylock: scaled(trylock),
+      marking: scaled(marking),
+      releasing: scaled(releasing),
+    };
+  }
+}

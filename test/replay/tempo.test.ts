@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { Tempo } from '../../src/replay/tempo.js';
+import { NATIVE } from '../../src/replay/windows.js';
+import { Columns } from '../../src/trace/columns.js';
+import { OP } from '../../src/vocab.js';
+
+/** What a trace leads to whose calls held mmap_lock for writing so long, ns. */
+function slackAfter(holds: readonly number[], op: number = OP.mmap) {
+  const tempo = new Tempo();
+  const columns = new Columns(holds.length);
+  holds.forEach((held, row) => {
+    columns.op[row] = op;
+    columns.locks[row] = Float64Array.of(1, 0, 1_000, 1_000 + held);
+    tempo.see(columns, row);
+  });
+  return tempo.slack;
+}
+
+const many = (held: number): number[] => Array(20).fill(held);
+
+test('a machine as fast as the one it was measured on gets what was seen there', () => {
+  expect(slackAfter(many(9_000))).toEqual(NATIVE);
+  expect(slackAfter([])).toEqual(NATIVE);
+});
+
+test('a slower one gets more, in proportion, up to a limit', () => {
+  const slow = slackAfter(many(160_000));
+  expect(slow.lookup / NATIVE.lookup).toBeCloseTo(10, 0);
+  expect(slow.trylock / slow.lookup).toBeCloseTo(NATIVE.trylock / NATIVE.lookup, 5);
+  expect(slackAfter(many(1e9)).lookup).toBe(20 * NATIVE.lookup);
+});
+
+test('not for a few calls, nor for calls that work on pages', () => {
+  expect(slackAfter([160_000, 160_000, 160_000])).toEqual(NATIVE);
+  expect(slackAfter(many(160_000), OP.munmap)).toEqual(NATIVE);
+  expect(slackAfter([...many(9_000), 1e9, 1e9])).toEqual(NATIVE);
+});
