@@ -4,7 +4,7 @@
  */
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { Page } from '../units.js';
-import { MAP, OP } from '../vocab.js';
+import { MAP, OP, PROT_EXEC } from '../vocab.js';
 
 /** What an inferred VMA is tried as: anonymous memory, as little of it as can be, or a private mapping of a file. */
 export const ALTERNATIVES = ['anon_vma', 'no anon_vma', 'file'] as const;
@@ -34,6 +34,8 @@ export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Al
     const was = { op: op[row], facts: facts[row], wait: wait[row], a: a[row], file: file[row] };
     kept.push({ row, ...was, page: page[row], len: len[row] });
     if (was.op === OP.vma) {
+      // what execve mapped to be executed is a file's
+      if (code[row] & PROT_EXEC) continue;
       a[row] = as === 'anon_vma' ? 1 : 0;
       if (as !== 'file') file[row] = -1;
       else if (regular >= 0) file[row] = regular;

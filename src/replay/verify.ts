@@ -76,6 +76,8 @@ interface Pending {
   trylock: boolean;
   /** nothing that the trace shows explains it */
   spurious: boolean;
+  /** of another thread, on the same page at about the same time */
+  beside: Pending | null;
   row: FaultRow | null;
   /** where the trace without inferences finishes the fault: for each of the replays of that */
   readonly plain: (Path | null)[];
@@ -90,6 +92,8 @@ export class Verify {
   private readonly plain: readonly Replay[];
   private readonly sections = new Sections();
   private readonly tempo = new Tempo();
+  /** by mm and page, of faults that are pending: the last one there */
+  private readonly touched = new Map<string, Pending>();
   private readonly pending = new Map<number, Pending>();
   private readonly score = new Score();
   private readonly disagreements: Disagreement[] = [];
@@ -196,7 +200,7 @@ export class Verify {
       return;
     }
     const i = this.events + row;
-    this.pending.set(i, {
+    const fault: Pending = {
       i,
       t: t[row],
       thread: thread[row],
@@ -210,9 +214,18 @@ export class Verify {
       slack: this.tempo.slack,
       trylock: false,
       spurious: false,
+      beside: null,
       row: null,
       plain: ALTERNATIVES.map(() => null),
-    });
+    };
+    this.pending.set(i, fault);
+    const place = `${fault.mm} ${fault.page}`;
+    const beside = this.touched.get(place);
+    if (beside !== undefined && beside.thread !== fault.thread && fault.t - beside.t < fault.slack.trylock) {
+      fault.beside = beside;
+      beside.beside = fault;
+    }
+    this.touched.set(place, fault);
   }
 
   /** Scores the faults that nothing can touch any more when the trace is at `now`, and more when too many wait for that. */
@@ -225,6 +238,8 @@ export class Verify {
       const { row, plain } = fault;
       if (row === null || plain.includes(null) || (row.start > ready && !crowded)) continue;
       pending.delete(fault.i);
+      const place = `${fault.mm} ${fault.page}`;
+      if (this.touched.get(place) === fault) this.touched.delete(place);
       this.compare(fault, row);
     }
     const [oldest] = pending.values();
@@ -283,6 +298,9 @@ export class Verify {
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
     if (site === '__folio_lock_or_retry' && !locked) return 'swap_io';
+    // Whoever came first changed what the other met, and either may have.
+    const other = fault.beside?.row ?? null;
+    if (other !== null && other.fallback !== fallback) return 'page_race';
     // What fell back did so before anything hidden mattered, or would have for that as well.
     if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
     // tracefs does not show what execve maps: some of it was inferred, and there may be more.

@@ -10,6 +10,7 @@ export const UNDECIDED_WORDS: Readonly<Record<Undecided, string>> = {
   vma_lock_race: "a writer's section overlapped the lookup",
   mmap_lock_race: "a writer's section overlapped the trylock",
   swap_io: 'the read from swap may have been over early',
+  page_race: 'another thread faulted on the same page',
   hidden_vma: 'the recording hides mappings, and knows none there',
   hidden_page: 'the recording hides what the page was',
 };

@@ -14,6 +14,8 @@ export interface Extent {
   prot: number;
   /** a file or a special mapping, not anonymous memory */
   mapsFile: boolean;
+  /** MAP_GROWSDOWN: it grows when what is below it is touched */
+  growsdown: boolean;
   /** name as perf prints it: a path, `[heap]`, `//anon` */
   name: string;
   /** offset in the file, in pages */
@@ -38,6 +40,11 @@ export class AddressMap {
   at(page: Page): Extent | null {
     const extent = this.#extents[this.#firstEndingAfter(page)];
     return extent !== undefined && extent.start <= page ? extent : null;
+  }
+
+  /** The first extent that ends above `page`, or null. */
+  above(page: Page): Extent | null {
+    return this.#extents[this.#firstEndingAfter(page)] ?? null;
   }
 
   /** Every extent, by address. */

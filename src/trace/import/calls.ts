@@ -166,6 +166,15 @@ function moveBreak(mm: Mm, to: string, shown: boolean): void {
   mm.brk = to;
   if (end < before) mm.map.unmap(end, before);
   else if (end > before && !shown) {
-    mm.map.map({ start: before, end, shared: false, prot: 3, mapsFile: false, name: '[heap]', offset: 0 });
+    mm.map.map({
+      start: before,
+      end,
+      shared: false,
+      prot: 3,
+      mapsFile: false,
+      growsdown: false,
+      name: '[heap]',
+      offset: 0,
+    });
   }
 }

@@ -53,6 +53,11 @@ export class FaultWindow {
     this.write = (errorCode & ERROR_WRITE) !== 0;
   }
 
+  /** Was an entry there that forbade the access? */
+  get present(): boolean {
+    return (this.errorCode & ERROR_PRESENT) !== 0;
+  }
+
   get access(): 'read' | 'write' | 'exec' {
     return this.write ? 'write' : this.errorCode & ERROR_FETCH ? 'exec' : 'read';
   }
@@ -95,7 +100,7 @@ export class FaultWindow {
   /** What the fault met. What is left out is for the replay to derive. */
   facts(): PageObject {
     const page: PageObject = {};
-    if (this.errorCode & ERROR_PRESENT) page.entry = 'present';
+    if (this.present) page.entry = 'present';
     if (this.#swapIn) {
       page.entry = 'swap';
       if (this.done !== null) page.folio = this.done === 'major' ? 'absent' : 'cached';

@@ -1,10 +1,12 @@
 /**
  * The open fault of each thread: begun by its exception, ended by its completion or by what shows that there is none.
  */
+import type { Ns } from '../../units.js';
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
 import { faultFields, rssFields } from './fields.js';
+import { hiddenFrom } from './hidden.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
 import type { Recording } from './recording.js';
@@ -50,6 +52,8 @@ export class Faults {
   readonly #swapSync: boolean | undefined;
   readonly #counters = new Map<string, number>();
   #pending: Pending[] = [];
+  /** time of the record in hand */
+  now: Ns = 0;
 
   constructor(outbox: Outbox, world: World, summary: ImportSummary, swapSync: boolean | undefined) {
     this.#outbox = outbox;
@@ -81,6 +85,7 @@ export class Faults {
   /** minor-faults or major-faults: handle_mm_fault() completed. */
   complete(thread: Thread, record: TraceRecord): void {
     this.#recording.completions = true;
+    this.#recording.pages = true;
     const { fault } = thread;
     if (fault === null || fault.window.done !== null) return;
     fault.window.complete(record.t, record.name === 'major-faults' ? 'major' : 'minor');
@@ -105,6 +110,9 @@ export class Faults {
       event.page = { ...event.page, readahead: true };
       event['x-inferred'] = 'the handler ran twice, without readahead or a wait';
     }
+    const extent = mm.map.at(pageOf(window.address));
+    const hidden = hiddenFrom(this.#recording, mm, window, extent, this.now - window.t);
+    if (hidden !== null) event['x-hidden'] = hidden;
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
     const endedWell = over || (next === 'goesOn' && window.signal === 0);
@@ -243,6 +251,7 @@ export class Faults {
   rss(thread: Thread, t: number, text: string): boolean {
     const fields = rssFields(text);
     if (fields === null) return false;
+    this.#recording.pages = true;
     const delta = fields.size - (this.#counters.get(fields.counter) ?? Number.NaN);
     this.#counters.set(fields.counter, fields.size);
     if (fields.own) thread.fault?.window.rss(t, fields.type, delta);

@@ -33,6 +33,7 @@ export function parseMmap2(text: string): Mapped | null {
     shared: prot[3] === 's',
     prot: protBits(prot),
     mapsFile: identity(name, prot[3] === 's').file !== undefined,
+    growsdown: name === '[stack]',
     name,
     offset: pageOf('0x' + offset),
   };
@@ -112,5 +113,6 @@ export function extentOf(event: { [key: string]: unknown }): Extent {
   const mapsFile = !flags.includes('anonymous');
   const offset = event.offset === undefined ? 0 : pageOf(String(event.offset));
   const end = start + pagesOf(String(event.len));
-  return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, name: '', offset };
+  const growsdown = flags.includes('growsdown');
+  return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, growsdown, name: '', offset };
 }

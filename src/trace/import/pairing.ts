@@ -77,6 +77,8 @@ export class Pairing {
       record.t = this.#now;
     }
     this.#now = record.t;
+    this.#recording.sawTime(record.t);
+    this.#faults.now = record.t;
     this.#dispatch(record);
     this.#outbox.drain(into, MAX_HELD_BACK);
   }
@@ -147,6 +149,7 @@ export class Pairing {
         if (!this.#faults.rss(thread, t, text)) throw this.#cutOff(record);
         break;
       case 'mm_filemap_fault':
+        this.#recording.pages = true;
         thread.fault?.window.handlerCalled(t);
         break;
       case 'set_migration_pte':
@@ -165,8 +168,10 @@ export class Pairing {
         this.#threadExits(thread, t, groupDead(text) ?? thread.process.threads === 1);
         break;
       default:
-        if (name.startsWith('page_cache_')) thread.fault?.window.readAhead(t, name);
-        else if (name.startsWith('sys_enter_')) this.#enter(thread, record);
+        if (name.startsWith('page_cache_')) {
+          this.#recording.pages = true;
+          thread.fault?.window.readAhead(t, name);
+        } else if (name.startsWith('sys_enter_')) this.#enter(thread, record);
         else if (name.startsWith('sys_exit_')) this.#exit(thread, record);
     }
   }

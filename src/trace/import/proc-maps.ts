@@ -68,6 +68,7 @@ function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray, line
     shared,
     prot: protBits(prot),
     mapsFile: identity(name, shared).file !== undefined,
+    growsdown: name === '[stack]',
     name,
     offset: pageOf(`0x${offset}`),
   };

@@ -3,15 +3,22 @@
  *
  * Models: mm/memory.c, __vmf_anon_prepare() (since v6.10); include/trace/events/mmap_lock.h (memcg_id since v6.16).
  */
+import type { Ns } from '../../units.js';
 
 /** User faults in a row that all took mmap_lock: a kernel without VMA locks. Any other kernel lets one through by then. */
 const ALL_LOCKED = 64;
+/** Records nearer than this have one time stamp. */
+const READING: Ns = 1_000;
+/** The shortest timer interrupt there is: CONFIG_HZ 1000. */
+const TICK: Ns = 1_000_000;
 
 export class Recording {
   /** mmap_lock events */
   locks = false;
   /** minor-faults and major-faults */
   completions = false;
+  /** filemap, readahead, rss_stat or completion events: they show what a page was */
+  pages = false;
   /** signal_generate or signal_deliver */
   signals = false;
   /** system calls, of which those that map at least */
@@ -22,6 +29,9 @@ export class Recording {
   maps = false;
   /** Does this kernel try mmap_lock inside a fault that stays under the VMA lock? null when nothing says so */
   trylock: boolean | null;
+  /** shortest time between two readings of the clock */
+  #step: Ns = Number.POSITIVE_INFINITY;
+  #last: Ns = -1;
   #locked = 0;
   #lockFree = false;
 
@@ -29,6 +39,18 @@ export class Recording {
   constructor(kernel: string | undefined) {
     const release = /^v?(\d+)\.(\d+)/.exec(kernel ?? '');
     this.trylock = release === null ? null : Number(release[1]) * 1000 + Number(release[2]) >= 6010;
+  }
+
+  /** The time of the next record. */
+  sawTime(t: Ns): void {
+    if (t - this.#last < READING) return;
+    if (this.#last >= 0) this.#step = Math.min(this.#step, t - this.#last);
+    this.#last = t;
+  }
+
+  /** The clock counts timer interrupts: it says nothing of what is shorter. */
+  get ticks(): boolean {
+    return this.#step >= TICK && this.#step < Number.POSITIVE_INFINITY;
   }
 
   /** A user fault is over. */

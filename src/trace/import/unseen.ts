@@ -22,6 +22,7 @@ export function unseenVma(mm: Mm, tid: number, { t, address, access }: FaultWind
   if (mm.map.at(page) !== null || unseen.pages.has(page)) return null;
   const base = { t, tid, ...mmKey(mm), op: 'vma' };
   const mark = { 'x-inferred': 'the next fault ended well' };
+  if (mm.map.above(page)?.growsdown) return null;
   const last = mm.map.all().at(-1);
   const above = mm.complete && last !== undefined && page >= last.end;
   // below it, a stack grows by itself
