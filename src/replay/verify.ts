@@ -9,7 +9,7 @@ import { invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { formatAddr, formatCount, type Ns, type Page } from '../units.js';
+import { formatAddr, formatCount, type Ns } from '../units.js';
 import {
   FAULT_KERNEL_MODE,
   FOLIO_LOCKED,
@@ -23,6 +23,7 @@ import {
 } from '../vocab.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
+import { type Nearby, Neighbours } from './nearby.js';
 import { Observer } from './observer.js';
 import { Replay } from './replay.js';
 import {
@@ -60,12 +61,8 @@ const NEAR: Ns = 1_000_000;
 const PENDING = 1 << 14;
 
 /** A fault from its event until nothing can come any more that it could have met. */
-interface Pending {
+interface Pending extends Nearby {
   readonly i: number;
-  readonly t: Ns;
-  readonly thread: number;
-  readonly mm: number;
-  readonly page: Page;
   readonly facts: number;
   readonly truth: number;
   readonly truthWait: Ns;
@@ -76,8 +73,6 @@ interface Pending {
   trylock: boolean;
   /** nothing that the trace shows explains it */
   spurious: boolean;
-  /** of another thread, on the same page at about the same time */
-  beside: Pending | null;
   row: FaultRow | null;
   /** where the trace without inferences finishes the fault: for each of the replays of that */
   readonly plain: (Path | null)[];
@@ -92,8 +87,7 @@ export class Verify {
   private readonly plain: readonly Replay[];
   private readonly sections = new Sections();
   private readonly tempo = new Tempo();
-  /** by mm and page, of faults that are pending: the last one there */
-  private readonly touched = new Map<string, Pending>();
+  private readonly neighbours = new Neighbours<Pending>();
   private readonly pending = new Map<number, Pending>();
   private readonly score = new Score();
   private readonly disagreements: Disagreement[] = [];
@@ -145,6 +139,7 @@ export class Verify {
     this.truth?.align(columns, info);
     for (let row = 0; row < columns.n; row++) {
       this.tempo.see(columns, row);
+      this.neighbours.passes(columns, row);
       if (columns.op[row] === OP.fault) this.take(columns, row);
       else this.sections.announce(columns, row, this.events + row);
       if (columns.op[row] === OP.vma && columns.inferred[row] !== 0) this.hides = true;
@@ -193,7 +188,7 @@ export class Verify {
   }
 
   private take(columns: Columns, row: number): void {
-    const { page, mm, thread, facts, truth, truthWait, via, code, t } = columns;
+    const { page, mm, thread, cpu, dur, facts, truth, truthWait, via, code, t } = columns;
     const said = this.truth?.take(this.info.tids[thread[row]], formatAddr(page[row], columns.off[row]), t[row]);
     if (code[row] & FAULT_KERNEL_MODE) {
       this.score.other('kernel_mode');
@@ -204,6 +199,7 @@ export class Verify {
       i,
       t: t[row],
       thread: thread[row],
+      cpu: cpu[row],
       mm: mm[row],
       page: page[row],
       facts: facts[row],
@@ -215,17 +211,14 @@ export class Verify {
       trylock: false,
       spurious: false,
       beside: null,
+      ended: dur[row] >= 0,
+      away: false,
+      next: Number.POSITIVE_INFINITY,
       row: null,
       plain: ALTERNATIVES.map(() => null),
     };
     this.pending.set(i, fault);
-    const place = `${fault.mm} ${fault.page}`;
-    const beside = this.touched.get(place);
-    if (beside !== undefined && beside.thread !== fault.thread && fault.t - beside.t < fault.slack.trylock) {
-      fault.beside = beside;
-      beside.beside = fault;
-    }
-    this.touched.set(place, fault);
+    this.neighbours.add(fault, fault.slack.trylock);
   }
 
   /** Scores the faults that nothing can touch any more when the trace is at `now`, and more when too many wait for that. */
@@ -237,9 +230,9 @@ export class Verify {
       if (fault.t > ready && !crowded) break;
       const { row, plain } = fault;
       if (row === null || plain.includes(null) || (row.start > ready && !crowded)) continue;
+      if (fault.away && fault.next > now && !crowded) continue;
       pending.delete(fault.i);
-      const place = `${fault.mm} ${fault.page}`;
-      if (this.touched.get(place) === fault) this.touched.delete(place);
+      this.neighbours.drop(fault);
       this.compare(fault, row);
     }
     const [oldest] = pending.values();
@@ -286,14 +279,16 @@ export class Verify {
     const { vmaLock } = this.stage;
     if (vmaLock === 'none') return null;
     const { page, thread, mm, slack } = fault;
+    // Whose thread lost its processor may have looked it up at any time until it went on.
+    const late = fault.away ? Math.max(start, fault.next) : start;
     const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + slack.lookup > t);
     // A thread the model still held up began later than recorded: until then counts too.
-    const looked = start + slack.lookup;
+    const looked = late + slack.lookup;
     const lookups = others.map(section =>
       vmaLock === 'mmap_seq' ? whileHeld(section, t, looked, slack) : whileMarked(section, page, t, looked, slack),
     );
     if (isRace(lookups)) return 'vma_lock_race';
-    const tried = start + slack.trylock;
+    const tried = late + slack.trylock;
     if (fault.trylock && isRace(others.map(section => whileHeld(section, t, tried, slack)))) return 'mmap_lock_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
