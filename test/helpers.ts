@@ -144,7 +144,7 @@ export async function explain(
 
 /** The address space of mm 1 once everything is over. */
 export async function addressSpace(events: readonly Event[], model: string): Promise<Mm> {
-  const run = new Run(resolveModels(model)[0], { timing: 'closed', costs: COSTS, onFault: null });
+  const run = new Run(resolveModels(model)[0], { timing: 'closed', costs: COSTS });
   let fed = 0;
   const info = await readTrace(traceFile(events), {
     onBatch: (columns, soFar) => {

@@ -28,9 +28,18 @@ describe('every trace', () => {
         // Each fault is over exactly once.
         expect(mine.map(row => row.i).sort((a, b) => a - b)).toEqual(faults);
       }
-      for (const { faults: sums } of result.models) {
+      const told = events.filter(event => event.op !== 'thread').length;
+      for (const { faults: sums, ops, locks } of result.models) {
         expect(sums.vma_lock + sums.mmap_lock + sums.signal).toBe(faults.length);
         expect(sums.user + sums.kernel).toBe(faults.length);
+        const total = (of: (row: (typeof ops)[number]) => number) => ops.reduce((sum, row) => sum + of(row), 0);
+        expect(total(row => row.count)).toBe(told);
+        for (const mode of ['read', 'write'] as const) {
+          const mine = locks.filter(row => row.lock === 'mmap_lock' && row.mode === mode);
+          expect(total(row => row[mode])).toBe(mine.reduce((sum, row) => sum + row.acquired, 0));
+          const held = total(row => row[`${mode}_hold_ns`]);
+          expect(held).toBe(mine.reduce((sum, row) => sum + row.hold_ns.total, 0));
+        }
       }
     }));
 

@@ -25,10 +25,12 @@ import type { TraceInfo } from '../trace/columns.js';
 import { FRACTION, formatAddr, type Ns } from '../units.js';
 import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import { Blockers } from './blockers.js';
-import { HotSpots } from './hot-spots.js';
+import { Convoys } from './convoys.js';
+import type { HotSpots } from './hot-spots.js';
 import { LockTable, nameOf } from './lock-table.js';
+import { OpMix } from './op-mix.js';
 import { TimeBins } from './over-time.js';
-import type { Counter, FaultRow, HotKey, ModelResult, Reason, Verdict } from './result.js';
+import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
   const names: (Counter | null)[] = [];
@@ -82,7 +84,8 @@ export class Collector implements Ledger {
   private readonly others = new Map<string, number>();
   private readonly locks = new LockTable();
   private readonly blockers = new Blockers();
-  private readonly hotSpots: HotSpots | null;
+  private readonly ops = new OpMix();
+  private readonly convoys = new Convoys();
   private readonly bins = new TimeBins();
   private readonly pending: FaultRow[] = [];
   private total = 0;
@@ -101,9 +104,8 @@ export class Collector implements Ledger {
   constructor(
     protected readonly stage: Stage,
     private readonly onFault: ((row: FaultRow) => void) | null,
-    by?: HotKey,
+    private readonly hotSpots: HotSpots | null = null,
   ) {
-    this.hotSpots = by === undefined ? null : new HotSpots(by);
     this.model = stage.id;
     this.hasVmaLock = stage.vmaLock !== 'none' && !isSpeculation(stage.vmaLock);
     this.verdictNames = isSpeculation(stage.vmaLock) ? SPECULATIVE_VERDICTS : VERDICTS;
@@ -115,6 +117,7 @@ export class Collector implements Ledger {
 
   fault(task: Task): void {
     this.total++;
+    this.ops.over(OP.fault);
     if (this.firstStart < 0) this.firstStart = task.start;
     const inKernel = (task.code & FAULT_KERNEL_MODE) !== 0;
     if (inKernel) this.kernelMode++;
@@ -212,12 +215,16 @@ export class Collector implements Ledger {
     this.counters[COUNTER_MISS]++;
   }
 
-  asleep(_task: Task): void {}
+  asleep(task: Task): void {
+    this.convoys.join(task, this.kernel);
+  }
 
   slept(_task: Task, _on: 'page' | 'monitor', _from: Ns, _waited: Ns): void {}
 
-  mmapLocked(_task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
+  mmapLocked(task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
     this.locks.mmap(mm.id, write).acquire(waited, contended);
+    this.ops.acquire(task.op, write, waited);
+    if (contended) this.convoys.leave(task, waited, this.kernel.engine.now);
   }
 
   trylock(_task: Task): void {}
@@ -226,8 +233,9 @@ export class Collector implements Ledger {
     this.locks.mmap(mm.id, false).contended++;
   }
 
-  mmapHeld(_task: Task, mm: Mm, write: boolean, held: Ns): void {
+  mmapHeld(task: Task, mm: Mm, write: boolean, held: Ns): void {
     this.locks.mmap(mm.id, write).hold.add(held);
+    this.ops.hold(task.op, write, held);
   }
 
   vmaRead(_task: Task, mm: Mm, vma: Vma, held: Ns): void {
@@ -260,6 +268,7 @@ export class Collector implements Ledger {
   /** An operation is over. */
   operation(task: Task): void {
     if (this.firstStart < 0) this.firstStart = task.start;
+    this.ops.over(task.op);
     this.opWait += task.waited;
   }
 
@@ -339,6 +348,8 @@ export class Collector implements Ledger {
       reasons,
       locks: this.locks.rows(info),
       blockers: this.blockers.rows(info),
+      ops: this.ops.rows(),
+      convoy: this.convoys.result(this.kernel, info),
       ...(this.hotSpots !== null && { by: this.hotSpots.rows() }),
       time: {
         makespan_ns: this.firstStart < 0 ? 0 : this.lastEnd - this.firstStart,

@@ -39,12 +39,16 @@ export class HotSpots {
   private readonly entries = new Map<string, Entry>();
   private others: Entry | null = null;
 
-  constructor(readonly key: HotKey) {}
+  /** @param all count every fault, not only those that fell back or waited */
+  constructor(
+    readonly key: HotKey,
+    private readonly all = false,
+  ) {}
 
   /** Counts a fault if it fell back or waited. */
   add(ended: Ended, kernel: Kernel, info: TraceInfo): void {
     const { task, fallback } = ended;
-    if (!fallback && task.waited === 0) return;
+    if (!fallback && task.waited === 0 && !this.all) return;
     const entry = this.key === 'vma' ? this.mapping(task, kernel, info) : this.entryOf(ended, info);
     entry.faults++;
     if (fallback) entry.fallbacks++;

@@ -9,8 +9,9 @@ import type { Vma } from '../kernel/vma.js';
 import type { Ns } from '../units.js';
 import { OP, OPS } from '../vocab.js';
 import { Collector } from './collect.js';
+import type { HotSpots } from './hot-spots.js';
 import { nameOf } from './lock-table.js';
-import type { FaultRow, Hold, HotKey, Queue, VmaRange, Wait, Watcher } from './result.js';
+import type { FaultRow, Hold, Queue, VmaRange, Wait, Watcher } from './result.js';
 
 /** Holds an event lists, but for those of mmap_lock: a fork marks every VMA there is. */
 export const HOLDS_LISTED = 256;
@@ -46,9 +47,9 @@ export class Recorder extends Collector {
     stage: Stage,
     onFault: ((row: FaultRow) => void) | null,
     private readonly watcher: Watcher,
-    by?: HotKey,
+    hotSpots: HotSpots | null = null,
   ) {
-    super(stage, onFault, by);
+    super(stage, onFault, hotSpots);
   }
 
   override named(thread: number, name: number): void {
@@ -56,6 +57,7 @@ export class Recorder extends Collector {
   }
 
   override asleep(task: Task): void {
+    super.asleep(task);
     const draft = this.draft(task.id);
     const queue = this.queueOf(task);
     draft.queue = queue;

@@ -4,7 +4,8 @@ import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
-import type { Collector } from './collect.js';
+import { Collector } from './collect.js';
+import { HotSpots } from './hot-spots.js';
 import { Recorder } from './record.js';
 import type { ExpectFailure, FaultRow, HotKey, ReplayResult, Watcher } from './result.js';
 import { Run } from './run.js';
@@ -23,6 +24,8 @@ export interface ReplayOptions {
   collect?: (stage: Stage) => Collector;
   /** adds the faults that fell back or waited up by this */
   by?: HotKey;
+  /** `by` adds up all faults */
+  byAll?: boolean;
   /** replays one in so many faults, and every operation */
   sample?: number;
   /** Told of every event that is over, with its waits and holds, under every stage: for pictures of a run. */
@@ -49,12 +52,10 @@ export class Replay {
     this.sample = options.sample ?? 1;
     const { watcher } = options;
     const { timing, by, sample } = this;
-    const records = watcher && ((stage: Stage) => new Recorder(stage, onFault, watcher, by));
-    const collect = options.collect ?? records;
-    this.runs = stages.map(stage => {
-      const collector = collect?.(stage);
-      return new Run(stage, { timing, costs, onFault, by, sample, ...(collector && { collector }) });
-    });
+    const spots = (): HotSpots | null => (by === undefined ? null : new HotSpots(by, options.byAll));
+    const records = watcher && ((stage: Stage) => new Recorder(stage, onFault, watcher, spots()));
+    const collect = options.collect ?? records ?? (stage => new Collector(stage, onFault, spots()));
+    this.runs = stages.map(stage => new Run(stage, { timing, costs, sample, collector: collect(stage) }));
   }
 
   /** Takes the next batch of a trace's events. */

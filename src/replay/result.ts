@@ -54,6 +54,50 @@ export interface Blocker {
   max_wait_ns: number;
 }
 
+/** What the events of a kind did with mmap_lock; `fault` is a kind. */
+export interface OpRow {
+  op: string;
+  count: number;
+  /** how often it was taken in each mode: a downgrade is both, some operations take it for every page or VMA */
+  read: number;
+  write: number;
+  wait_ns: number;
+  read_hold_ns: number;
+  write_hold_ns: number;
+}
+
+/** An event in the queue of mmap_lock, or the one that held the lock. */
+export interface Queued {
+  i: number;
+  op: string;
+  tid: number;
+  mode: 'read' | 'write';
+  /** the pages it is about; absent where it is about none in particular */
+  start?: string;
+  end?: string;
+  name?: string;
+  /** since when it slept, or held the lock; ns on the clock of the replay */
+  from_ns: number;
+}
+
+/** A convoy at mmap_lock: from the first thread that slept in its queue until nobody did. */
+export interface Convoy {
+  mm: number;
+  from_ns: number;
+  to_ns: number;
+  /** threads that waited, and how often they did */
+  threads: number;
+  waits: number;
+  wait_ns: number;
+  max_wait_ns: number;
+  /** most threads asleep at once; at least 2 */
+  deepest: number;
+  /** who had the lock when the first one fell asleep; null when not known */
+  holder: Queued | null;
+  /** the first, in the order in which they fell asleep */
+  members: (Queued & { wait_ns: number; blocked_by: FaultRow['blocked_by'] })[];
+}
+
 /** What `--by` adds faults up by. */
 export const HOT_KEYS = ['reason', 'vma', 'thread', 'op', 'site'] as const;
 export type HotKey = (typeof HOT_KEYS)[number];
@@ -98,6 +142,10 @@ export interface ModelResult {
   reasons: Reason[];
   locks: LockRow[];
   blockers: Blocker[];
+  /** adds up to the events that were replayed; those that held mmap_lock for writing longest first */
+  ops: OpRow[];
+  /** that in which most was waited, added up; null when no two threads ever slept at once */
+  convoy: Convoy | null;
   /** with `--by`: most waited for first */
   by?: HotSpot[];
   time: { makespan_ns: number; fault_wait_ns: number; op_wait_ns: number };

@@ -21,17 +21,14 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
-import type { FaultRow, HotKey } from './result.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
 import { inSample } from './sample.js';
 
 export interface RunOptions {
   readonly timing: 'closed' | 'recorded';
   readonly costs: Costs;
-  readonly onFault: ((row: FaultRow) => void) | null;
-  /** counts in place of a collector of the run's own */
+  /** who counts; one of the run's own when absent */
   readonly collector?: Collector;
-  readonly by?: HotKey | undefined;
   /** one in so many faults is replayed */
   readonly sample?: number;
 }
@@ -62,7 +59,7 @@ export class Run {
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
     this.sample = options.sample ?? 1;
-    this.collector = options.collector ?? new Collector(stage, options.onFault, options.by);
+    this.collector = options.collector ?? new Collector(stage, null);
     this.walk = this.collector.walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);

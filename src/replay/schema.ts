@@ -49,6 +49,52 @@ const blocker = z.strictObject({
   max_wait_ns: ns,
 });
 
+const opRow = z
+  .strictObject({
+    op: z.string(),
+    count,
+    read: count.describe('how often it took mmap_lock for reading; a downgrade counts'),
+    write: count,
+    wait_ns: ns,
+    read_hold_ns: ns,
+    write_hold_ns: ns,
+  })
+  .describe('what the events of a kind did with mmap_lock; `fault` is a kind');
+
+const blockedBy = z
+  .strictObject({ i: count, op: z.string(), tid: z.int() })
+  .nullable()
+  .describe('the event that made it wait or fall back');
+
+const queued = z.strictObject({
+  i: count,
+  op: z.string(),
+  tid: z.int(),
+  mode: z.enum(['read', 'write']),
+  start: z.exactOptional(address),
+  end: z.exactOptional(address),
+  name: z.exactOptional(z.string()),
+  from_ns: ns.describe('since when it slept, or held the lock, on the clock of the replay'),
+});
+
+const convoy = z
+  .strictObject({
+    mm: z.int(),
+    from_ns: ns,
+    to_ns: ns,
+    threads: count.describe('that waited'),
+    waits: count.describe('how often they did'),
+    wait_ns: ns,
+    max_wait_ns: ns,
+    deepest: count.describe('most threads asleep at once'),
+    holder: queued.nullable().describe('who had mmap_lock when the first one fell asleep'),
+    members: z
+      .array(queued.extend({ wait_ns: ns, blocked_by: blockedBy }))
+      .describe('the first, in the order in which they fell asleep'),
+  })
+  .nullable()
+  .describe('of the stretches of time in which somebody slept for mmap_lock that with most waiting, added up');
+
 const hotSpot = z
   .strictObject({
     key: z.string().nullable().describe('counter and site, mapping, tid, operation to blame, or site'),
@@ -94,6 +140,8 @@ const modelResult = z.strictObject({
   reasons: z.array(reason),
   locks: z.array(lockRow),
   blockers: z.array(blocker),
+  ops: z.array(opRow).describe('those that held mmap_lock for writing longest first'),
+  convoy,
   by: z.exactOptional(z.array(hotSpot)).describe('with --by; most waited for first'),
   time: z.strictObject({ makespan_ns: ns, fault_wait_ns: ns, op_wait_ns: ns }),
   over_time: z
@@ -170,11 +218,6 @@ const waited = {
   from_wait_ns: ns.describe('waited under the first model'),
   to_wait_ns: ns.describe('waited under the second model'),
 };
-
-const blockedBy = z
-  .strictObject({ i: count, op: z.string(), tid: z.int() })
-  .nullable()
-  .describe('the event that made it wait or fall back');
 
 const transition = z
   .strictObject({ ...verdicts, count, ...ends, ...waited })

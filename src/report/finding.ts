@@ -2,6 +2,7 @@
 import type { Blocker, ModelResult, Reason, ReplayResult } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
 import { CONTENDED_SITES, MARKED_SITES } from '../vocab.js';
+import { convoyFinding } from './convoy.js';
 import { formatPercent, formatRatio, NAME_WIDTH, userFallbacks, whereOf } from './rows.js';
 import type { Opening } from './sections.js';
 import { SITE_WORDS } from './site-words.js';
@@ -15,7 +16,8 @@ const COMPARED = 4;
 /** The finding of one trace, what it is about and what must be known beside it. */
 export function openingOf(result: ReplayResult): Opening {
   const { sample } = result.trace;
-  const found = finding(result);
+  const convoys = result.models.slice(-1).flatMap(last => convoyFinding(last) ?? []);
+  const found = [finding(result), ...convoys].join(' ');
   return {
     finding: sample === undefined ? found : `Sample ${sample}: ${found}`,
     subject: subject(result),

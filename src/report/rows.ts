@@ -66,8 +66,8 @@ export const COLUMN_GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
   ['time', ['makespan_ns', 'fault_wait_ns', 'op_wait_ns']],
 ]);
 
-/** The lists inside a model's result: tables of their own for people, arrays in JSON. */
-export const LISTS = ['reasons', 'locks', 'blockers'] as const;
+/** What a model's result has tables of its own of, for people; in JSON, keys. */
+export const LISTS = ['reasons', 'locks', 'blockers', 'convoy', 'ops'] as const;
 
 /** The columns of the given names, groups spelled out; names that are no column are passed over. */
 export function columnsOf(names: readonly string[]): Column[] {

@@ -4,6 +4,7 @@
  */
 import type { HotKey, LockRow, ModelResult, ReplayResult, Times } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
+import { convoySection } from './convoy.js';
 import { type Column, columnsOf, formatRatio, LISTS, whereOf } from './rows.js';
 
 /** What stands before the tables. */
@@ -41,10 +42,14 @@ export interface Section {
 export const TOP = 10;
 /** Rows of a table of locks. */
 const TOP_LOCKS = 5;
+/** Rows of the table of operations: few kinds make a program. */
+const OPS_SHOWN = 20;
 
 const VERDICTS = ['model', 'faults', 'user', 'kernel', 'vma_lock', 'mmap_lock', 'signal', 'fallback_ratio'];
 const COUNTERS = ['model', 'counters'];
 const TIMES = ['model', 'time'];
+/** Tables that need not be asked for. */
+const SHOWN: readonly string[] = [...LISTS.filter(list => list !== 'ops'), 'by'];
 /** Said under counters. */
 export const MODEL_ONLY = 'Of the model only: a stock kernel does not count these (CONFIG_PER_VMA_LOCK_STATS is off).';
 const SPECULATIVE = 'Under spf_* models the column vma_lock counts faults that finished speculatively.';
@@ -55,7 +60,7 @@ const SPECULATIVE = 'Under spf_* models the column vma_lock counts faults that f
  */
 export function sections(result: ReplayResult, fields: readonly string[] | null, most?: number): Section[] {
   const all = fields === null ? defaultTables(result) : chosenTable(result, fields);
-  const wanted: readonly string[] = fields ?? [...LISTS, 'by'];
+  const wanted: readonly string[] = fields ?? SHOWN;
   const { by } = result;
   if (by !== undefined && wanted.includes('by')) {
     all.push(...result.models.map(model => hotSection(model, by, result.trace, most ?? TOP)));
@@ -65,6 +70,8 @@ export function sections(result: ReplayResult, fields: readonly string[] | null,
     const contended = model.locks.filter(row => row.contended > 0).sort((a, b) => b.wait_ns.total - a.wait_ns.total);
     if (wanted.includes('locks')) all.push(waits(model, contended, most), holds(model, contended, most));
     if (wanted.includes('blockers')) all.push(blockers(model, most));
+    if (wanted.includes('convoy')) all.push(convoySection(model, most));
+    if (wanted.includes('ops')) all.push(ops(model, most));
   }
   return all.filter(section => section.rows.length > 0 && section.headings.length > 0);
 }
@@ -89,8 +96,8 @@ function summary(title: string, result: ReplayResult, columns: readonly Column[]
   return { title, note, headings: columns, rows, more: 0 };
 }
 
-export function text(title: string): Heading {
-  return { title, kind: 'text' };
+export function text(title: string, spare = 0): Heading {
+  return spare === 0 ? { title, kind: 'text' } : { title, kind: 'text', spare };
 }
 
 export function number(title: string, spare = 0): Heading {
@@ -187,6 +194,24 @@ function blockers(model: ModelResult, most = TOP): Section {
     number('longest', 1),
   ];
   return top(`Who stood in the way under ${model.model}`, headings, rows, most);
+}
+
+function ops({ model, ops }: ModelResult, most = OPS_SHOWN): Section {
+  const rows = ops.map(row => [
+    row.op,
+    ...[row.count, row.read, row.write].map(formatCount),
+    ...[row.wait_ns, row.read_hold_ns, row.write_hold_ns].map(formatNs),
+  ]);
+  const headings = [
+    text('operation'),
+    number('events'),
+    number('read'),
+    number('write'),
+    number('waited'),
+    number('held (read)'),
+    number('held (write)'),
+  ];
+  return top(`How mmap_lock was taken under ${model}`, headings, rows, most);
 }
 
 /** What a key is called, in a title and over a column. */

@@ -119,7 +119,7 @@ describe('no progress', () => {
   });
 
   test('a deadlock names who waits, for what, and who holds it', async () => {
-    const run = new Run(findStage('v6.18'), { timing: 'closed', costs: COSTS, onFault: null });
+    const run = new Run(findStage('v6.18'), { timing: 'closed', costs: COSTS });
     let fed = 0;
     await readTrace(traceFile([vma(0, 4, { t: 0, tid: 1 }), fault(0, { t: 10, tid: 2, mode: 'kernel' })]), {
       batch: 1,

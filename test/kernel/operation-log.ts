@@ -46,7 +46,7 @@ export async function logOf(
   from: number,
   asked: Asked[],
 ): Promise<Log> {
-  const run = new Run(resolveModels(model)[0], { timing: 'closed', costs: COSTS, onFault: null });
+  const run = new Run(resolveModels(model)[0], { timing: 'closed', costs: COSTS });
   const { kernel } = run;
   const taken: string[] = [];
   const took = new Map<number, string>();

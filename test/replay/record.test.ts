@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { resolveModels } from '../../src/lineage/resolve.js';
 import { HOLDS_LISTED } from '../../src/replay/record.js';
 import { Replay } from '../../src/replay/replay.js';
-import type { Queue, ReplayResult, Span } from '../../src/replay/result.js';
+import type { Convoy, Queue, ReplayResult, Span } from '../../src/replay/result.js';
 import { readTrace } from '../../src/trace/reader.js';
 import { traces } from '../arbitrary.js';
 import { type Event, fault, mmap, range, replay, traceFile, vma } from '../helpers.js';
@@ -87,13 +87,33 @@ describe('what a watcher is told', () => {
   });
 });
 
+/** Stretches in which somebody sleeps for mmap_lock of an mm, and two at once: the area under the queue's length is the waiting. */
+function stretches(queues: readonly Queue[]): Pick<Convoy, 'from_ns' | 'to_ns' | 'wait_ns' | 'deepest'>[] {
+  const found: ReturnType<typeof stretches> = [];
+  const open = new Map<number, { from: number; area: number; deepest: number; last: Queue }>();
+  for (const queue of queues.filter(({ lock }) => lock === 'mmap_lock')) {
+    const now = open.get(queue.mm);
+    if (now === undefined) {
+      open.set(queue.mm, { from: queue.t, area: 0, deepest: 1, last: queue });
+      continue;
+    }
+    now.area += now.last.waiting * (queue.t - now.last.t);
+    now.deepest = Math.max(now.deepest, queue.waiting);
+    now.last = queue;
+    if (queue.waiting > 0) continue;
+    open.delete(queue.mm);
+    found.push({ from_ns: now.from, to_ns: queue.t, wait_ns: now.area, deepest: now.deepest });
+  }
+  return found.filter(({ deepest }) => deepest > 1);
+}
+
 describe('every trace', () => {
   const check = (timing: 'closed' | 'recorded') => async (events: Event[]) => {
     const models = 'mmap_lock,spf_lespinasse_2022,v6.4,v6.10,v7.3';
     const { result, spans, queues } = await watch(events, models, timing);
     const plain = await replay(events, models, { timing, rows: false });
     expect(result.models).toEqual(plain.result.models);
-    for (const { model, time, faults } of result.models) {
+    for (const { model, time, faults, convoy } of result.models) {
       const mine = spans.filter(span => span.model === model);
       expect(mine.filter(span => span.op === 'fault')).toHaveLength(faults.total);
       expect(sum(mine.flatMap(span => span.waits.map(length)))).toBe(time.fault_wait_ns + time.op_wait_ns);
@@ -116,6 +136,9 @@ describe('every trace', () => {
         last = queue.t;
       }
       expect([...lengths.values()].filter(n => n !== 0)).toEqual([]);
+      const convoys = stretches(queues.filter(one => one.model === model)).sort((a, b) => b.wait_ns - a.wait_ns);
+      if (convoy === null) expect(convoys).toEqual([]);
+      else expect(convoy).toMatchObject(convoys[0]);
     }
   };
 

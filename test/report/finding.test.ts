@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { Blocker, Reason } from '../../src/replay/result.js';
-import { finding, remarks, subject } from '../../src/report/finding.js';
+import type { Blocker, Convoy, Reason } from '../../src/replay/result.js';
+import { finding, openingOf, remarks, subject } from '../../src/report/finding.js';
 import { SITE_WORDS } from '../../src/report/site-words.js';
 import { CONTENDED, model, result } from './fixtures.js';
 
@@ -207,5 +207,41 @@ describe('beside the finding', () => {
       '4 of 5 expectations of the trace hold.',
     ]);
     expect(remarks(result([model('v6.18')]))).toEqual([]);
+  });
+});
+
+describe('the longest convoy', () => {
+  const queued = { i: 3, op: 'madvise', tid: 7, mode: 'write', name: 'index', from_ns: 40 } as const;
+  const reader = { i: 1, op: 'read_maps', tid: 12, mode: 'read', from_ns: 10 } as const;
+  const first = { ...queued, wait_ns: 9e9, blocked_by: { i: 1, op: 'read_maps', tid: 12 } };
+  const convoy: Convoy = {
+    mm: 1,
+    from_ns: 40,
+    to_ns: 9e9,
+    threads: 46,
+    waits: 46,
+    wait_ns: 4e11,
+    max_wait_ns: 9e9,
+    deepest: 46,
+    holder: reader,
+    members: [first],
+  };
+  const said = (more: Partial<Convoy>) =>
+    openingOf(result([model('mmap_lock', { user: 4, fallbacks: 4, convoy: { ...convoy, ...more } })])).finding;
+
+  test('is said with the writer at its head and the reader that writer waited for', () => {
+    expect(said({})).toBe(
+      'All 4 user faults took mmap_lock under mmap_lock. Longest convoy under mmap_lock: 46 threads queued for ' +
+        'mmap_lock, up to 9.00 s, behind madvise by thread 7 in index, which waited for read_maps by thread 12.',
+    );
+  });
+
+  test('behind who held it for writing is behind that one alone', () => {
+    expect(said({ holder: { ...reader, mode: 'write', op: 'munmap' } })).toMatch(/behind munmap by thread 12\.$/);
+    expect(said({ holder: null })).toMatch(/behind madvise by thread 7 in index\.$/);
+  });
+
+  test('is not said of two threads, nor where it is little of the waiting', () => {
+    for (const small of [{ threads: 2 }, { wait_ns: 1_000 }]) expect(said(small)).not.toContain('convoy');
   });
 });

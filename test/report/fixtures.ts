@@ -2,10 +2,12 @@
 import type {
   Blocker,
   ChangedFault,
+  Convoy,
   DiffResult,
   Ends,
   LockRow,
   ModelResult,
+  OpRow,
   Reason,
   ReplayResult,
   Times,
@@ -24,6 +26,8 @@ export interface ModelFigures {
   reasons?: Reason[];
   locks?: LockRow[];
   blockers?: Blocker[];
+  ops?: OpRow[];
+  convoy?: Convoy;
   makespan?: number;
 }
 
@@ -48,6 +52,8 @@ export function model(id: string, figures: ModelFigures = {}): ModelResult {
     reasons,
     locks,
     blockers,
+    ops: figures.ops ?? [],
+    convoy: figures.convoy ?? null,
     time: { makespan_ns: figures.makespan ?? 0, fault_wait_ns: 3_050_000, op_wait_ns: 640 },
     over_time: {
       from_ns: 0,
@@ -103,6 +109,35 @@ export const CONTENDED: ModelFigures = {
     },
     { lock: 'vma_lock', mm: 1, mode: 'read', acquired: 88_000, contended: 0, wait_ns: times(0), hold_ns: times(9e6) },
   ],
+  ops: [
+    { op: 'mprotect', count: 900, read: 0, write: 910, wait_ns: 640, read_hold_ns: 0, write_hold_ns: 51_000_000 },
+    { op: 'fault', count: 90_300, read: 1_238, write: 0, wait_ns: 3_050_000, read_hold_ns: 80_000, write_hold_ns: 0 },
+  ],
+  convoy: {
+    mm: 1,
+    from_ns: 4_000_000,
+    to_ns: 4_812_000,
+    threads: 5,
+    waits: 40,
+    wait_ns: 2_000_000,
+    max_wait_ns: 412_000,
+    deepest: 4,
+    holder: { i: 11, op: 'read_maps', tid: 90, mode: 'read', from_ns: 3_900_000 },
+    members: [
+      {
+        i: 12,
+        op: 'mprotect',
+        tid: 41,
+        mode: 'write',
+        start: '0x55d0c0de1000',
+        end: '0x55d0c0e02000',
+        name: '[heap]',
+        from_ns: 4_000_000,
+        wait_ns: 412_000,
+        blocked_by: { i: 11, op: 'read_maps', tid: 90 },
+      },
+    ],
+  },
   blockers: [
     {
       op: 'mprotect',
@@ -153,6 +188,7 @@ export const HOSTILE = [
 
 /** A result in which the file, a lock, an operation's mapping, a site and a model all bear `name`. */
 export function hostileResult(name: string): ReplayResult {
+  const convoy = CONTENDED.convoy!;
   return result(
     [
       model(`m ${name}`, {
@@ -160,6 +196,8 @@ export function hostileResult(name: string): ReplayResult {
         reasons: [{ counter: 'vma_lock_abort', site: name, count: 1_204, wait_ns: 1 }],
         locks: CONTENDED.locks!.map(row => ({ ...row, name })),
         blockers: CONTENDED.blockers!.map(row => ({ ...row, name, op: name })),
+        ops: CONTENDED.ops!.map(row => ({ ...row, op: name })),
+        convoy: { ...convoy, members: convoy.members.map(row => ({ ...row, name, op: name })) },
       }),
     ],
     { file: name },
