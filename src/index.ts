@@ -16,13 +16,16 @@ export type { Change, Stage, StageData, VmaLockName } from './kernel/stage.js';
 export { parseStageFile } from './kernel/stage-file.js';
 export { findStage, lineage, newest, resolveModels, stageFromData } from './lineage/resolve.js';
 export { Diff, type DiffOptions } from './replay/diff.js';
+export { diffTraces, replayToCompare } from './replay/diff-traces.js';
 export { type Choice, Explain, type ExplainOptions } from './replay/explain.js';
 export { Replay, type ReplayOptions } from './replay/replay.js';
 export type {
   Agreement,
   Blocker,
   BlockerChange,
+  BlockerRates,
   ChangedFault,
+  Convoy,
   Counter,
   DiffResult,
   Disagreement,
@@ -37,21 +40,28 @@ export type {
   Hold,
   LineageRange,
   LockRow,
+  MappingRates,
   ModelExplanation,
   ModelResult,
   NearSection,
+  OpRates,
+  OpRow,
   Other,
   OverTime,
   PageSaid,
   Path,
   Queue,
+  Queued,
+  Rated,
   Reason,
+  ReasonRates,
   ReplayResult,
   Rule,
   Span,
   Step,
   StepOutcome,
   Times,
+  TracesDiff,
   Transition,
   Undecided,
   Unscored,

@@ -1,18 +1,15 @@
-/** `vmalock diff`: one trace under two models, and what differs. */
-import { existsSync } from 'node:fs';
+/** `vmalock diff`: one trace under two models, or two traces under one, and what differs. */
 import type { Command } from 'commander';
-import { Complaint, EXIT_ANSWER, quote } from '../errors.js';
+import { EXIT_ANSWER, quote } from '../errors.js';
 import { type ChangedFault, FIRST } from '../replay/result.js';
 import { selectFields } from '../report/fields.js';
 import { formatEventRow } from '../report/json.js';
 import { warn } from './complain.js';
+import { diffArguments } from './diff-arguments.js';
+import { type DiffOptions, diffTwoTraces } from './diff-traces.js';
 import {
-  type BaseOptions,
-  type InputOptions,
   natural,
   REPLAY_FORMATS,
-  type ReportingOptions,
-  type RunningOptions,
   withBase,
   withExamples,
   withFields,
@@ -25,30 +22,38 @@ import { startPictures } from './pictures.js';
 import { Progress } from './progress.js';
 import { openSinks } from './sinks.js';
 
-type DiffOptions = BaseOptions & InputOptions & ReportingOptions & RunningOptions & { top: number };
-
 const NOTES = `
 Two models without a trace compare the one on stdin. csv, tsv and ndjson have a
 row for each way in which faults change, --events one for each fault that does.
 
+Two traces are compared for each 1,000 faults: two runs of a program, before a
+change and after it. Rows are quantities then, and --html shows both.
+
 Exit status 1 when anything differs: the verdict, fallback, counter or site of
-a fault, or any time; 0 when nothing does.`;
+a fault, or any time (of two traces: any count or time); 0 when nothing does.`;
 
 export function registerDiff(program: Command): void {
   const command = program
     .command('diff')
-    .usage('[options] [trace] <from> <to>')
+    .usage('[options] [trace] <from> <to>\n       vmalock diff [options] <trace> <trace>')
     .argument('[trace]', 'a trace: JSON or NDJSON, plain, gzip or zstd; - is stdin')
-    .argument('[from]', 'a model: id, release, per-vma or ./series.json')
+    .argument('[from]', 'a model: id, release, per-vma or ./series.json; or another trace')
     .argument('[to]', 'the model to compare it with')
-    .description('replay a trace against two models: which faults change, and what that does to waiting')
-    .option('--top <n>', 'how many of the faults that change are listed', natural, FIRST)
+    .description('replay a trace against two models, or two traces against one, and say what differs')
+    .option('-m, --model <model>', 'of two traces: id, release, per-vma or ./series.json (default: per-vma)')
+    .option(
+      '--top <n>',
+      'how many of the faults that change are listed; of two traces, rows of each table',
+      natural,
+      FIRST,
+    )
     .addHelpText('after', NOTES);
   withExamples(
     command,
     'diff trace.ndjson.gz v6.5 v6.6',
     'diff trace.ndjson mmap_lock per-vma --format markdown --top 3',
     'diff trace.ndjson v6.18 ./my-series.json --events changed.ndjson',
+    'diff before.ndjson.gz after.ndjson.gz -m v6.18',
   );
   const run = withRun(withInput(withFields(withReport(command, REPLAY_FORMATS))), 'fault that changes');
   withBase(withPictures(run)).action(diff);
@@ -61,7 +66,11 @@ async function diff(
   options: DiffOptions,
   command: Command,
 ): Promise<void> {
-  const [input, ...names] = argumentsOf([trace, from, to], command);
+  const model = command.getOptionValueSource('model') === 'cli' ? options.model : undefined;
+  const given = diffArguments([trace, from, to], model, command);
+  const asked = command.getOptionValueSource('format') === 'cli';
+  if (given.of === 'traces') return diffTwoTraces(given.traces, options, asked);
+  const { trace: input, models: names } = given;
   const { CHANGE_FIELDS, diffFields, diffListing } = await import('../report/diff.js');
   const fields = selectFields(
     options.fields,
@@ -72,7 +81,6 @@ async function diff(
   const [before, after] = [await loadModel(names[0]), await loadModel(names[1])];
   if (before === after && names[0] !== names[1]) warn(`${names.map(quote).join(' and ')} are both ${before.id}`);
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
-  const asked = command.getOptionValueSource('format') === 'cli';
   const sinks = openSinks(options, [input], asked);
   const { report, events } = sinks;
   try {
@@ -107,21 +115,4 @@ async function diff(
   } finally {
     sinks.discard();
   }
-}
-
-/** The trace and two models; two words that are no file are models, of a trace that is piped in. */
-function argumentsOf(words: readonly (string | undefined)[], command: Command): string[] {
-  const given = words.filter(word => word !== undefined);
-  if (given.length === words.length) return given;
-  const piped = process.stdin.isTTY !== true;
-  if (given.length === 0 && !piped) command.help({ error: true });
-  const [first] = given;
-  if (given.length === 2 && piped && first !== '-' && !existsSync(first)) return ['-', ...given];
-  const found = given.length === 0 ? 'nothing' : given.map(quote).join(' ');
-  throw new Complaint(
-    'usage',
-    `diff takes a trace and two models, found ${found}`,
-    {},
-    'vmalock diff TRACE v6.6 v6.18',
-  );
 }

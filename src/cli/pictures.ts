@@ -77,6 +77,11 @@ export class Pictures {
     this.parts.push(part(drawn));
   }
 
+  /** What the page begins with, before the traces. */
+  lead(part: Part): void {
+    this.parts.unshift(part);
+  }
+
   /** Writes what could not be written on the way. */
   async finish(): Promise<void> {
     this.chrome?.finish();

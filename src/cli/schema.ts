@@ -17,6 +17,10 @@ const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: 'the result of diff --format json',
     load: async () => (await import('../replay/schema.js')).diffJsonSchema(),
   },
+  'diff-traces': {
+    what: 'the result of diff --format json of two traces',
+    load: async () => (await import('../replay/diff-traces-schema.js')).diffTracesJsonSchema(),
+  },
   verify: {
     what: 'the result of verify --format json',
     load: async () => (await import('../replay/schema.js')).verifyJsonSchema(),

@@ -359,4 +359,5 @@ export interface DiffResult {
 }
 
 export type * from './explanation.js';
+export type * from './traces-diff.js';
 export type * from './verification.js';

@@ -95,12 +95,12 @@ function quantities(
 }
 
 /** `+16`, `-8.03 us`, `0`. */
-function difference({ from, to }: FromTo, format: (n: number) => string): string {
+export function difference({ from, to }: FromTo, format: (n: number) => string): string {
   return `${to > from ? '+' : ''}${format(to - from)}`;
 }
 
 /** `63 -> 2`, or one of them when they are the same. */
-function arrow({ from, to }: FromTo, format: (n: number) => string): string {
+export function arrow({ from, to }: FromTo, format: (n: number) => string): string {
   return from === to ? format(to) : `${format(from)} -> ${format(to)}`;
 }
 

@@ -2,10 +2,12 @@
  * `--html`: one page that needs nothing but itself. The finding, bars and tables are plain HTML; timelines and maps are drawn
  * by the page's script from data beside it, and the longest waits stand there as text too.
  */
-import type { DiffResult, ModelResult, ReplayResult } from '../replay/result.js';
+import type { DiffResult, ModelResult, ReplayResult, TracesDiff } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
 import { diffOpening } from './diff-finding.js';
 import { diffSections, TABLES } from './diff-sections.js';
+import { diffTracesSections } from './diff-traces.js';
+import { diffTracesOpening } from './diff-traces-finding.js';
 import { htmlText, scriptJson } from './escape.js';
 import { openingOf } from './finding.js';
 import { formatRatio } from './rows.js';
@@ -57,10 +59,28 @@ export function diffPart(diff: DiffResult, drawn: readonly Drawn[]): Part {
   return { opening: diffOpening(diff), bars: [bar('from'), bar('to')], drawn, sections };
 }
 
+/** The comparison of two traces, before the part of each. */
+export function diffTracesPart(diff: TracesDiff): Part {
+  const { vma_lock, mmap_lock, signal } = diff.verdicts;
+  const bar = (side: 'from' | 'to'): Bar => ({
+    model: diff[side].file,
+    vma_lock: vma_lock[side],
+    mmap_lock: mmap_lock[side],
+    signal: signal[side],
+  });
+  return {
+    opening: diffTracesOpening(diff),
+    bars: [bar('from'), bar('to')],
+    drawn: [],
+    sections: diffTracesSections(diff),
+  };
+}
+
 /** The whole page. */
 export function htmlPage(parts: readonly Part[], assets: Assets): string {
   const policy = `default-src 'none'; script-src '${assets.scriptHash}'; style-src '${assets.styleHash}'`;
-  const title = parts.length === 1 ? parts[0].opening.finding : `vmalock: ${parts.length} traces`;
+  const traces = parts.filter(({ drawn }) => drawn.length > 0).length;
+  const title = parts.length === 1 ? parts[0].opening.finding : `vmalock: ${traces} traces`;
   return `<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -80,7 +80,7 @@ describe.each(['bash', 'zsh', 'fish'] as const)('completion for %s', shell => {
       expect(ask('vmalock', 'replay', '--format', '')).toEqual(['csv', 'json', 'markdown', 'ndjson', 'table', 'tsv']);
       expect(ask('vmalock', 'convert', '--to', 'd')).toEqual(['document']);
       expect(ask('vmalock', 'completion', 'z')).toEqual(['zsh']);
-      expect(ask('vmalock', 'schema', 'di')).toEqual(['diff']);
+      expect(ask('vmalock', 'schema', 'di')).toEqual(['diff', 'diff-traces']);
     });
 
     test('models, in lists too; fields; files', () => {

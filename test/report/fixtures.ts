@@ -1,4 +1,5 @@
 /** Hand-made results: small ones for sentences, and one in which everything a trace can name is hostile. */
+import { diffTraces } from '../../src/replay/diff-traces.js';
 import type {
   Blocker,
   ChangedFault,
@@ -11,6 +12,7 @@ import type {
   Reason,
   ReplayResult,
   Times,
+  TracesDiff,
   Transition,
 } from '../../src/replay/result.js';
 
@@ -332,4 +334,12 @@ export function hostileDiff(name: string): DiffResult {
     trace: { ...CHANGED.trace, file: name },
     blockers: CHANGED.blockers.map(row => ({ ...row, name, op: name })),
   };
+}
+
+/** Two traces in which everything that can be named bears `name`, against one in which nothing waits. */
+export function hostileTracesDiff(name: string): TracesDiff {
+  const busy = hostileResult(name);
+  const by = [{ key: name, name, faults: 90_300, fallbacks: 1_204, wait_ns: 3_050_000, max_wait_ns: 412_000 }];
+  const calm = result([model(`m ${name}`, { user: 9 })], { file: `${name} too` });
+  return diffTraces({ ...busy, models: [{ ...busy.models[0], by }] }, calm);
 }

@@ -1,8 +1,9 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type * as z from 'zod';
+import { DiffTracesSchema, diffTracesJsonSchema } from '../../src/replay/diff-traces-schema.js';
 import { ExplainSchema, explainJsonSchema } from '../../src/replay/explain-schema.js';
-import type { DiffResult, Explanation, ReplayResult, VerifyResult } from '../../src/replay/result.js';
+import type { DiffResult, Explanation, ReplayResult, TracesDiff, VerifyResult } from '../../src/replay/result.js';
 import {
   DiffSchema,
   diffJsonSchema,
@@ -12,7 +13,17 @@ import {
   verifyJsonSchema,
 } from '../../src/replay/schema.js';
 import { diff, explain, fault, mmap, range, verify, vma } from '../helpers.js';
-import { CHANGED, CONTENDED, diffResult, HOSTILE, hostileDiff, hostileResult, model, result } from './fixtures.js';
+import {
+  CHANGED,
+  CONTENDED,
+  diffResult,
+  HOSTILE,
+  hostileDiff,
+  hostileResult,
+  hostileTracesDiff,
+  model,
+  result,
+} from './fixtures.js';
 
 describe('the published schema vmalock.replay/1', () => {
   const validate = new Ajv2020({ strict: true }).compile(replayJsonSchema());
@@ -89,6 +100,35 @@ describe('the published schema vmalock.diff/1', () => {
     for (const some of bad) {
       expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
       expect(DiffSchema.safeParse(some).success).toBe(false);
+    }
+  });
+});
+
+describe('the published schema vmalock.diff-traces/1', () => {
+  const validate = new Ajv2020({ strict: true }).compile(diffTracesJsonSchema());
+  const good = hostileTracesDiff(HOSTILE[0]);
+
+  test('says what traces-diff.ts says', () => {
+    expectTypeOf<TracesDiff>().toExtend<z.input<typeof DiffTracesSchema>>();
+    expectTypeOf<z.output<typeof DiffTracesSchema>>().toExtend<TracesDiff>();
+  });
+
+  test('accepts what a diff of two traces finds, whatever their names', () => {
+    expect(good.blockers.length * good.mappings.length * good.reasons.length * good.ops.length).toBeGreaterThan(0);
+    expect(validate(good), JSON.stringify(validate.errors)).toBe(true);
+    expect(DiffTracesSchema.safeParse(good).success).toBe(true);
+  });
+
+  test('refuses a key it does not know, a missing one, and a negative rate', () => {
+    const bad: unknown[] = [
+      { ...good, extra: 1 },
+      { ...good, fallbacks: { from: 1, to: 2 } },
+      { ...good, fallbacks: { ...good.fallbacks, to_per_1000: -1 } },
+      { ...good, mappings: [{ ...good.mappings[0], name: undefined }] },
+    ];
+    for (const some of bad) {
+      expect(validate(JSON.parse(JSON.stringify(some)))).toBe(false);
+      expect(DiffTracesSchema.safeParse(some).success).toBe(false);
     }
   });
 });

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { lineage } from '../../lineage/resolve.js';
 import { CHANGE_FIELDS, diffFields } from '../../report/diff.js';
+import { diffTracesFields } from '../../report/diff-traces.js';
 import { EVENT_FIELDS, reportFields } from '../../report/fields.js';
 import { IMPORTERS } from '../../trace/import/index.js';
 import { METRIC_NAMES } from '../fail-if.js';
@@ -26,7 +27,7 @@ function vocabulary(): Vocabulary {
     metrics: METRIC_NAMES,
     fields: {
       replay: unique(reportFields('json', true), EVENT_FIELDS),
-      diff: unique(diffFields('json'), CHANGE_FIELDS),
+      diff: unique(diffFields('json'), CHANGE_FIELDS, diffTracesFields('json'), diffTracesFields('csv')),
     },
   };
 }

@@ -81,6 +81,7 @@ function valuesOf(place: Option | Argument, name: string, command: string, vocab
     case 'id':
     case 'ids':
     case 'from':
+    case 'model':
     case 'to':
       return { words: models, files: true, list: false };
     case 'names':
