@@ -3,6 +3,7 @@
  * model's name and a colon before one make it that model's alone.
  */
 import { Complaint, nearest, quote } from '../errors.js';
+import { longestWait } from '../replay/longest-wait.js';
 import type { ModelResult } from '../replay/result.js';
 import { userFallbacks } from '../report/rows.js';
 import { formatCount, formatNs } from '../units.js';
@@ -38,13 +39,6 @@ const METRICS: ReadonlyMap<string, Metric> = new Map<string, Metric>([
 /** How often a lock was not to be had at once. */
 function contentions(model: ModelResult): number {
   return model.locks.reduce((sum, row) => sum + row.contended, 0);
-}
-
-function longestWait(model: ModelResult): number {
-  let longest = 0;
-  for (const row of model.locks) longest = Math.max(longest, row.wait_ns.max);
-  for (const row of model.blockers) longest = Math.max(longest, row.max_wait_ns);
-  return longest;
 }
 
 const OPERATORS: Readonly<Record<string, (a: number, b: number) => boolean>> = {

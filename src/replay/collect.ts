@@ -257,12 +257,14 @@ export class Collector implements Ledger {
     if (task.byThread < 0) return;
     const other = this.kernel.tasks[task.byThread];
     // The one to blame may have gone on to its next event meanwhile, or work on no pages in particular (a fork).
-    const same = other.i === task.byIndex && other.len > 0;
+    const underWay = other.i === task.byIndex;
+    const same = underWay && other.len > 0;
     const target = same ? task.mm.mm_mt.walk(other.page) : null;
     const name = nameOf(target ?? vma, task.mm, this.kernel);
     const fallback = task.op === OP.fault && task.site !== null && CONTENDED_SITES.has(task.site);
     const start = same ? other.page : -1;
-    this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);
+    const row = this.blockers.add(task.byOp, task.byThread, name, start, other.page + other.len, waited, fallback);
+    if (underWay) this.blockers.happened(row, other.i, other.start);
   }
 
   /** An operation is over. */
@@ -273,7 +275,9 @@ export class Collector implements Ledger {
   }
 
   /** A thread is called `name` from now on (an index into the trace's strings). */
-  named(_thread: number, _name: number): void {}
+  named(thread: number, name: number): void {
+    this.convoys.named(thread, name);
+  }
 
   /** The event `task` had in hand ended at `now`. */
   end(_task: Task, now: Ns): void {

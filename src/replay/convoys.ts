@@ -9,7 +9,7 @@ import type { Sleep, Task } from '../kernel/task.js';
 import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns, type Page } from '../units.js';
-import { OPS } from '../vocab.js';
+import { ADVICES, MAPS_KINDS, OP, OPS } from '../vocab.js';
 import { nameOf } from './lock-table.js';
 import type { Convoy, FaultRow, Queued } from './result.js';
 
@@ -26,6 +26,10 @@ const MODES: Partial<Record<Sleep, Queued['mode']>> = {
 interface Member {
   readonly i: number;
   readonly op: number;
+  /** of an advice, or a file of /proc */
+  readonly code: number;
+  /** of a system call; -1 when it has none */
+  readonly name: number;
   readonly thread: number;
   readonly mode: Queued['mode'];
   readonly page: Page;
@@ -67,7 +71,13 @@ export class Convoys {
   private readonly underWay = new Map<number, Draft>();
   private readonly sleepers: Sleeper[] = [];
   private serial = 0;
+  private readonly comms: number[] = [];
   private longest: Draft | null = null;
+
+  /** A thread is called `name` (an index into the trace's strings). */
+  named(thread: number, name: number): void {
+    this.comms[thread] = name;
+  }
 
   /** `task` falls asleep. */
   join(task: Task, kernel: Kernel): void {
@@ -114,12 +124,16 @@ export class Convoys {
     if (this.longest === null) return null;
     const { mm, from, to, threads, waits, wait, max, deepest, holder, members } = this.longest;
     const queued = (member: Member): Queued => {
-      const { i, op, thread, mode, page, len, vma, from } = member;
+      const { i, op, code, thread, mode, page, len, vma, from } = member;
       const name = nameOf(vma, kernel.mm(mm), kernel);
+      const kind = op === OP.madvise ? ADVICES[code] : op === OP.read_maps ? MAPS_KINDS[code] : undefined;
+      const comm = info.strings[this.comms[thread]];
       return {
         i,
-        op: OPS[op],
+        op: member.name < 0 ? OPS[op] : info.strings[member.name],
+        ...(kind !== undefined && { kind }),
         tid: info.tids[thread],
+        ...(comm !== undefined && { comm }),
         mode,
         ...(len > 0 && { start: formatAddr(page), end: formatAddr(page + len) }),
         ...(name !== null && { name }),
@@ -151,9 +165,10 @@ export class Convoys {
 }
 
 function memberOf(task: Task, mode: Queued['mode'], from: Ns): Member {
-  const { i, op, id: thread, page, len, byIndex, byOp, byThread } = task;
+  const { i, op, code, id: thread, page, len, byIndex, byOp, byThread } = task;
+  const name = op === OP.other ? task.name : -1;
   const vma = len > 0 ? task.mm.mm_mt.walk(page) : null;
-  return { i, op, thread, mode, page, len, vma, from, by: { byIndex, byOp, byThread }, waited: 0 };
+  return { i, op, code, name, thread, mode, page, len, vma, from, by: { byIndex, byOp, byThread }, waited: 0 };
 }
 
 function blockerOf({ by }: Member, info: TraceInfo): FaultRow['blocked_by'] {

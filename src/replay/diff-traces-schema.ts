@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { count, counterName, ns, timing, trace } from './schema.js';
 
 const counts = z.strictObject({ from: count, to: count });
+const times = z.strictObject({ from: ns, to: ns });
 
 const rated = (quantity: typeof count | typeof ns) =>
   z.strictObject({
@@ -28,9 +29,10 @@ export const DiffTracesSchema = z
     verdicts: z.strictObject({ vma_lock: some, mmap_lock: some, signal: some }),
     fallbacks: some.describe('user faults that took the mmap_lock path'),
     time: z.strictObject({
-      makespan_ns: z.strictObject({ from: ns, to: ns }),
+      makespan_ns: times,
       fault_wait_ns: long,
       op_wait_ns: long,
+      longest_wait_ns: times.describe('for a lock, or because of an operation'),
     }),
     reasons: z
       .array(z.strictObject({ counter: counterName.nullable(), site: z.string(), count: some, wait_ns: long }))

@@ -1,5 +1,6 @@
 /** Two traces of one program under one stage: what there is more or less of, for each 1,000 faults. */
 import type { Stage } from '../kernel/stage.js';
+import { longestWait } from './longest-wait.js';
 import { Replay, type ReplayOptions } from './replay.js';
 import type { FromTo, HotSpot, ModelResult, Rated, ReplayResult, TracesDiff } from './result.js';
 
@@ -31,6 +32,7 @@ export function diffTraces(from: ReplayResult, to: ReplayResult): TracesDiff {
       makespan_ns: both(a, b, m => m.time.makespan_ns),
       fault_wait_ns: rate(a.time.fault_wait_ns, b.time.fault_wait_ns),
       op_wait_ns: rate(a.time.op_wait_ns, b.time.op_wait_ns),
+      longest_wait_ns: both(a, b, longestWait),
     },
     reasons: rows.of(
       m => m.reasons,

@@ -53,6 +53,7 @@ export class Recorder extends Collector {
   }
 
   override named(thread: number, name: number): void {
+    super.named(thread, name);
     this.draft(thread).comm = name;
   }
 

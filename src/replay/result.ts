@@ -52,6 +52,10 @@ export interface Blocker {
   fallbacks: number;
   wait_ns: number;
   max_wait_ns: number;
+  /** how many operations these were, as far as they were still under way when they were blamed */
+  times: number;
+  /** from one to the next, where there were three or more and the gaps are alike within a tenth */
+  period_ns?: number;
 }
 
 /** What the events of a kind did with mmap_lock; `fault` is a kind. */
@@ -69,8 +73,13 @@ export interface OpRow {
 /** An event in the queue of mmap_lock, or the one that held the lock. */
 export interface Queued {
   i: number;
+  /** of a system call that changed nothing, its name */
   op: string;
+  /** which advice, or which file of /proc */
+  kind?: string;
   tid: number;
+  /** what the thread was called, where the trace says it */
+  comm?: string;
   mode: 'read' | 'write';
   /** the pages it is about; absent where it is about none in particular */
   start?: string;

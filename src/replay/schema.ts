@@ -47,6 +47,8 @@ const blocker = z.strictObject({
   fallbacks: count.describe('faults among them that left the VMA lock because of it'),
   wait_ns: ns,
   max_wait_ns: ns,
+  times: count.describe('how many operations these were, as far as they were under way when they were blamed'),
+  period_ns: z.exactOptional(ns).describe('from one to the next, where the gaps of three or more are alike'),
 });
 
 const opRow = z
@@ -68,8 +70,10 @@ const blockedBy = z
 
 const queued = z.strictObject({
   i: count,
-  op: z.string(),
+  op: z.string().describe('of a system call that changed nothing, its name'),
+  kind: z.exactOptional(z.string()).describe('which advice, or which file of /proc'),
   tid: z.int(),
+  comm: z.exactOptional(z.string()),
   mode: z.enum(['read', 'write']),
   start: z.exactOptional(address),
   end: z.exactOptional(address),

@@ -54,7 +54,7 @@ export interface TracesDiff {
   verdicts: { vma_lock: Rated; mmap_lock: Rated; signal: Rated };
   /** user faults that took the mmap_lock path */
   fallbacks: Rated;
-  time: { makespan_ns: FromTo; fault_wait_ns: Rated; op_wait_ns: Rated };
+  time: { makespan_ns: FromTo; fault_wait_ns: Rated; op_wait_ns: Rated; longest_wait_ns: FromTo };
   /** rows that differ; those whose first quantity changes most for each 1,000 faults first */
   reasons: ReasonRates[];
   mappings: MappingRates[];

@@ -34,7 +34,9 @@ export function diffTracesOpening(diff: TracesDiff): Opening {
 function findingOf(diff: TracesDiff): string {
   const { from, to, model, differs } = diff;
   if (!differs) return `Nothing differs between ${from.file} and ${to.file} under ${model}`;
-  const parts = [faultsOf(diff), fallbacksOf(diff), waitOf(diff), opWaitOf(diff)].filter(part => part !== null);
+  const parts = [faultsOf(diff), fallbacksOf(diff), waitOf(diff), opWaitOf(diff), longestOf(diff)].filter(
+    part => part !== null,
+  );
   if (parts.length === 0) parts.push('as many faults, fallbacks and waits, but other events');
   return `From ${from.file} to ${to.file} under ${model}: ${parts.join('; ')}`;
 }
@@ -70,6 +72,11 @@ function waitOf({ time }: TracesDiff): string | null {
 
 function opWaitOf({ time }: TracesDiff): string | null {
   return change(time.op_wait_ns) === 0 ? null : `operations wait ${perFault(time.op_wait_ns)}, per fault`;
+}
+
+function longestOf({ time: { longest_wait_ns: longest } }: TracesDiff): string | null {
+  if (longest.from === longest.to) return null;
+  return `the longest wait for a lock is ${formatNs(longest.to)} instead of ${formatNs(longest.from)}`;
 }
 
 /** `300 ns instead of 1.20 us`: means, of the second trace and of the first. */

@@ -141,7 +141,7 @@ function verdicts({ verdicts, fallbacks }: TracesDiff): Section {
   return top('Faults, and of 1,000', [text('finished'), ...COUNTED.map(({ title, kind }) => ({ title, kind }))], rows);
 }
 
-function time({ time: { makespan_ns, fault_wait_ns, op_wait_ns } }: TracesDiff): Section {
+function time({ time: { makespan_ns, fault_wait_ns, op_wait_ns, longest_wait_ns } }: TracesDiff): Section {
   const sum = (name: string, { from, to }: FromTo, mean: string): string[] => [
     name,
     formatNs(from),
@@ -150,11 +150,12 @@ function time({ time: { makespan_ns, fault_wait_ns, op_wait_ns } }: TracesDiff):
   ];
   const mean = ({ from_per_1000, to_per_1000 }: Rated): string =>
     arrow({ from: from_per_1000 / 1000, to: to_per_1000 / 1000 }, formatNs);
-  const rows = [makespan_ns, fault_wait_ns, op_wait_ns].some(differs)
+  const rows = [makespan_ns, fault_wait_ns, op_wait_ns, longest_wait_ns].some(differs)
     ? [
         sum('makespan', makespan_ns, '-'),
         sum('faults waited', fault_wait_ns, mean(fault_wait_ns)),
         sum('operations waited', op_wait_ns, mean(op_wait_ns)),
+        sum('longest wait', longest_wait_ns, '-'),
       ]
     : [];
   return top('Time', [text(''), number('A'), number('B'), number('per fault')], rows);

@@ -16,8 +16,8 @@ const COMPARED = 4;
 /** The finding of one trace, what it is about and what must be known beside it. */
 export function openingOf(result: ReplayResult): Opening {
   const { sample } = result.trace;
-  const convoys = result.models.slice(-1).flatMap(last => convoyFinding(last) ?? []);
-  const found = [finding(result), ...convoys].join(' ');
+  const convoy = convoyFinding(result.models);
+  const found = convoy === null ? finding(result) : `${finding(result)} ${convoy}`;
   return {
     finding: sample === undefined ? found : `Sample ${sample}: ${found}`,
     subject: subject(result),

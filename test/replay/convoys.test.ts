@@ -67,3 +67,58 @@ describe('the longest convoy', () => {
     ]);
   });
 });
+
+describe('what is known of those in it', () => {
+  test('advice, the file of /proc, the name of a system call and what threads are called', async () => {
+    const [heap, , , ...faults] = behindReader(2);
+    const locks = [{ mode: 'read', ask: 2_100, got: 2_100, end: 2_200 }];
+    const events = [
+      heap,
+      { op: 'thread', tid: 2, t: 0, name: 'agent' },
+      { op: 'read_maps', tid: 2, t: 1_000, kind: 'smaps_rollup', dur: 500_000 },
+      range('madvise', 0, 1, { t: 2_000, tid: 3, advice: 'sequential' }),
+      { op: 'other', tid: 4, t: 2_100, name: 'mincore', dur: 100, locks },
+      ...faults,
+    ];
+    const convoy = await convoyOf(events);
+    expect(convoy?.holder).toMatchObject({ op: 'read_maps', kind: 'smaps_rollup', comm: 'agent' });
+    expect(convoy?.members.slice(0, 2)).toMatchObject([
+      { op: 'madvise', kind: 'sequential' },
+      { op: 'mincore', tid: 4 },
+    ]);
+    expect(convoy?.members[2]).not.toHaveProperty('kind');
+  });
+});
+
+describe('operations that stand in the way', () => {
+  const reads = (gaps: readonly number[]) => {
+    let t = 0;
+    return gaps.flatMap((gap, k) => {
+      t += gap;
+      const read = { op: 'read_maps', tid: 2, t, kind: 'smaps', dur: 500_000 };
+      return [read, range('mprotect', 0, 1, { t: t + 1_000, tid: 10 + k, prot: k % 2 ? 'rw-' : 'r--' })];
+    });
+  };
+  const rowOf = async (gaps: readonly number[]) => {
+    const { blockers } = (await replay([vma(0, 8, { t: 0 }), ...reads(gaps)], 'v6.18')).model('v6.18');
+    return blockers.find(({ op }) => op === 'read_maps');
+  };
+
+  test('and come again after as long each time have a period', async () => {
+    expect(await rowOf([10_000, 30_000_000, 31_000_000, 30_000_000])).toMatchObject({
+      times: 4,
+      period_ns: 30_333_333,
+    });
+  });
+
+  test('but neither two of them nor any that come now and then', async () => {
+    for (const gaps of [
+      [10_000, 30_000_000],
+      [10_000, 30_000_000, 35_000_000, 30_000_000],
+    ]) {
+      const row = await rowOf(gaps);
+      expect(row?.times).toBe(gaps.length);
+      expect(row).not.toHaveProperty('period_ns');
+    }
+  });
+});

@@ -161,6 +161,7 @@ describe('operations that stand in the way', () => {
     fallbacks: 1,
     wait_ns: 700,
     max_wait_ns: 400,
+    times: 1,
     ...more,
   });
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { Blocker, Convoy, Reason } from '../../src/replay/result.js';
+import type { Blocker, Convoy, ModelResult, Reason } from '../../src/replay/result.js';
 import { finding, openingOf, remarks, subject } from '../../src/report/finding.js';
 import { SITE_WORDS } from '../../src/report/site-words.js';
 import { CONTENDED, model, result } from './fixtures.js';
@@ -62,6 +62,7 @@ describe('why they fell back', () => {
     fallbacks,
     wait_ns: 1,
     max_wait_ns: 1,
+    times: 1,
     ...more,
   });
   const because = (fallbacks: number, reasons: Reason[], blockers: Blocker[] = []): string =>
@@ -239,6 +240,33 @@ describe('the longest convoy', () => {
   test('behind who held it for writing is behind that one alone', () => {
     expect(said({ holder: { ...reader, mode: 'write', op: 'munmap' } })).toMatch(/behind munmap by thread 12\.$/);
     expect(said({ holder: null })).toMatch(/behind madvise by thread 7 in index\.$/);
+  });
+
+  test('names advice, threads and how often it comes again', () => {
+    const again: Blocker = { op: 'read_maps', tid: 12, victims: 4, fallbacks: 0, wait_ns: 9, max_wait_ns: 9, times: 4 };
+    const more = {
+      convoy: {
+        ...convoy,
+        holder: { ...reader, kind: 'smaps', comm: 'agent' },
+        members: [{ ...first, kind: 'random' }],
+      },
+      blockers: [{ ...again, period_ns: 3e10 }],
+    };
+    expect(openingOf(result([model('v6.18', { user: 4, ...more })])).finding).toMatch(
+      /behind madvise random by thread 7 in index, which waited for read_maps smaps by agent \(12\), which comes every 30\.0 s\.$/,
+    );
+  });
+
+  test('of several models it is that of the longest, beside the last', () => {
+    const under = (id: string, wait_ns: number) => model(id, { user: 4, convoy: { ...convoy, wait_ns } });
+    const said = (...models: ModelResult[]) => openingOf(result(models)).finding.replace(/.*Longest/, 'Longest');
+    expect(said(under('mmap_lock', 9e9), under('v6.4', 8e9))).toMatch(
+      /^Longest .* mmap_lock: .* 12; under v6\.4 46, up to 9\.00 s\.$/,
+    );
+    expect(said(under('mmap_lock', 9e9), model('v6.18', { user: 4 }))).toMatch(/; under v6\.18 none\.$/);
+    expect(said(model('mmap_lock', { user: 4 }), under('v6.18', 9e9))).toMatch(
+      /^Longest convoy under v6\.18: .* 12\.$/,
+    );
   });
 
   test('is not said of two threads, nor where it is little of the waiting', () => {

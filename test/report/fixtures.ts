@@ -151,6 +151,7 @@ export const CONTENDED: ModelFigures = {
       fallbacks: 1_118,
       wait_ns: 3_050_000,
       max_wait_ns: 412_000,
+      times: 900,
     },
     {
       op: 'munmap',
@@ -161,6 +162,8 @@ export const CONTENDED: ModelFigures = {
       fallbacks: 12,
       wait_ns: 90_000,
       max_wait_ns: 9_000,
+      times: 3,
+      period_ns: 1e9,
     },
   ],
 };

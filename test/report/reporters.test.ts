@@ -43,6 +43,7 @@ describe('table', () => {
       fallbacks: 0,
       wait_ns: 5,
       max_wait_ns: 5,
+      times: 1,
     }));
     const text = await report('table', [result([model('v6.18', { user: 3, blockers })])]);
     expect(text.match(/^munmap +\d/gm)).toHaveLength(10);
