@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { page } from '../../scripts/page.mjs';
 import type { Span } from '../../src/replay/result.js';
-import { type Drawn, diffPart, htmlPage, type Part, replayPart } from '../../src/report/html.js';
+import { type Drawn, diffPart, diffTracesPart, htmlPage, type Part, replayPart } from '../../src/report/html.js';
 import { KINDS, SceneDraft, THREAD_LANES, VMA_LANES } from '../../src/report/scene.js';
-import { CONTENDED, HOSTILE, hostileDiff, hostileResult, model, result } from './fixtures.js';
+import { CONTENDED, HOSTILE, hostileDiff, hostileResult, hostileTracesDiff, model, result } from './fixtures.js';
 import { span, spans, wait } from './span-fixtures.js';
 
 const ASSETS = { ...page(), scriptHash: 'sha256-script', styleHash: 'sha256-style' };
@@ -105,7 +105,11 @@ describe('the page', () => {
 
   test.each(HOSTILE.map(name => ({ name })))('is harmless with $name', ({ name }) => {
     const spy = span({ comm: name, op: name, site: name, waits: [wait(0, 5, { by: { i: 1, op: name, tid: 1 } })] });
-    const parts = [replayPart(hostileResult(name), [drawn([spy])]), diffPart(hostileDiff(name), [drawn([spy])])];
+    const parts = [
+      diffTracesPart(hostileTracesDiff(name)),
+      replayPart(hostileResult(name), [drawn([spy])]),
+      diffPart(hostileDiff(name), [drawn([spy])]),
+    ];
     const { html, texts } = read(parts);
     expect(html).not.toMatch(/[\p{Cf}\p{Cs}\u0080-\u009f\u2028\u2029]|[^\P{Cc}\n]/u);
     expect(texts.get('script')).toHaveLength(2);
