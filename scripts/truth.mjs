@@ -42,10 +42,13 @@ function originOf(text) {
 /** Truth labels by time, thread and address; faults that are alike stand in their order. */
 async function labels(text, file) {
   const origin = originOf(text);
+  // of a clock in microseconds the importer keeps the order as nanoseconds
+  const grain = /^(?!#)[^:\n]*\s\d+\.\d{6}: /m.test(text) ? 1_000n : 1n;
   const found = new Map();
   for await (const event of importTrace(pieces(text), { file, kernel: values.kernel })) {
     if (event.op !== 'fault') continue;
-    const key = `${origin + BigInt(event.t)} ${event.tid} ${event.addr}`;
+    const clock = origin + BigInt(event.t);
+    const key = `${clock - (clock % grain)} ${event.tid} ${event.addr}`;
     if (!found.has(key)) found.set(key, []);
     found.get(key).push(event.truth ?? null);
   }

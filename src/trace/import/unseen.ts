@@ -4,19 +4,22 @@
  * Models: fs/exec.c, setup_arg_pages(); fs/binfmt_elf.c, load_elf_binary(); arch/x86/mm/mmap.c, mmap_base() (v6.18): the
  * stack lies above everything that is mapped later, and reaches 128 KiB below the arguments before it has to grow.
  *
- * Any other such VMA is one page, since more is not known. That code is a file's and data is anonymous is what most of it
- * is. The events carry `x-inferred` with the evidence; no truth is derived from them, nor they from mmap_lock events.
+ * Any other such VMA is one page, since more is not known. What most of it is: code, and what is read first, a file's; what
+ * is written, anonymous, with an anon_vma when the page was there already, or when pages near it were written before. The
+ * events carry `x-inferred` with the evidence; no truth is derived from them, nor they from mmap_lock events.
  */
-import { formatAddr, formatLen } from '../../units.js';
+import { formatAddr, formatLen, type Page } from '../../units.js';
 import type { EventObject } from './event.js';
 import type { FaultWindow } from './fault-window.js';
 import { pageOf, pageRange } from './words.js';
 import { type Mm, mmKey } from './world.js';
 
 const STACK_EXPAND = 32;
+/** Pages that are written so near to each other are one VMA's. */
+const NEAR = 64;
 
 /** The VMA that a fault proves, to stand before it; null when one is known there. */
-export function unseenVma(mm: Mm, tid: number, { t, address, access }: FaultWindow): EventObject | null {
+export function unseenVma(mm: Mm, tid: number, { t, address, access, present }: FaultWindow): EventObject | null {
   const page = pageOf(address);
   const { unseen } = mm;
   if (mm.map.at(page) !== null || unseen.pages.has(page)) return null;
@@ -35,6 +38,16 @@ export function unseenVma(mm: Mm, tid: number, { t, address, access }: FaultWind
     return { ...base, ...range, prot: 'rw-', flags, name: '[stack]', anon_vma: true, ...mark };
   }
   const range = pageRange(address);
-  if (access === 'exec') return { ...base, ...range, prot: 'r-x', flags: ['private'], file: {}, ...mark };
-  return { ...base, ...range, prot: 'rw-', flags: ['private', 'anonymous'], ...mark };
+  if (access !== 'write') {
+    const prot = access === 'exec' ? 'r-x' : 'rw-';
+    return { ...base, ...range, prot, flags: ['private'], file: {}, ...mark };
+  }
+  const known = present || nearby(unseen.written, page) ? { anon_vma: true } : {};
+  unseen.written.add(page);
+  return { ...base, ...range, prot: 'rw-', flags: ['private', 'anonymous'], ...known, ...mark };
+}
+
+function nearby(pages: ReadonlySet<Page>, page: Page): boolean {
+  for (let other = page - NEAR; other <= page + NEAR; other++) if (pages.has(other)) return true;
+  return false;
 }

@@ -20,15 +20,16 @@ export class Mm {
   uffd: Userfault | null = null;
   /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
   complete: boolean;
-  /** what was inferred outside the map: single pages, and the end of the stack (0: none yet) */
-  unseen: { pages: Set<Page>; stackEnd: Page };
+  /** what was inferred outside the map: single pages, which of them were written, and the end of the stack (0: none yet) */
+  unseen: { pages: Set<Page>; written: Set<Page>; stackEnd: Page };
   #id = 0;
   readonly #ids: { last: number };
 
   constructor(ids: { last: number }, from?: Mm) {
     this.#ids = ids;
     this.map = from?.map.clone() ?? new AddressMap();
-    this.unseen = { pages: new Set(from?.unseen.pages), stackEnd: from?.unseen.stackEnd ?? 0 };
+    const { pages, written, stackEnd = 0 } = from?.unseen ?? {};
+    this.unseen = { pages: new Set(pages), written: new Set(written), stackEnd };
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
   }
