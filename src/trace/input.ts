@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Complaint, quote } from '../errors.js';
+import { isZstd, unzstd } from './zstd.js';
 
 const CHUNK = 128 * 1024;
 
@@ -26,9 +27,8 @@ export async function* readBytes(path: string, options: InputOptions = {}): Asyn
     const head = await firstBytes(raw);
     refuseBinary(head, path);
     const all = prepend(head, raw);
-    if (head[0] === 0x1f && head[1] === 0x8b) yield* withoutBom(gunzip(all, path), path);
-    else if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd)
-      yield* withoutBom(unzstd(all, path), path);
+    if (isGzip(head)) yield* withoutBom(gunzip(all, path), path);
+    else if (isZstd(head)) yield* withoutBom(unzstd(all, path), path);
     else {
       memory.reuse = options.transient === true;
       yield* withoutBom(all, path);
@@ -97,6 +97,8 @@ async function* prepend(head: Uint8Array, raw: AsyncIterator<Uint8Array>): Async
 
 const startsWith = (head: Uint8Array, ...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
 
+const isGzip = (head: Uint8Array): boolean => startsWith(head, 0x1f, 0x8b);
+
 function refuseBinary(head: Uint8Array, file: string): void {
   const refuse = (what: string, hint: string): never => {
     throw new Complaint('encoding', `looks like ${what}, not like a trace`, { file, line: 1, column: 1 }, hint);
@@ -104,13 +106,21 @@ function refuseBinary(head: Uint8Array, file: string): void {
   const text = Buffer.from(head.subarray(0, 8)).toString('latin1');
   if (text.startsWith('PERFILE2') || text.startsWith('2ELIFREP'))
     refuse('perf.data', 'run: perf script -i FILE | vmalock import -');
-  if (startsWith(head, 0xff, 0xfe, 0, 0) || startsWith(head, 0, 0, 0xfe, 0xff))
-    refuse('UTF-32 text', 'convert it: iconv -t UTF-8');
-  if (startsWith(head, 0xff, 0xfe) || startsWith(head, 0xfe, 0xff)) refuse('UTF-16 text', 'convert it: iconv -t UTF-8');
+  const wide = wideText(head);
+  if (wide !== null) refuse(wide, 'convert it: iconv -t UTF-8');
   if (text.startsWith('\x7fELF')) refuse('an ELF program', 'record it: vmalock record -o FILE -- PROGRAM');
   if (text.startsWith('BZh')) refuse('bzip2 data', 'pipe it through bzcat');
   if (text.startsWith('\xfd7zXZ')) refuse('xz data', 'pipe it through xzcat');
   if (text.startsWith('PK\x03\x04')) refuse('a zip archive', 'pipe it through unzip -p');
+}
+
+/** Text of two or four bytes a character, by its byte order mark or by the zeros of its first ASCII characters. */
+function wideText(head: Uint8Array): string | null {
+  if (startsWith(head, 0xff, 0xfe, 0, 0) || startsWith(head, 0, 0, 0xfe, 0xff)) return 'UTF-32 text';
+  if (startsWith(head, 0xff, 0xfe) || startsWith(head, 0xfe, 0xff)) return 'UTF-16 text';
+  const zeros = Array.from(head.subarray(0, 8), byte => (byte === 0 ? '0' : 'x')).join('');
+  if (/^(x000|000x){2}/.test(zeros)) return 'UTF-32 text';
+  return /^(x0x0|0x0x)/.test(zeros) ? 'UTF-16 text' : null;
 }
 
 /** Skips exactly one UTF-8 byte order mark. */
@@ -124,6 +134,9 @@ async function* withoutBom(source: AsyncIterable<Uint8Array>, file: string): Asy
     head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
     if (head.length < 3) continue;
     refuseBinary(head, file);
+    if (isGzip(head) || isZstd(head)) {
+      throw new Complaint('encoding', 'what was packed here is packed data', { file }, 'unpack it once');
+    }
     yield startsWith(head, 0xef, 0xbb, 0xbf) ? head.subarray(3) : head;
     head = null;
   }
@@ -153,31 +166,6 @@ async function* gunzip(source: AsyncIterable<Uint8Array>, file: string): AsyncGe
   }
   if (inflate.bytesWritten < given && last !== 0)
     throw new Complaint('encoding', 'bytes that are not gzip follow the gzip data', { file }, 'the file is damaged');
-}
-
-async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
-  const { Decompress } = await import('fzstd');
-  // fzstd pushes; what one chunk of input gave is passed on before the next is read
-  const out: Uint8Array[] = [];
-  const zstd = new Decompress(chunk => {
-    out.push(chunk);
-  });
-  const step = (chunk: Uint8Array, final: boolean): void => {
-    try {
-      zstd.push(chunk, final);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new Complaint('encoding', `damaged or truncated zstd data: ${why}`, { file }, 'copy the file again');
-    }
-  };
-  for await (const chunk of source) {
-    for (let i = 0; i < chunk.length; i += CHUNK / 8) {
-      step(chunk.subarray(i, i + CHUNK / 8), false);
-      yield* out.splice(0);
-    }
-  }
-  step(new Uint8Array(0), true);
-  yield* out;
 }
 
 function asComplaint(error: unknown, file: string): unknown {
