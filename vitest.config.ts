@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    // Against tests that hang: no test measures time, and a busy machine takes long.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
