@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { Complaint, nearest, quote } from '../errors.js';
 import { HOT_KEYS, type HotKey } from '../replay/result.js';
 import { FORMATS, type Format } from '../report/index.js';
+import { MAX_LINE } from '../trace/limits.js';
 import type { ColorChoice } from './color.js';
 import { type Condition, parseFailIf } from './fail-if.js';
 
@@ -52,9 +53,6 @@ export interface ReplayingOptions extends RunningOptions {
   top?: number;
   sample?: number;
 }
-
-/** The longest line of a trace, in bytes. */
-const MAX_LINE = 1024 * 1024;
 
 export function withBase(command: Command): Command {
   return command

@@ -33,11 +33,13 @@ function valueAt(value: JsonValue, path: readonly PropertyKey[]): JsonValue | un
   return at;
 }
 
-function issueText(value: JsonValue, issue: Issue): string {
+/** `spelled` is the text of a number, which may say more than the number can hold. */
+function issueText(value: JsonValue, issue: Issue, spelled?: string): string {
   const found = valueAt(value, issue.path);
   const name = issue.path.length === 0 ? 'this' : quote(pathText(issue.path));
   if (found === undefined) return `${name} is missing: it ${issue.message}`;
-  return `${name} ${issue.message}, got ${typeof found === 'string' ? quote(found) : quoteBare(JSON.stringify(found))}`;
+  const exact = typeof found === 'number' && spelled !== undefined ? spelled : JSON.stringify(found);
+  return `${name} ${issue.message}, got ${typeof found === 'string' ? quote(found) : quoteBare(exact)}`;
 }
 
 /** Quoted text without the quotes: for values that are not strings. */
@@ -80,10 +82,11 @@ export async function eventComplaints(
   const issues: readonly Issue[] = result.error?.issues ?? [];
   return issues.map(issue => {
     const path = pathText(issue.path);
+    const here = hereFor(path);
     return frames.complaint(
       'schema',
-      issueText(value, issue),
-      hereFor(path),
+      issueText(value, issue, frames.text(here)),
+      here,
       `see the keys of ${op}: vmalock schema trace`,
       at(path),
     );

@@ -2,18 +2,16 @@
  * A strict JSON parser over bytes: RFC 8259 to the letter, and nothing lost on the way in.
  *
  * Beyond the grammar it refuses what a lenient parser loses in silence: bytes that are not UTF-8, lone surrogates, keys
- * given twice, integers that a double cannot hold, numbers that become infinite. Objects have no prototype, so that
- * `__proto__` is a key like any other. Offsets are byte offsets into the buffer that was given.
+ * given twice, integers that a double cannot hold, fractions that become integers, numbers that become infinite. Objects
+ * have no prototype, so that `__proto__` is a key like any other. Offsets are byte offsets into the buffer that was given.
  */
 import { type ComplaintClass, quote } from '../errors.js';
+import { MAX_DEPTH } from './limits.js';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
 export interface JsonObject {
   [key: string]: JsonValue;
 }
-
-/** Nesting deeper than this is refused: the depth of the stack is not for the input to choose. */
-export const MAX_DEPTH = 64;
 
 /** What is wrong and at which byte of the buffer; whoever knows the file makes a Complaint of it. */
 export class JsonError extends Error {
@@ -49,6 +47,8 @@ export function parseJson(bytes: Uint8Array, start: number, end: number, options
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** For what a complaint repeats. */
+export const LENIENT = new TextDecoder('utf-8', { ignoreBOM: true });
 const LONE_SURROGATE = /\p{Cs}/u;
 const ESCAPES: Readonly<Record<number, string>> = Object.freeze({
   34: '"',
@@ -211,6 +211,8 @@ class Parser {
     else if (whole && !Number.isSafeInteger(value))
       this.refuse('schema', from, `integer beyond 2^53: ${quote(text)}`, 'spell addresses as hex strings');
     else if (whole && Object.is(value, -0)) this.refuse('schema', from, 'negative zero is not an integer', 'write 0');
+    else if (!whole && Number.isInteger(value) && hasFraction(text))
+      this.refuse('schema', from, `number that would lose its fraction: ${quote(text)}`, 'write fewer digits');
     return value;
   }
 
@@ -282,13 +284,16 @@ class Parser {
       const bad = notUtf8(bytes, at, Math.min(end, at + 4), true);
       if (bad !== null) return bad;
     }
-    return new JsonError(
-      'json-syntax',
-      at,
-      `expected ${wanted}, found ${quote(new TextDecoder().decode(slice))}`,
-      hint,
-    );
+    return new JsonError('json-syntax', at, `expected ${wanted}, found ${quote(LENIENT.decode(slice))}`, hint);
   }
+}
+
+/** Does this number, spelled with a point or an exponent, have digits behind the point when written out? */
+function hasFraction(text: string): boolean {
+  const [, digits, behind = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text) ?? [];
+  const shown = `${digits}${behind}`.replace(/0+$/, '');
+  const zeros = digits.length + behind.length - shown.length;
+  return shown !== '' && Number(exponent) + zeros < behind.length;
 }
 
 function hexDigit(c: number): number {

@@ -44,12 +44,11 @@ const flag = (what: string) => z.boolean({ error: 'must be true or false' }).des
 const ns = (what: string) => integer(`${what}, ns`);
 
 const ADDRESS = 'must be lower-case hex such as "0x7f12a000" (at most 16 digits) or an integer from 0 to 2^53-1';
-const address = (what: string) =>
-  z
-    .union([z.string().regex(/^0x[0-9a-f]{1,16}$/, { error: ADDRESS }), z.int().min(0).refine(NOT_NEGATIVE_ZERO)], {
-      error: ADDRESS,
-    })
-    .describe(what);
+const address = (what: string) => {
+  const error = { error: ADDRESS };
+  const number = z.int(error).min(0, error).refine(NOT_NEGATIVE_ZERO, error);
+  return z.union([z.string().regex(/^0x[0-9a-f]{1,16}$/, error), number], error).describe(what);
+};
 
 const object = <T extends z.core.$ZodLooseShape>(what: string, shape: T) =>
   z.looseObject(shape, { error: 'must be an object' }).describe(what);

@@ -2,7 +2,8 @@
  * A window of bytes that slides along the input, and the places in it as people count them: lines and columns.
  */
 import { Complaint, type ComplaintClass, quote } from '../errors.js';
-import { JsonError, type JsonOptions, type JsonValue, MAX_DEPTH, parseJson } from './json.js';
+import { JsonError, type JsonOptions, type JsonValue, LENIENT, parseJson } from './json.js';
+import { MAX_DEPTH } from './limits.js';
 
 const LF = 10;
 const QUOTE = 0x22;
@@ -121,6 +122,11 @@ export class Window {
     return limit;
   }
 
+  /** The text of the value at `p`, which is in the window as a whole. */
+  text(p: number): string {
+    return LENIENT.decode(this.buf.subarray(p, this.frame(p)));
+  }
+
   /** A complaint about a place in the part at hand. */
   complaint(kind: ComplaintClass, message: string, offset: number, hint?: string, path?: string): Complaint {
     let line = this.line;
@@ -157,7 +163,7 @@ export class Window {
           return this.complaint(error.class, error.message, p, error.hint);
       }
     }
-    const text = new TextDecoder().decode(this.buf.subarray(p, Math.min(this.limit, p + 200))).split('\n', 1)[0];
+    const text = LENIENT.decode(this.buf.subarray(p, Math.min(this.limit, p + 200))).split('\n', 1)[0];
     const crOnly = this.buf[p - 1] === 13;
     return this.complaint(
       'json-syntax',
