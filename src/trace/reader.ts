@@ -14,7 +14,7 @@ import { addTrailer, readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner } from './intern.js';
 import type { JsonValue } from './json.js';
-import { MAX_LINE } from './limits.js';
+import { MAX_LINE, MAX_MMS } from './limits.js';
 import { Scanner } from './scan.js';
 
 const BATCH = 1024;
@@ -99,6 +99,7 @@ class Reader {
       if (why === MORE) return;
       if (why === BATCH_FULL || why === DONE) {
         const { columns, info } = this;
+        if (info.mms.length > MAX_MMS) throw this.tooManyMms();
         if (columns.n > 0) await this.options.onBatch?.(columns, info);
         columns.n = 0;
         if (why === DONE) return;
@@ -106,6 +107,12 @@ class Reader {
         throw (await headerComplaints(this.frames))[0] ?? this.strange();
       } else await this.badEvent();
     }
+  }
+
+  private tooManyMms(): Complaint {
+    const { file, line } = this.frames;
+    const hint = 'record fewer processes at a time';
+    return new Complaint('limit', `more than ${MAX_MMS} address spaces`, { file, line }, hint);
   }
 
   /** Events until something must be waited for. */
