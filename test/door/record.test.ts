@@ -22,16 +22,12 @@ import { anonVmaFrom, omittedByPerf } from '../../src/cli/recorder/snapshot.js';
 import { shellCommand } from '../../src/cli/shell.js';
 import { lookUp } from '../../src/cli/spawn.js';
 import type { EventObject } from '../../src/trace/import/index.js';
+import { FINISH, type PerfDoes, writeFakePerf } from './fake-perf.js';
 
 const BIN = fileURLToPath(new URL('../../bin/vmalock.js', import.meta.url));
 const SAMPLES = fileURLToPath(new URL('../samples/', import.meta.url));
 const TRACEFS = join(SAMPLES, 'tracefs-6.1');
 const TEXT = join(SAMPLES, 'import/start.perf.txt');
-
-/** Leaves a perf.data that says it is whole: the size of its data is at offset 48. */
-const FINISH = `printf 'PERFILE2%040d\\1\\0\\0\\0\\0\\0\\0\\0' 0 > "$file"`;
-/** Runs what follows --, as perf record does, and ends as it does. */
-const RUN = `while [ "$1" != -- ]; do shift; done; shift; "$@"; status=$?`;
 
 let folder: string;
 beforeEach(() => {
@@ -41,22 +37,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Puts a perf into PATH; \`$file\` is where it is asked to record to. */
-function fakePerf({ record = `${RUN}; ${FINISH}; exit $status`, script = `cat '${TEXT}'` } = {}): void {
-  const find = 'for word; do [ "$before" = -o ] && file=$word; before=$word; done';
-  const text = `#!/bin/sh
-printf '%s\\n' "$@" > '${folder}/asked-'$1
-verb=$1; shift
-${find}
-case $verb in
-record) ${record} ;;
-script) ${script} ;;
-esac
-`;
-  writeFileSync(join(folder, 'bin/perf'), text);
-  chmodSync(join(folder, 'bin/perf'), 0o755);
-}
-
+const fakePerf = (does?: PerfDoes) => writeFakePerf(folder, does);
 const asked = (verb: 'record' | 'script') =>
   readFileSync(join(folder, `asked-${verb}`), 'utf8')
     .trimEnd()
