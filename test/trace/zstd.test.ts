@@ -1,6 +1,11 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MAX_ZSTD_WINDOW } from '../../src/trace/limits.js';
 import { Xxh64 } from '../../src/trace/xxhash.js';
+import { unzstd } from '../../src/trace/zstd.js';
 import { complaint, FAULT, HEADER, MMAP, outcome } from './helpers.js';
 
 /** A header, MMAP and its munmap, packed by `zstd -19`. */
@@ -112,5 +117,62 @@ describe('zstd', () => {
     for (const bytes of [frame(TEXT, { window: largest + 1 }), frame(TEXT, { window: 0xff }), whole]) {
       expect((await complaint(bytes)).class).toBe('limit');
     }
+  });
+
+  test('no damaged bit goes unnoticed, but those that mean nothing', async () => {
+    const plain = await outcome(TEXT);
+    const unnoticed: number[] = [];
+    for (let bit = 40; bit < PACKED.length * 8; bit++) {
+      const damaged = Buffer.from(PACKED);
+      damaged[bit >> 3] ^= 1 << (bit & 7);
+      const found = (await outcome(damaged)) as { class?: string };
+      if (found.class !== undefined) continue;
+      expect(found).toEqual(plain);
+      unnoticed.push(bit);
+    }
+    expect(unnoticed.length).toBeLessThan(10);
+  });
+});
+
+describe.skipIf(spawnSync('zstd', ['--version']).error !== undefined)('what the zstd program packs', () => {
+  async function unpacked(packed: Buffer, size: number): Promise<Buffer> {
+    const pieces: Uint8Array[] = [];
+    async function* chunks() {
+      for (let at = 0; at < packed.length; at += size) yield packed.subarray(at, at + size);
+    }
+    for await (const piece of unzstd(chunks(), '-')) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+  const pack = (bytes: Uint8Array, ...how: string[]) =>
+    execFileSync('zstd', ['-q', '-c', ...how], { input: bytes, maxBuffer: 1 << 30 });
+
+  test('is unpacked to the same bytes, whatever they are', async () => {
+    // Runs, repeats of what came before, and skewed letters: every kind of block, literal and table.
+    const piece = fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 200 }),
+      fc.uint8Array({ min: 60, max: 70, minLength: 1, maxLength: 3000 }),
+      fc.tuple(fc.nat(255), fc.nat(5000)).map(([byte, length]) => new Uint8Array(length).fill(byte)),
+    );
+    const content = fc
+      .array(fc.tuple(piece, fc.nat(3)), { maxLength: 30 })
+      .map(parts => Buffer.concat(parts.flatMap(([part, again]) => Array<Uint8Array>(again + 1).fill(part))));
+    await fc.assert(
+      fc.asyncProperty(
+        content,
+        fc.constantFrom('-1', '-3', '-19', '--fast=3', '--no-check'),
+        fc.constantFrom(1, 100, 1 << 17),
+        async (bytes, how, size) => {
+          expect((await unpacked(pack(bytes, how), size)).equals(bytes)).toBe(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('is a recording, in many blocks', async () => {
+    const recorded = new URL('../../traces/recorded/6.18-node-workers.ndjson.gz', import.meta.url);
+    const bytes = gunzipSync(readFileSync(recorded));
+    for (const how of ['-1', '-12', '--long=27'])
+      expect((await unpacked(pack(bytes, how), 1 << 16)).equals(bytes)).toBe(true);
   });
 });
