@@ -188,6 +188,11 @@ export const HOSTILE = [
   '\ud800lone',
   'zero\u200bwidth',
   '\u{e0041}tag',
+  '../../../tmp/owned',
+  'a;b 5',
+  '"><img src=x onerror=alert(1)>',
+  '&lt;b&gt;',
+  '\u2028\u2029\ufeff\u00ad',
   '\u4e2d\u6587\u{1f600}',
 ] as const;
 
