@@ -39,16 +39,16 @@ describe('JSONTestSuite', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('a file and the same bytes on stdin agree', async () => {
-    for (const file of FILES.filter((_, i) => i % 7 === 0)) {
-      const fromFile = await verdict(() => readTrace(join(SUITE, file)));
+  test.each([true, false])('a file and the same bytes on stdin agree (scanner: %s)', async scan => {
+    for (const file of FILES) {
+      const fromFile = await verdict(() => readTrace(join(SUITE, file), { scan }));
       const stdin = Object.getOwnPropertyDescriptor(process, 'stdin')!;
       Object.defineProperty(process, 'stdin', {
         value: createReadStream(join(SUITE, file), { highWaterMark: 7 }),
         configurable: true,
       });
       try {
-        expect(await verdict(() => readTrace('-')), file).toBe(fromFile);
+        expect(await verdict(() => readTrace('-', { scan })), file).toBe(fromFile);
       } finally {
         Object.defineProperty(process, 'stdin', stdin);
       }
