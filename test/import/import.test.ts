@@ -132,20 +132,25 @@ test('userfaultfd: a fault that put its page there itself is no userfault', asyn
 });
 
 const RECORDED = new URL('../../traces/recorded/', import.meta.url);
+const RECORDINGS = readdirSync(RECORDED, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.gz'));
 
-test.each(readdirSync(RECORDED))('shipped recording %s: valid, in order, every fault with its truth', name => {
+test.each(RECORDINGS)('shipped recording %s: valid, in order, every fault with its truth', name => {
   const text = gunzipSync(readFileSync(new URL(name, RECORDED))).toString();
   const [header, ...events] = text
     .trimEnd()
     .split('\n')
     .map(row => JSON.parse(row) as Record<string, unknown>);
   expect(TraceHeaderSchema.safeParse(header).error).toBeUndefined();
-  expect(header).toMatchObject({ meta: { kernel: '6.18.44', lost: 0 } });
+  const kernel = name.startsWith('emulated/') ? name.slice('emulated/'.length, name.indexOf('-')) : '6.18.44';
+  expect(header).toMatchObject({ meta: { kernel, lost: 0 } });
   let last = 0;
+  let untold = 0;
   for (const event of events) {
     if (!TraceEventSchema.safeParse(event).success) expect(TraceEventSchema.parse(event)).toBeDefined();
     if ((event.t as number) < last) expect(event.t).toBeGreaterThanOrEqual(last);
-    if (event.op === 'fault' && event.truth === undefined) expect(event).toHaveProperty('truth');
+    if (event.op === 'fault' && event.truth === undefined) untold++;
     last = event.t as number;
   }
+  // nothing is known of what came before the first mmap_lock event of a buffer
+  expect(untold).toBeLessThanOrEqual(kernel === '6.18.44' ? 0 : 1);
 });

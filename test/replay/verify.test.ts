@@ -10,6 +10,7 @@ import { at, type Event, fault, mmap, range, verify, vma } from '../helpers.js';
 
 const RECORDED = fileURLToPath(new URL('../../traces/recorded/', import.meta.url));
 const RECORDINGS = readdirSync(RECORDED).filter(name => name.endsWith('.gz'));
+const EMULATED = readdirSync(`${RECORDED}emulated`);
 
 const did = (fallback: boolean) => ({ truth: { path: fallback ? 'mmap_lock' : 'vma_lock', fallback } });
 const STAYED = did(false);
@@ -51,6 +52,16 @@ describe('the recordings that are shipped', () => {
     expect(result.agreement).toBe(1);
     expect(result.scored).toBeGreaterThan(30);
   });
+
+  test.each(EMULATED)(
+    'emulated/%s: of seven kernels, whatever can be said from facts alone is what they did',
+    async name => {
+      const { result } = await verify(`${RECORDED}emulated/${name}`, name.slice(0, name.indexOf('-')));
+      addUp(result);
+      expect(result.disagreements).toEqual([]);
+      expect(result.scored).toBeGreaterThan(40);
+    },
+  );
 
   test('hardly a fault of a real program is undecided', async () => {
     for (const name of ['6.18-node-workers', '6.18-sqlite']) {

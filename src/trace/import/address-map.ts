@@ -4,6 +4,7 @@
  *
  * Units: page numbers, exclusive ends.
  */
+import type { Ns } from '../../units.js';
 import { type Page, PROT_ALL } from './words.js';
 
 export interface Extent {
@@ -20,6 +21,8 @@ export interface Extent {
   name: string;
   /** offset in the file, in pages */
   offset: Page;
+  /** when it was mapped; 0 where that is not known */
+  since: Ns;
 }
 
 function cut(extent: Extent, start: Page, end: Page): Extent {
@@ -72,8 +75,13 @@ export class AddressMap {
     this.#extents.splice(this.#firstEndingAfter(extent.start), 0, extent);
   }
 
-  unmap(start: Page, end: Page): void {
+  /**
+   * Nothing is left in [start, end) but what was mapped after `until`: an unmap goes on for long when its range is free for
+   * others already.
+   */
+  unmap(start: Page, end: Page, until: Ns = Number.POSITIVE_INFINITY): void {
     if (start >= end) return;
+    const newer = this.overlapping(start, end).filter(({ since }) => since > until);
     const from = this.#firstEndingAfter(start);
     let to = from;
     const kept: Extent[] = [];
@@ -83,6 +91,7 @@ export class AddressMap {
       if (extent.end > end) kept.push(cut(extent, end, extent.end));
     }
     if (to > from) this.#extents.splice(from, to - from, ...kept);
+    for (const extent of newer) this.map(extent);
   }
 
   protect(start: Page, end: Page, prot: number): void {

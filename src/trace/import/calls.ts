@@ -1,6 +1,7 @@
 /**
  * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
  */
+import type { Ns } from '../../units.js';
 import { FLAG_ADVICES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, ImportSummary } from './event.js';
@@ -71,7 +72,8 @@ export class Calls {
     for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
       checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
     }
-    applyToMap(mm, keys, call.mapped.length > 0);
+    const section = call.sections.find(({ mode }) => mode === 'write');
+    applyToMap(mm, keys, call.mapped.length > 0, section?.got ?? call.t);
     return this.#timed(thread, call, t, keys);
   }
 
@@ -113,17 +115,17 @@ function ownRange(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: E
 /** Advice that splits VMAs. */
 const SPLITS: ReadonlySet<string> = new Set(FLAG_ADVICES);
 
-/** Keeps the address map in step with an operation that returned well. */
-function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean): void {
+/** Keeps the address map in step with an operation that returned well, and had the lock for writing at `at`. */
+function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean, at: Ns): void {
   const { map } = mm;
   const start = pageOf(String(keys.addr));
   switch (keys.op) {
     case 'mmap':
-      if (!shown) map.map(extentOf(keys));
+      if (!shown) map.map({ ...extentOf(keys), since: at });
       break;
     case 'munmap':
     case 'shmdt':
-      map.unmap(start, start + pagesOf(String(keys.len)));
+      map.unmap(start, start + pagesOf(String(keys.len)), at);
       break;
     case 'mprotect':
     case 'pkey_mprotect':
@@ -175,6 +177,7 @@ function moveBreak(mm: Mm, to: string, shown: boolean): void {
       growsdown: false,
       name: '[heap]',
       offset: 0,
+      since: 0,
     });
   }
 }

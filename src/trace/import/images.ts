@@ -58,7 +58,8 @@ export class Images {
   }
 
   /** PERF_RECORD_MMAP2. */
-  mapped(thread: Thread, { synthesized, t, line }: TraceRecord, { extent }: Mapped): void {
+  mapped(thread: Thread, { synthesized, t, line }: TraceRecord, mapped: Mapped): void {
+    const extent = { ...mapped.extent, since: t };
     const { map, complete } = thread.process.mm;
     if (synthesized) {
       const isThis = (vma: Snapshot) => vma.extent.start === extent.start && vma.extent.end === extent.end;

@@ -36,6 +36,7 @@ export function parseMmap2(text: string): Mapped | null {
     growsdown: name === '[stack]',
     name,
     offset: pageOf('0x' + offset),
+    since: 0,
   };
   return { pid: Number(pid), tid: Number(tid), extent };
 }
@@ -114,5 +115,5 @@ export function extentOf(event: { [key: string]: unknown }): Extent {
   const offset = event.offset === undefined ? 0 : pageOf(String(event.offset));
   const end = start + pagesOf(String(event.len));
   const growsdown = flags.includes('growsdown');
-  return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, growsdown, name: '', offset };
+  return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, growsdown, name: '', offset, since: 0 };
 }

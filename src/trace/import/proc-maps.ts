@@ -71,6 +71,7 @@ function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray, line
     growsdown: name === '[stack]',
     name,
     offset: pageOf(`0x${offset}`),
+    since: 0,
   };
   return { extent, anonymous: false, flags: [], line };
 }

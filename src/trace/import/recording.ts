@@ -31,7 +31,7 @@ export class Recording {
   trylock: boolean | null;
   /** shortest time between two readings of the clock */
   #step: Ns = Number.POSITIVE_INFINITY;
-  #last: Ns = -1;
+  #last: Ns = Number.NEGATIVE_INFINITY;
   #locked = 0;
   #lockFree = false;
 
