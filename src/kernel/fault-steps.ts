@@ -131,7 +131,13 @@ function wakeFromMonitor(k: Kernel, task: Task, settled: boolean, by: Task | nul
 export function finish(k: Kernel, task: Task, verdict: number): typeof DONE {
   task.verdict = verdict;
   task.marked =
-    task.fallback || task.site !== null || task.waited > 0 || task.settled || task.raced || task.byThread >= 0;
+    task.fallback ||
+    task.site !== null ||
+    task.waited > 0 ||
+    task.settled ||
+    task.spurious ||
+    task.raced ||
+    task.byThread >= 0;
   if (task.fallback && task.counter !== COUNTER_NONE && task.byThread >= 0 && task.waitedForLocks === 0) {
     // It fell back because of a writer, without waiting for it: still a victim.
     k.ledger.blocked(task, task.vma, 0);

@@ -114,7 +114,6 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   if (write && !writable) return do_wp_page(k, task, vma, vmaLocked, state);
   // Somebody else was faster, or only the accessed bit was missing.
   task.spurious = !task.settled;
-  task.marked = true;
   return HANDLED;
 }
 

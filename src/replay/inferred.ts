@@ -35,7 +35,7 @@ export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Al
     kept.push({ row, ...was, page: page[row], len: len[row] });
     if (was.op === OP.vma) {
       // what execve mapped to be executed is a file's
-      if (code[row] & PROT_EXEC) continue;
+      if (code[row] & PROT_EXEC && files[file[row]]?.fs !== 'special') continue;
       a[row] = as === 'anon_vma' ? 1 : 0;
       if (as !== 'file') file[row] = -1;
       else if (regular >= 0) file[row] = regular;

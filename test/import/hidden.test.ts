@@ -91,6 +91,7 @@ test('pages that are written near to each other are one VMA with an anon_vma, an
       user(60, 5, '5c2', 6),
       user(80, 5, '9c2', WRITE_PRESENT),
       user(100, 5, '401', READ),
+      line(110, 5, 'page_fault_user: address=0x7ffff7fc1020 ip=0x401000 error_code=0x4'),
       line(120, 5, 'sys_brk(brk: 0)'),
     ].join('\n'),
   );
@@ -101,5 +102,6 @@ test('pages that are written near to each other are one VMA with an anon_vma, an
     ['0x5c2000', null, null],
     ['0x9c2000', true, null],
     ['0x401000', null, {}],
+    ['0x7ffff7fc1000', null, { name: '[vdso]', fs: 'special' }],
   ]);
 });

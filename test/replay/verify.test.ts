@@ -327,6 +327,37 @@ describe('inferred', () => {
   });
 });
 
+describe('a fault that nothing explains', () => {
+  test('is undecided, and the next one of its thread is not', async () => {
+    const trace = [vma(0, 8, { t: 0 }), ...[0, 0, 1].map((page, i) => fault(page, { t: MS * (i + 1), ...STAYED }))];
+    const { rows } = await verify(trace, 'v6.18');
+    expect(rows.map(({ class: how, reason }) => [how, reason])).toEqual([
+      ['scored', null],
+      ['undecided', 'hidden_page'],
+      ['scored', null],
+    ]);
+  });
+
+  test('nor is one decided that met what the recording hides, unless it fell back before', async () => {
+    const file = { name: '/data', fs: 'ext4' };
+    const met = { t: MS, access: 'write', 'x-hidden': 'page cache' };
+    const trace = [mmap(0, 4, { t: 0, flags: ['shared'], file }), fault(0, { ...met, ...FELL_BACK })];
+    expect((await verify(trace, 'v6.18')).rows[0]).toMatchObject({ class: 'undecided', reason: 'hidden_page' });
+    expect((await verify(trace, 'v6.6')).rows[0]).toMatchObject({ class: 'scored', predicted: 'mmap_lock' });
+  });
+
+  test('of two threads on one page either may have been first', async () => {
+    const swapped = { page: { entry: 'swap' }, access: 'read' };
+    const trace = [
+      vma(0, 4, { t: 0, anon_vma: true }),
+      fault(0, { t: MS, tid: 1, ...swapped, ...FELL_BACK }),
+      fault(0, { t: MS + 1_000, tid: 2, ...STAYED }),
+    ];
+    const { rows } = await verify(trace, 'v6.4');
+    expect(rows.map(({ class: how, reason }) => [how, reason])).toContainEqual(['undecided', 'page_race']);
+  });
+});
+
 describe('truth from a file', () => {
   const trace = [
     vma(0, 8, { t: 0 }),
