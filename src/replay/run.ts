@@ -162,11 +162,11 @@ export class Run {
         this.fault(runner);
         return;
       case OPERATING:
+        if (this.overtaken.length > 0) this.letPass(runner.i);
         if (runner.operation?.next().done) {
           this.operating.splice(this.operating.indexOf(runner), 1);
           this.done(runner, this.engine.now);
         }
-        if (this.overtaken.length > 0) this.letPass(runner.i);
         return;
       case RELEASING: {
         const asked = runner.holds === null;
@@ -198,8 +198,8 @@ export class Run {
       runner.tail = NONE;
       this.lateThreads--;
     }
-    this.begin(runner, backlog.rows, slot, i);
     if (this.overtaken.length > 0) this.letPass(i);
+    this.begin(runner, backlog.rows, slot, i);
   }
 
   /**
@@ -224,7 +224,10 @@ export class Run {
     return NONE;
   }
 
-  /** Event `i` has started, or is over: who waited for that may try again. */
+  /**
+   * Event `i` is about to start or to go on: who waited for that tries again when it has. Said before, or the clock would
+   * move on to the end of the event as if there were nobody.
+   */
   private letPass(i: number): void {
     const { overtaken } = this;
     let kept = 0;
