@@ -46,6 +46,7 @@ export function lock_mm_and_find_vma(k: Kernel, task: Task): number {
     k.ledger.mmapLocked(task, mm, false, 0, false);
     return MMAP_LOCKED;
   }
+  if (mm.mmap_lock.readers > 0) k.settleHolders(mm);
   k.blame(task, k.mmapHolder(mm));
   if (mm.mmap_lock.read(task.id)) {
     k.ledger.mmapLocked(task, mm, false, 0, true);

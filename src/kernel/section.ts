@@ -75,6 +75,7 @@ export function* enter(k: Kernel, task: Task, mm: Mm, ask: Ask): Generator<undef
   const early = task.sectionAsk - k.engine.now;
   if (early > 0 && !k.engine.pass(task.id, early)) yield;
   const { mmap_lock } = mm;
+  k.settleDue();
   const wait = task.sectionGot - k.engine.now;
   // A short wait for a free lock is the time it took to write the event down.
   const waits = wait > 0 && !(mmap_lock.isFree && wait < WRITING_DOWN);
@@ -97,7 +98,7 @@ function lock(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
   const { write } = ask;
   const rwsem = mm.mmap_lock;
   task.since = k.engine.now;
-  if (write && rwsem.readers > 0) k.settleHolders(mm);
+  if (rwsem.readers > 0 && (write || !rwsem.canTryRead)) k.settleHolders(mm);
   const holder = k.mmapHolder(mm);
   const busy = write ? rwsem.writer >= 0 || rwsem.readers > 0 : !rwsem.canTryRead;
   if (write ? rwsem.write(task.id) : rwsem.read(task.id)) {

@@ -57,6 +57,16 @@ describe('closed timing', () => {
   });
 });
 
+describe('an event behind one of another thread on the same pages', () => {
+  test('starts when that starts, not when it is over, though nobody else has anything to do', async () => {
+    // Thread 1 is late: its second mprotect starts at 50,001 ns and lasts, as the first, 50 us.
+    const first = range('mprotect', 0, 8, { t: 1, dur: 50_000, prot: 'r--' });
+    const events = [vma(0, 8, { t: 0 }), first, { ...first, t: 2, prot: 'rw-' }, read(1, 2, 3)];
+    const row = (await replay(events, 'mmap_lock')).row('mmap_lock', 3);
+    expect(row).toMatchObject({ start: 50_001, wait_ns: 50_000 + WAKE, blocked_by: { i: 2, op: 'mprotect', tid: 1 } });
+  });
+});
+
 describe('recorded timing', () => {
   test('everything starts when it was recorded to start', async () => {
     const events = [vma(0, 8, { t: 0 }), busy, read(1, 2, 20_000), read(2, 2, 100_000)];
@@ -71,6 +81,28 @@ describe('recorded timing', () => {
     const replayed = await replay([vma(0, 8, { t: 0 }), op, ...looks], 'v6.18', { timing: 'recorded' });
     expect([2, 3, 4].map(i => replayed.row('v6.18', i).site)).toEqual([null, 'vma_start_read', null]);
     expect(replayed.row('v6.18', 3).wait_ns).toBe(30_000 + WAKE);
+  });
+});
+
+describe('a recorded section', () => {
+  /** Thread 1 waits for mmap_lock from 1,000 ns on, and has it at `got`. */
+  const waits = (got: number): Event => ({
+    ...range('munmap', 64, 8, { dur: 90_000, locks: [{ mode: 'write', ask: 1_000, got, end: got + 1_000 }] }),
+    t: 1_000,
+  });
+  const kernel = { mode: 'kernel' };
+
+  test('does not keep a reader asleep that queued behind another reader', async () => {
+    const events = [vma(0, 8, { t: 0 }), waits(60_000), read(1, 2, 2_000, kernel), read(1, 3, 2_010, kernel)];
+    const replayed = await replay(events, 'v6.18', { timing: 'recorded' });
+    const [first, second] = [replayed.row('v6.18', 2), replayed.row('v6.18', 3)];
+    expect([first.wait_ns, second.wait_ns]).toEqual([0, first.hold_ns - 10 + WAKE]);
+  });
+
+  test('takes a lock for free whose last reader has left without being seen to', async () => {
+    const events = [vma(0, 8, { t: 0 }), read(1, 2, 0, kernel), waits(1_002), read(2, 2, 1_001, kernel)];
+    const row = (await replay(events, 'v6.18', { timing: 'recorded' })).row('v6.18', 3);
+    expect(row).toMatchObject({ wait_ns: 1_001 + WAKE, blocked_by: { i: 2, op: 'munmap', tid: 1 } });
   });
 });
 
