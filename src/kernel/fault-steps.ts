@@ -37,9 +37,9 @@ export const SPECULATE_COMMIT = 19;
 /** The fault is done, but its VMA lock was dropped already. */
 export const UNLOCKED_DONE = 20;
 
-/** Goes on at `next`, after `ns` have passed. */
+/** Goes on at `next`, after `ns` have passed: 0 is no sleep, and lets nobody in between. */
 export function after(k: Kernel, task: Task, ns: Ns, next: number): number {
-  if (k.engine.pass(task.id, ns)) return next;
+  if (ns <= 0 || k.engine.pass(task.id, ns)) return next;
   task.step = next;
   return BLOCKED;
 }

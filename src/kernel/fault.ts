@@ -156,9 +156,8 @@ function do_user_addr_fault(k: Kernel, task: Task): number {
     task.site = k.speculates === 'vm_sequence' ? 'handle_speculative_fault.mm_users' : 'do_user_addr_fault.mm_users';
     return LOCK_MMAP;
   }
-  if (k.speculates !== null) return SPECULATE;
   task.tries = 1;
-  return LOCK_VMA_UNDER_RCU;
+  return k.speculates === null ? LOCK_VMA_UNDER_RCU : SPECULATE;
 }
 
 /** The lookup up to the lock: mas_walk() and what may be asked of a VMA nobody holds. */

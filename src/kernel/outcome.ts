@@ -62,8 +62,12 @@ export function releaseAndWait(task: Task, site: string, ns: Ns): typeof RETRY {
   return retryAt(task, site);
 }
 
-/** fault_flag_allow_retry_first(): may the fault drop the lock to sleep? Not mmap_lock, when it was TRIED already. */
+/**
+ * fault_flag_allow_retry_first(): may the fault drop the lock to sleep? Not mmap_lock, when it was TRIED already; a speculation
+ * has none to drop, and goes without FAULT_FLAG_ALLOW_RETRY.
+ */
 export function mayDropLock(k: Kernel, task: Task, vmaLocked: boolean): boolean {
+  if (k.speculates !== null && !task.fallback) return false;
   return vmaLocked || !task.tried || k.at['do_user_addr_fault.tried'] !== 'major';
 }
 

@@ -131,7 +131,6 @@ function fileCause(task: Task, vma: Vma, write: boolean): string | null {
 /** Does the work without any lock: what it would map is kept aside until the sequence was looked at again. */
 function work(k: Kernel, task: Task, vma: Vma): number {
   const { page_table } = task.mm;
-  task.tries = 1;
   task.found = page_table.get(task.page);
   task.verdict = handle_mm_fault(k, task, vma, false) === SIGNAL ? VERDICT_SIGNAL : VERDICT_VMA_LOCK;
   task.mapped = page_table.get(task.page);
@@ -172,7 +171,6 @@ function abort(k: Kernel, task: Task, site: string): number {
 
 /** VM_FAULT_RETRY of a speculation. */
 function giveUp(task: Task, site: string): number {
-  task.tries = 1;
   task.vma = null;
   task.site = site;
   return LOCK_MMAP;
