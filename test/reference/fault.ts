@@ -1,0 +1,202 @@
+/** A fault from the exception to its end: arch/x86/mm/fault.c do_user_addr_fault(), mm/memory.c lock_vma_under_rcu(). */
+import { type Facts, type Faulting, handle_mm_fault, type Outcome } from './handle.js';
+import type { Area } from './history.js';
+import { speculate } from './speculate.js';
+import type { Happening, Life, Thread, World } from './world.js';
+
+/** What became of a fault: keys as in a row of `--events`. */
+export interface Row {
+  i: number;
+  start: number;
+  verdict: string;
+  fallback: boolean;
+  counter: string | null;
+  site: string | null;
+  wait_ns: number;
+  hold_ns: number;
+  tries: number;
+  blocked_by: { i: number; op: string; tid: number } | null;
+}
+
+export function forbids({ prot }: Area, access: string): boolean {
+  if (access === 'write') return !prot.includes('w');
+  if (access === 'exec') return !prot.includes('x');
+  return prot === '---';
+}
+
+export function* fault(w: World, thread: Thread, event: Happening): Life<Row> {
+  const facts = (event.raw.page ?? {}) as Facts;
+  const f: Faulting = {
+    thread,
+    mm: w.space(event.mm),
+    page: event.page,
+    access: event.raw.access as string,
+    facts,
+    settled: false,
+    tried: false,
+    speculates: false,
+    readAhead: false,
+    site: null,
+  };
+  const row: Row = {
+    i: event.i,
+    start: w.now,
+    verdict: '',
+    fallback: false,
+    counter: null,
+    site: null,
+    wait_ns: 0,
+    hold_ns: 0,
+    tries: 0,
+    blocked_by: null,
+  };
+  if (w.stage.vmaLock === 'none' || event.raw.mode === 'kernel') {
+    f.site = event.raw.mode === 'kernel' ? 'do_user_addr_fault.kernel_mode' : 'do_user_addr_fault';
+  } else if (w.at['do_user_addr_fault.mm_users'] === 'mmap_lock' && w.past.users(f.mm) <= 1) {
+    f.site = w.stage.vmaLock === 'vm_sequence' ? 'handle_speculative_fault.mm_users' : 'do_user_addr_fault.mm_users';
+  } else if (w.hasVmaLock) {
+    row.tries = 1;
+    row.verdict = yield* underVmaLock(w, f, row);
+  } else {
+    row.tries = 1;
+    row.verdict = yield* speculate(w, f);
+  }
+  if (row.verdict === '') {
+    row.fallback = true;
+    row.verdict = yield* underMmapLock(w, f, row);
+  }
+  const { blame } = thread;
+  row.site = renamed(w, f.site);
+  row.wait_ns = thread.waited;
+  row.hold_ns = thread.held;
+  row.blocked_by = blame === null ? null : { i: blame.event.i, op: blame.event.op, tid: blame.tid };
+  return row;
+}
+
+/** A site as the series itself called the function. */
+function renamed(w: World, site: string | null): string | null {
+  const [name, ...rest] = (site ?? '').split('.');
+  return site === null ? null : [w.stage.names?.[name] ?? name, ...rest].join('.');
+}
+
+/** The verdict; '' when it has to go to mmap_lock. */
+function* underVmaLock(w: World, f: Faulting, row: Row): Life<string> {
+  const { at } = w;
+  const leaves = (site: string, contended = false) => {
+    f.site = site;
+    if (contended || at['lock_vma_under_rcu.count'] === 'all') row.counter = 'vma_lock_abort';
+    return '';
+  };
+  const missed = () => {
+    row.counter = 'vma_lock_miss';
+    f.site = 'lock_vma_under_rcu.detached';
+    return '';
+  };
+  for (let race = f.facts.race; ; race = undefined) {
+    const vma = w.areaAt(f.mm, f.page);
+    if (vma === null) return leaves('lock_vma_under_rcu.no_vma');
+    const which = at['lock_vma_under_rcu.vm_ops'];
+    if (vma.file !== null && which !== 'any' && !(which === 'anonymous_or_tcp' && vma.file === 'tcp')) {
+      return leaves('lock_vma_under_rcu.vm_ops');
+    }
+    const anon = at['lock_vma_under_rcu.anon_vma'];
+    if (anon === 'abort_before_lock' && vma.anon === 0) return leaves('lock_vma_under_rcu.anon_vma');
+    const taken = w.startRead(f.thread, f.mm, vma.id);
+    if (taken === 'refused') {
+      w.blames(f.thread, w.past.mmapLock(f.mm).writer);
+      return leaves('vma_start_read', true);
+    }
+    const detached = taken === 'gone' || race === 'detached';
+    if (detached || (race === 'range' && at['lock_vma_under_rcu.range'] !== 'never')) {
+      if (taken === 'taken') w.endRead(f.thread, f.mm, vma.id);
+      if (!detached) return leaves('lock_vma_under_rcu.range');
+      if (at['lock_vma_under_rcu.detached'] === 'give_up') return missed();
+      continue;
+    }
+    f.thread.since = w.now;
+    if (anon === 'abort_after_lock' && vma.anon === 0 && vma.file === null) {
+      w.endRead(f.thread, f.mm, vma.id);
+      return leaves('lock_vma_under_rcu.anon_vma');
+    }
+    if (forbids(vma, f.access)) {
+      f.site = 'do_user_addr_fault.access_error';
+      if (at['do_user_addr_fault.access_error'] === 'mmap_lock') {
+        w.endRead(f.thread, f.mm, vma.id);
+        return '';
+      }
+      yield* holdVma(w, f, vma, w.costs.minor);
+      row.counter = 'vma_lock_success';
+      return 'signal';
+    }
+    return yield* handleVmaLocked(w, f, vma, row);
+  }
+}
+
+function* handleVmaLocked(w: World, f: Faulting, vma: Area, row: Row): Life<string> {
+  const outcome = handle_mm_fault(w, f, vma, true);
+  maps(w, f, outcome);
+  f.site = outcome.site;
+  if (outcome.result === 'retry' || outcome.result === 'unlocked') {
+    w.endRead(f.thread, f.mm, vma.id);
+    yield* pageWait(w, f, outcome.sleep);
+    row.counter = outcome.result === 'retry' ? 'vma_lock_retry' : 'vma_lock_success';
+    return outcome.result === 'retry' ? '' : 'vma_lock';
+  }
+  f.thread.waited += outcome.sleep;
+  yield* holdVma(w, f, vma, outcome.cost + outcome.sleep);
+  row.counter = 'vma_lock_success';
+  return outcome.result === 'signal' ? 'signal' : 'vma_lock';
+}
+
+function maps(w: World, f: Faulting, { maps: entry }: Outcome): void {
+  if (entry !== null) w.note(f.mm, f.thread, { what: 'page', page: f.page, entry });
+}
+
+function* pageWait(w: World, f: Faulting, ns: number): Life {
+  f.thread.waited += ns;
+  if (ns > 0) yield* w.sleep(f.thread, ns);
+}
+
+function* holdVma(w: World, f: Faulting, vma: Area, ns: number): Life {
+  f.thread.until = w.now + ns;
+  if (ns > 0) yield* w.sleep(f.thread, ns);
+  f.thread.held += w.now - f.thread.since;
+  w.endRead(f.thread, f.mm, vma.id);
+}
+
+function* underMmapLock(w: World, f: Faulting, row: Row): Life<string> {
+  const { thread, mm } = f;
+  const nolock = w.stage.vmaLock === 'none';
+  for (;;) {
+    row.tries++;
+    thread.since = w.now;
+    if (!w.tryRead(thread, mm)) {
+      w.blames(thread, w.holder(mm));
+      yield* w.lock(thread, mm, false);
+    }
+    const vma = w.areaAt(mm, f.page);
+    if (vma === null || forbids(vma, f.access)) {
+      if (nolock) f.site = vma === null ? 'bad_area' : 'bad_area_access_error';
+      yield* holdMmap(w, f, w.costs.minor);
+      return 'signal';
+    }
+    const outcome = handle_mm_fault(w, f, vma, false);
+    maps(w, f, outcome);
+    if (nolock && outcome.result === 'signal') f.site = outcome.site;
+    if (outcome.result !== 'retry') {
+      thread.waited += outcome.sleep;
+      yield* holdMmap(w, f, outcome.cost + outcome.sleep);
+      return outcome.result === 'signal' ? 'signal' : 'mmap_lock';
+    }
+    f.tried = true;
+    thread.held += w.now - thread.since;
+    w.unlock(thread, mm);
+    yield* pageWait(w, f, outcome.sleep);
+  }
+}
+
+function* holdMmap(w: World, f: Faulting, ns: number): Life {
+  if (ns > 0) yield* w.sleep(f.thread, ns);
+  f.thread.held += w.now - f.thread.since;
+  w.unlock(f.thread, f.mm);
+}

@@ -1,0 +1,243 @@
+/**
+ * handle_mm_fault(): what a fault comes to once a lock is held, as one decision without side effects but for an anon_vma that
+ * is made on the way.
+ */
+import { ABSENT, type Area, type Entry, NOTHING } from './history.js';
+import type { Thread, World } from './world.js';
+
+/** Facts a fault's `page` may state. */
+export interface Facts {
+  readonly entry?: string;
+  readonly folio?: 'cached' | 'absent' | 'locked';
+  readonly readahead?: boolean;
+  readonly swap_sync?: boolean;
+  readonly shared?: boolean;
+  readonly numa_hint?: boolean;
+  readonly race?: 'detached' | 'range';
+  readonly wait?: number;
+}
+
+/** A fault on its way. */
+export interface Faulting {
+  readonly thread: Thread;
+  readonly mm: string;
+  readonly page: number;
+  readonly access: string;
+  readonly facts: Facts;
+  /** its wait is over, an attempt counts as the first (FAULT_FLAG_TRIED), the readahead that a mark asks for was started */
+  settled: boolean;
+  tried: boolean;
+  /** it holds no lock, and may not be told to come again */
+  speculates: boolean;
+  readAhead: boolean;
+  site: string | null;
+}
+
+export type Outcome = {
+  readonly result: 'handled' | 'retry' | 'signal' | 'unlocked';
+  /** ns of work, and ns asleep: before the release where it is handled, after it else */
+  readonly cost: number;
+  readonly sleep: number;
+  readonly site: string | null;
+  readonly maps: Entry | null;
+};
+
+const entry = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
+const isAnonymous = ({ file }: Area) => file === null;
+export const isShared = ({ like }: Area) => like.includes('shared');
+const isShmem = ({ file }: Area) => file !== null && ['shmem', 'tmpfs'].includes(file);
+const hasPageCache = ({ file }: Area) => file === 'ext4' || file === 'tmpfs' || file === 'shmem';
+
+const retry = (site: string, sleep = 0): Outcome => ({ result: 'retry', cost: 0, sleep, site, maps: null });
+const signal = (site: string, cost: number): Outcome => ({ result: 'signal', cost, sleep: 0, site, maps: null });
+const handled = (cost: number, maps: Entry | null, sleep = 0): Outcome => ({
+  result: 'handled',
+  cost,
+  sleep,
+  site: null,
+  maps,
+});
+
+/** The entry a fault meets: stated, else what is known to be there. */
+export function entryOf(w: World, f: Faulting, vma: Area): Entry {
+  const known = w.past.page(f.mm, f.page);
+  if (f.settled) return known;
+  const { facts } = f;
+  let met = known;
+  switch (facts.entry) {
+    case 'present':
+      if (known.kind === 'none' || ABSENT.has(known.kind)) {
+        if (!isAnonymous(vma)) met = entry('file read-only');
+        else if (vma.anon === 0) met = entry('zero');
+        else met = entry(f.access === 'write' ? 'anon read-only' : 'anon');
+      }
+      break;
+    case 'none':
+      met = NOTHING;
+      break;
+    case 'swap':
+    case 'migration':
+    case 'hwpoison':
+      met = entry(facts.entry);
+      break;
+    case 'marker_guard':
+      if (w.at['handle_pte_marker.guard'] !== 'absent') met = entry('guard');
+      break;
+    case 'marker_poison':
+      if (w.at['handle_pte_marker.poison'] !== 'absent') met = entry('poison');
+  }
+  return facts.shared === undefined || met.kind === 'none' ? met : entry(met.kind, facts.shared);
+}
+
+export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  const met = entryOf(w, f, vma);
+  const write = f.access === 'write';
+  if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
+    return isAnonymous(vma) ? anonymousPage(w, f, vma, vmaLocked) : do_fault(w, f, vma, vmaLocked);
+  }
+  if (ABSENT.has(met.kind)) return do_swap_page(w, f, vma, vmaLocked, met);
+  if (f.facts.numa_hint) return handled(w.costs.minor, met, holding(f, 0));
+  const writable = (met.kind === 'anon' || met.kind === 'file') && !met.cow;
+  return write && !writable ? do_wp_page(w, f, vma, vmaLocked, met) : handled(w.costs.minor, null);
+}
+
+/** ns asleep with the lock held. */
+const holding = (f: Faulting, ns: number) => (f.settled ? 0 : (f.facts.wait ?? ns));
+
+/** Drops the lock and sleeps; the stated wait is all a fault waits. */
+function dropping(f: Faulting, site: string, ns: number): Outcome {
+  const { wait } = f.facts;
+  const sleep = wait === undefined ? ns : f.settled ? 0 : wait;
+  f.settled = true;
+  return retry(site, sleep);
+}
+
+/** ns of making an anon_vma, 0 where there is one; null when it takes mmap_lock and did not get it. */
+function vmf_anon_prepare(w: World, f: Faulting, vma: Area, vmaLocked: boolean): number | null {
+  if (vma.anon !== 0) return 0;
+  const answer = vmaLocked ? w.at.vmf_anon_prepare : 'unlocked';
+  if (answer === 'retry') return null;
+  if (answer === 'trylock') {
+    if (!w.tryRead(f.thread, f.mm)) {
+      w.blames(f.thread, w.holder(f.mm));
+      return null;
+    }
+    anon_vma_prepare(w, f.thread, f.mm, vma);
+    w.unlock(f.thread, f.mm);
+  } else anon_vma_prepare(w, f.thread, f.mm, vma);
+  return w.costs.anon_vma_prepare;
+}
+
+/** A neighbour's anon_vma where an mprotect() could make them one, else a new one. */
+export function anon_vma_prepare(w: World, thread: Thread, mm: string, vma: Area): void {
+  if (vma.anon !== 0) return;
+  const all = w.past.areas(mm);
+  const at = all.findIndex(({ id }) => id === vma.id);
+  const alike = (a: Area | undefined, b: Area | undefined) =>
+    a !== undefined &&
+    b !== undefined &&
+    a.end === b.start &&
+    a.file === b.file &&
+    a.like.join() === b.like.join() &&
+    b.pgoff === a.pgoff + (b.start - a.start);
+  const { [at - 1]: prev, [at + 1]: next } = all;
+  const from = [alike(vma, next) ? next : undefined, alike(prev, vma) ? prev : undefined].find(
+    area => area !== undefined && area.anon !== 0 && area.chain === 1,
+  );
+  w.note(mm, thread, { what: 'area', area: { ...vma, anon: from?.anon ?? w.newId(), chain: 1 } });
+}
+
+function anonymousPage(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  if (f.access !== 'write') return handled(w.costs.anon_read, entry('zero'));
+  const extra = vmf_anon_prepare(w, f, vma, vmaLocked);
+  return extra === null ? retry('vmf_anon_prepare') : handled(w.costs.anon_write + extra, entry('anon'));
+}
+
+/** ->fault, where there is one. A file system without ->map_pages wants mmap_lock. */
+function do_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  if (vma.file === 'tcp') return signal('do_fault', w.costs.minor);
+  const { facts } = f;
+  const mark = facts.readahead === true && !f.readAhead;
+  const around =
+    hasPageCache(vma) && !mark && facts.entry !== 'swap' && (f.settled || (facts.folio ?? 'cached') === 'cached');
+  const read = f.access !== 'write';
+  if (read && around) return handled(w.costs.file_map, entry('file read-only'));
+  const site = read ? 'do_read_fault' : isShared(vma) ? 'do_shared_fault' : 'do_cow_fault';
+  if (vmaLocked && w.at[site] === 'retry') return retry(site);
+  if (vmaLocked && !hasPageCache(vma)) return retry('vmf_can_call_fault');
+  const extra = site === 'do_cow_fault' ? vmf_anon_prepare(w, f, vma, vmaLocked) : 0;
+  if (extra === null) return retry('vmf_anon_prepare');
+  const cost = w.costs.minor + extra + w.costs.file_fault;
+  let sleep = 0;
+  if (isShmem(vma) && !f.settled) {
+    if (facts.entry === 'swap') sleep = holding(f, w.costs.wait_sync_swap);
+    else if (isLocked(f)) sleep = holding(f, w.costs.wait_folio);
+  } else if (hasPageCache(vma) && !isShmem(vma)) {
+    const left = filemap_fault(w, f, vma, vmaLocked);
+    if (left !== null) return left;
+  }
+  if (site === 'do_shared_fault' && vma.file === 'ext4') sleep = holding(f, 0);
+  return handled(cost, entry(read ? 'file read-only' : isShared(vma) ? 'file' : 'anon'), sleep);
+}
+
+const isLocked = (f: Faulting) => f.facts.folio === 'locked' && f.facts.wait !== 0;
+
+/** filemap_fault(): what makes it drop the lock, readahead first, as a found folio is not locked yet; null when nothing does. */
+function filemap_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome | null {
+  const major = vmaLocked && w.at['do_user_addr_fault.tried'] === 'major';
+  if (!f.settled && f.facts.folio === 'absent') {
+    f.tried ||= major;
+    return dropping(f, 'filemap_fault', w.costs.wait_io);
+  }
+  const waits = !f.settled && isLocked(f) ? w.costs.wait_folio : null;
+  const may = vmaLocked || !f.tried;
+  if (f.facts.readahead && !f.readAhead && !vma.like.includes('random') && may) {
+    f.readAhead = true;
+    return dropping(f, 'do_async_mmap_readahead', w.costs.wait_readahead + (waits ?? 0));
+  }
+  return waits === null ? null : dropping(f, 'lock_folio_maybe_drop_mmap', waits);
+}
+
+function do_swap_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met: Entry): Outcome {
+  const { costs, at } = w;
+  if (vmaLocked && at.do_swap_page === 'retry') return retry('do_swap_page');
+  const brought = entry(f.access === 'write' ? 'anon' : isShared(vma) ? 'file read-only' : 'anon read-only');
+  if (met.kind === 'hwpoison') return signal('do_swap_page.hwpoison', costs.minor);
+  if (met.kind === 'poison') return signal('handle_pte_marker.poison', costs.minor);
+  if (met.kind === 'guard') return signal('handle_pte_marker.guard', costs.minor);
+  if (met.kind === 'migration') {
+    const moved = entry(isShared(vma) ? 'file' : 'anon');
+    const answer = vmaLocked ? at.migration_entry_wait : 'wait_with_lock';
+    if (answer === 'release_and_wait') {
+      return { ...dropping(f, 'migration_entry_wait', costs.wait_migration), maps: moved };
+    }
+    const waited = handled(costs.minor, moved, holding(f, costs.wait_migration));
+    return answer === 'release_and_return' ? { ...waited, result: 'unlocked' } : waited;
+  }
+  const { folio, wait, swap_sync } = f.facts;
+  if (f.settled || wait === 0 || folio === 'cached') return handled(costs.swap, brought);
+  if (folio !== 'locked' && swap_sync) return handled(costs.swap, brought, holding(f, costs.wait_sync_swap));
+  const ns = folio === 'locked' ? costs.wait_folio : costs.wait_io;
+  const answer = at.__folio_lock_or_retry;
+  const major = folio !== 'locked' && vmaLocked && at['do_user_addr_fault.tried'] === 'major';
+  if (vmaLocked && answer === 'retry_at_once') {
+    f.tried ||= major;
+    return retry('__folio_lock_or_retry');
+  }
+  const keeps = vmaLocked ? answer === 'wait_with_lock' : f.tried || f.speculates;
+  f.tried ||= major;
+  return keeps ? handled(costs.swap, brought, holding(f, ns)) : dropping(f, '__folio_lock_or_retry', ns);
+}
+
+function do_wp_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met: Entry): Outcome {
+  if (isShared(vma)) {
+    const mkwrite = vma.file === 'ext4';
+    if (mkwrite && vmaLocked && w.at.wp_page_shared === 'retry') return retry('wp_page_shared');
+    return handled(w.costs.wp, entry('file'), mkwrite ? holding(f, 0) : 0);
+  }
+  const own = met.kind === 'anon' || met.kind === 'anon read-only';
+  if (own && !met.cow) return handled(w.costs.wp, entry('anon'));
+  if (vma.anon === 0 && vmaLocked && w.at.do_wp_page === 'retry') return retry('do_wp_page');
+  const extra = vmf_anon_prepare(w, f, vma, vmaLocked);
+  return extra === null ? retry('vmf_anon_prepare') : handled(w.costs.wp + extra, entry('anon'));
+}

@@ -1,0 +1,240 @@
+/**
+ * What has happened so far, and nothing else: the reference keeps no state beside this list. Who holds a lock, who waits for
+ * it, which VMAs there are and what a page-table entry holds is read from the list anew each time it is asked.
+ *
+ * Units: ns; pages are page numbers, ends exclusive.
+ */
+
+/** A VMA as it is since some moment. `like` holds every property but the access rights that two VMAs must share to be one. */
+export interface Area {
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+  readonly prot: string;
+  readonly like: readonly string[];
+  readonly file: string | null;
+  readonly pgoff: number;
+  /** whose anon_vma it has: a number of its own, 0 for none */
+  readonly anon: number;
+  /** how many anon_vmas it is linked to */
+  readonly chain: number;
+}
+
+export type Fact =
+  // mmap_lock
+  | { readonly what: 'queued'; readonly write: boolean }
+  | { readonly what: 'got'; readonly write: boolean }
+  | { readonly what: 'let go' }
+  | { readonly what: 'downgraded' }
+  /** the writer at the head was told to try; it tried in vain */
+  | { readonly what: 'told' }
+  | { readonly what: 'in vain' }
+  /** somebody waits, as was recorded, who is in no queue here; waits no longer */
+  | { readonly what: 'expected' }
+  | { readonly what: 'no longer expected' }
+  // The lock of a VMA
+  | { readonly what: 'inside'; readonly vma: number }
+  | { readonly what: 'left'; readonly vma: number }
+  /** a writer waits for the readers inside */
+  | { readonly what: 'excludes'; readonly vma: number }
+  | { readonly what: 'marked'; readonly vma: number }
+  | { readonly what: 'detached'; readonly vma: number }
+  // The address space
+  | { readonly what: 'area'; readonly area: Area }
+  | { readonly what: 'gone'; readonly vma: number }
+  | { readonly what: 'page'; readonly page: number; readonly entry: Entry }
+  | { readonly what: 'tables gone'; readonly from: number; readonly to: number }
+  // Threads
+  | { readonly what: 'uses' }
+  | { readonly what: 'uses nothing' };
+
+export type Happened = Fact & { readonly at: number; readonly mm: string; readonly by: number };
+
+/** What a page-table entry holds; `cow`: mapped elsewhere too, `hint`: a NUMA hinting fault is due. */
+export interface Entry {
+  readonly kind:
+    | 'none'
+    | 'zero'
+    | 'anon'
+    | 'anon read-only'
+    | 'file read-only'
+    | 'file'
+    | 'swap'
+    | 'migration'
+    | 'hwpoison'
+    | 'poison'
+    | 'guard';
+  readonly cow: boolean;
+}
+export const NOTHING: Entry = { kind: 'none', cow: false };
+export const ABSENT: ReadonlySet<Entry['kind']> = new Set(['swap', 'migration', 'hwpoison', 'poison', 'guard']);
+
+/** RWSEM_WAIT_TIMEOUT. */
+const PATIENCE = 4_000_000;
+/** Pages of a table of PTEs. */
+const TABLE = 512;
+
+export class History {
+  private readonly list: Happened[] = [];
+
+  add(at: number, mm: string, by: number, fact: Fact): void {
+    this.list.push({ ...fact, at, mm, by });
+  }
+
+  private of(mm: string): Happened[] {
+    return this.list.filter(it => it.mm === mm);
+  }
+
+  /** mmap_lock of `mm`. */
+  mmapLock(mm: string) {
+    let writer = -1;
+    let readers: number[] = [];
+    let lastReader = -1;
+    let queue: { who: number; write: boolean; since: number }[] = [];
+    let told = false;
+    let impatient = false;
+    let expected = 0;
+    let sections = 0;
+    for (const it of this.of(mm)) {
+      switch (it.what) {
+        case 'queued':
+          queue.push({ who: it.by, write: it.write, since: it.at });
+          break;
+        case 'got':
+          if (queue[0]?.who === it.by && it.write) told = impatient = false;
+          queue = queue.filter(({ who }) => who !== it.by);
+          if (it.write) {
+            writer = it.by;
+            sections++;
+          } else {
+            readers.push(it.by);
+            lastReader = it.by;
+          }
+          break;
+        case 'let go':
+          if (writer === it.by) {
+            writer = -1;
+            sections++;
+          } else readers = without(readers, it.by);
+          break;
+        case 'downgraded':
+          writer = -1;
+          sections++;
+          readers.push(it.by);
+          lastReader = it.by;
+          break;
+        case 'told':
+          told = true;
+          break;
+        case 'in vain':
+          told = false;
+          impatient = it.at - queue[0].since > PATIENCE;
+          break;
+        case 'expected':
+          expected++;
+          break;
+        case 'no longer expected':
+          expected--;
+      }
+    }
+    return { writer, readers, lastReader, queue, told, impatient, expected, sections };
+  }
+
+  /** Threads inside a VMA, in the order in which they came, and who came last, inside or not. */
+  readersOf(mm: string, vma: number): { inside: number[]; last: number; awaited: number } {
+    let inside: number[] = [];
+    let last = -1;
+    let awaited = -1;
+    for (const it of this.of(mm)) {
+      if (!('vma' in it) || it.vma !== vma) continue;
+      if (it.what === 'inside') {
+        inside.push(it.by);
+        last = it.by;
+      } else if (it.what === 'left') inside = without(inside, it.by);
+      else if (it.what === 'excludes') awaited = it.by;
+      else if (it.what === 'marked') awaited = -1;
+    }
+    return { inside, last, awaited };
+  }
+
+  /** Is the VMA marked in the write section that is going on? */
+  isMarked(mm: string, vma: number): boolean {
+    let marked = false;
+    let writer = -1;
+    for (const it of this.of(mm)) {
+      if (it.what === 'got' && it.write) writer = it.by;
+      else if (it.what === 'downgraded' || (it.what === 'let go' && it.by === writer)) {
+        marked = false;
+        writer = -1;
+      } else if (it.what === 'marked' && it.vma === vma) marked = true;
+    }
+    return marked;
+  }
+
+  /** How often the VMA was marked. */
+  timesMarked(mm: string, vma: number): number {
+    return this.of(mm).filter(it => it.what === 'marked' && it.vma === vma).length;
+  }
+
+  wasDetached(mm: string, vma: number): boolean {
+    return this.of(mm).some(it => it.what === 'detached' && it.vma === vma);
+  }
+
+  /** Every VMA in the tree, by address. */
+  areas(mm: string): Area[] {
+    const areas = new Map<number, Area>();
+    for (const it of this.of(mm)) {
+      if (it.what === 'area') areas.set(it.area.id, it.area);
+      else if (it.what === 'gone') areas.delete(it.vma);
+    }
+    return [...areas.values()].sort((a, b) => a.start - b.start);
+  }
+
+  /** A VMA as it was last, in the tree or not. */
+  area(mm: string, id: number): Area {
+    const found = this.of(mm).findLast(it => it.what === 'area' && it.area.id === id);
+    if (found?.what !== 'area') throw new Error(`no VMA ${id}`);
+    return found.area;
+  }
+
+  page(mm: string, page: number): Entry {
+    const found = this.of(mm).findLast(it => it.what === 'page' && it.page === page);
+    return found?.what === 'page' ? found.entry : NOTHING;
+  }
+
+  /** Pages of `[from, to)` with an entry. */
+  pages(mm: string, from: number, to: number): number[] {
+    const last = new Map<number, Entry>();
+    for (const it of this.of(mm))
+      if (it.what === 'page' && it.page >= from && it.page < to) last.set(it.page, it.entry);
+    return [...last].filter(([, entry]) => entry.kind !== 'none').map(([page]) => page);
+  }
+
+  /** Is there a table of PTEs for the 2 MiB around `page`? */
+  hasTable(mm: string, page: number): boolean {
+    const table = Math.floor(page / TABLE);
+    let there = false;
+    for (const it of this.of(mm)) {
+      if (it.what === 'page' && it.entry.kind !== 'none' && Math.floor(it.page / TABLE) === table) there = true;
+      else if (it.what === 'tables gone' && Math.ceil(it.from / TABLE) <= table && table < Math.floor(it.to / TABLE))
+        there = false;
+    }
+    return there;
+  }
+
+  /** Threads that use `mm`, as far as they have shown it. */
+  users(mm: string): number {
+    const last = new Map<number, string | null>();
+    for (const it of this.list) {
+      if (it.what === 'uses') last.set(it.by, it.mm);
+      else if (it.what === 'uses nothing') last.set(it.by, null);
+    }
+    return [...last.values()].filter(used => used === mm).length;
+  }
+}
+
+/** `list` without the first `who`. */
+function without(list: readonly number[], who: number): number[] {
+  const at = list.indexOf(who);
+  return list.filter((_, i) => i !== at);
+}

@@ -1,0 +1,514 @@
+/** The operations of a trace, as Linux has them: which locks, in which order, for how long. */
+import { ADVICES } from '../../src/vocab.js';
+import { Writer } from './areas.js';
+import { anon_vma_prepare, isShared } from './handle.js';
+import { type Area, type Entry, NOTHING } from './history.js';
+import type { Happening, Life, Thread, World } from './world.js';
+
+/** ns between taking a free lock and the tracepoint that says so, at most. */
+const WRITING_DOWN = 20_000;
+const UNKNOWN = 2 ** 31;
+
+/** One operation in hand. */
+export class Act {
+  readonly mm: string;
+  readonly end: number;
+
+  constructor(
+    readonly w: World,
+    readonly thread: Thread,
+    readonly event: Happening,
+  ) {
+    this.mm = w.space(event.mm);
+    this.end = event.page + event.pages;
+  }
+
+  /** Takes mmap_lock; at recorded times not before the recording had it. */
+  *enter(write: boolean, mm = this.mm): Life {
+    const { w, thread } = this;
+    this.nextSection(write);
+    const { section } = thread;
+    if (!w.recorded || section === null) {
+      yield* w.lock(thread, mm, write);
+      return;
+    }
+    if (section.ask > w.now) yield* w.sleep(thread, section.ask - w.now);
+    const { writer, readers, queue, expected } = w.past.mmapLock(mm);
+    const free = writer < 0 && readers.length === 0 && queue.length === 0 && expected === 0;
+    const early = section.got - w.now;
+    const waits = early > 0 && !(free && early < WRITING_DOWN);
+    if (waits) {
+      w.note(mm, thread, { what: 'expected' });
+      yield* w.sleep(thread, early);
+      w.note(mm, thread, { what: 'no longer expected' });
+    }
+    yield* w.lock(thread, mm, write);
+    if (!waits && section.got > w.now) yield* w.sleep(thread, section.got - w.now);
+  }
+
+  /** The next recorded section of this mode. */
+  private nextSection(write: boolean): void {
+    const { thread, event } = this;
+    thread.section = null;
+    const mode = write ? 'write' : 'read';
+    const at = event.locks?.findIndex((lock, i) => i >= thread.sectionsUsed && lock.mode === mode) ?? -1;
+    if (event.locks === null) return;
+    thread.sectionsUsed = at < 0 ? event.locks.length : at + 1;
+    if (at < 0) return;
+    const { ask, got, end } = event.locks[at];
+    thread.section = { ask, got, end };
+    thread.recordedWait += Math.max(0, got - ask);
+  }
+
+  /** The section lasts as long as it did, else what is left of the call's duration, else its cost. */
+  *hold(cost: number, last = true, part = 1): Life {
+    const { w, thread, event } = this;
+    const { section } = thread;
+    let ns = cost;
+    if (section !== null) {
+      ns = Math.floor((section.end - (w.recorded ? w.now : section.got)) * part);
+      section.got += ns;
+    } else if (event.dur >= 0 && event.locks === null) {
+      const left = Math.max(0, event.dur - thread.spent);
+      ns = last ? Math.floor(left * part) : Math.min(cost, left);
+    }
+    if (ns <= 0) return;
+    thread.spent += ns;
+    yield* w.sleep(thread, ns);
+  }
+
+  leave(mm = this.mm): void {
+    this.thread.held += this.w.now - this.thread.since;
+    this.thread.section = null;
+    this.w.unlock(this.thread, mm);
+  }
+
+  downgrade(): void {
+    this.w.downgrade(this.thread, this.mm);
+    this.thread.since = this.w.now;
+    this.nextSection(false);
+  }
+
+  get writer(): Writer {
+    return new Writer(this.w, this.thread, this.mm);
+  }
+
+  pagesTouched(start = this.event.page, end = this.end): number {
+    return this.w.past.pages(this.mm, start, end).length;
+  }
+
+  set(page: number, entry: Entry): void {
+    this.w.note(this.mm, this.thread, { what: 'page', page, entry });
+  }
+
+  /** Ends the write section after `[start, end)` was unmapped. */
+  *unmapAndLeave(start: number, end: number, downgrades = true): Life {
+    const { w, writer } = this;
+    const all = yield* writer.unmap(start, end);
+    if (all.length === 0) {
+      yield* this.hold(w.costs.op);
+      this.leave();
+      return;
+    }
+    const zap = this.pagesTouched(start, end) * w.costs.zap_page;
+    let may = downgrades;
+    const answer = w.at['do_vmi_align_munmap.downgrade'];
+    const next = w.areaFrom(this.mm, end);
+    if (may && answer !== 'always' && next?.like.includes('growsdown')) {
+      if (answer === 'unless_grows_then_mark') yield* writer.mark(next);
+      may = false;
+    }
+    if (may) {
+      yield* this.hold(w.costs.op, false);
+      this.downgrade();
+      writer.zap(start, end);
+      yield* this.hold(zap);
+    } else {
+      writer.zap(start, end);
+      yield* this.hold(w.costs.op + zap);
+    }
+    this.leave();
+  }
+}
+
+/** The VMA that an `mmap` or `vma` event describes. */
+export function described(w: World, { page, pages, raw }: Happening): Area {
+  const flags = raw.flags as string[];
+  const shared = flags.includes('shared');
+  const named = (raw.file as { fs: string } | undefined)?.fs ?? null;
+  const file = named ?? (shared ? 'shmem' : null);
+  const like: string[] = flags.filter(flag => ['shared', 'growsdown'].includes(flag));
+  if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
+  const offset = raw.offset === undefined ? w.newId() * UNKNOWN : Number(raw.offset) / 4096;
+  return {
+    id: w.newId(),
+    start: page,
+    end: page + pages,
+    prot: raw.prot as string,
+    like: like.sort(),
+    file,
+    pgoff: file === null ? page : offset,
+    anon: 0,
+    chain: 0,
+  };
+}
+
+/** Null where it takes no time. */
+type Operation = (act: Act) => Life | null;
+
+function* mmap(act: Act): Life {
+  const { w, event } = act;
+  yield* act.enter(true);
+  const vma = described(w, event);
+  let gathered = yield* act.writer.gather(vma.start, vma.end);
+  let cost = w.costs.op;
+  if (gathered.length > 0) {
+    if (w.at['mmap_region.fixed'] === 'munmap_then_insert') {
+      for (const area of gathered) act.writer.gone(area);
+      gathered = [];
+    }
+    act.writer.zap(vma.start, vma.end);
+    const zap = Math.floor(cost / 2);
+    yield* act.hold(zap, true, 0.5);
+    cost -= zap;
+  }
+  yield* act.writer.insert(vma, gathered, w.at['mmap_region.start_write']);
+  yield* act.hold(cost);
+  act.leave();
+}
+
+function* munmap(act: Act): Life {
+  yield* act.enter(true);
+  yield* act.unmapAndLeave(act.event.page, act.end);
+}
+
+function* shmdt(act: Act): Life {
+  yield* act.enter(true);
+  yield* act.unmapAndLeave(act.event.page, act.end, false);
+}
+
+function* mprotect(act: Act): Life {
+  const { w, event, mm } = act;
+  const prot = event.raw.prot as string;
+  yield* act.enter(true);
+  for (let at = event.page; at < act.end; ) {
+    const vma = w.areaAt(mm, at);
+    if (vma === null) break;
+    const upTo = Math.min(act.end, vma.end);
+    if (vma.prot !== prot) yield* act.writer.modify(vma, at, upTo, { prot });
+    at = upTo;
+  }
+  yield* act.hold(w.costs.op);
+  act.leave();
+}
+
+/** Advice that is kept in a VMA's flags: what it adds and what it takes away. */
+const KEPT: Readonly<Record<string, [string[], string[]]>> = {
+  nohugepage: [['nohugepage'], []],
+  dontfork: [['dontfork'], []],
+  dofork: [[], ['dontfork']],
+  wipeonfork: [['wipeonfork'], []],
+  random: [['random'], ['sequential']],
+  sequential: [['sequential'], ['random']],
+  normal: [[], ['random', 'sequential']],
+  mergeable: [['mergeable'], []],
+};
+
+function* madvise(act: Act): Life {
+  const { w, event, mm, thread } = act;
+  const advice = event.raw.advice as string;
+  if (KEPT[advice]) {
+    const [adds, takes] = KEPT[advice];
+    yield* act.enter(true);
+    for (let at = event.page; ; ) {
+      const vma = w.areaFrom(mm, at);
+      if (vma === null || at >= act.end || vma.start >= act.end) break;
+      const from = Math.max(at, vma.start);
+      at = Math.min(act.end, vma.end);
+      const like = [...new Set([...vma.like, ...adds])].filter(flag => !takes.includes(flag)).sort();
+      if (like.join() !== vma.like.join()) yield* act.writer.modify(vma, from, at, { like });
+    }
+    yield* act.hold(w.costs.op);
+    act.leave();
+    return;
+  }
+  if (advice === 'dontneed' || advice === 'free') {
+    const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
+    const vma = w.at['madvise_lock.dontneed'] === 'vma_read' ? readLock(act, event.page) : null;
+    if (vma !== null && vma.end < act.end) {
+      w.endRead(thread, mm, vma.id);
+    } else if (vma !== null) {
+      if (advice === 'dontneed') clear(act);
+      yield* act.hold(cost);
+      w.endRead(thread, mm, vma.id);
+      return;
+    }
+    yield* act.enter(false);
+    if (advice === 'dontneed') clear(act);
+    yield* act.hold(cost);
+    act.leave();
+    return;
+  }
+  const sections = advice === 'willneed' && readsFile(act) ? 2 : 1;
+  for (let section = 1; section <= sections; section++) {
+    yield* act.enter(false);
+    const touched = advice === 'pageout' ? pageOut(act) : 0;
+    yield* act.hold(w.costs.op + touched * w.costs.populate_page, section === sections);
+    act.leave();
+  }
+}
+
+/** MADV_WILLNEED reads a file ahead without mmap_lock, but not shmem and not what has no vm_ops. */
+function readsFile({ w, mm, event }: Act): boolean {
+  const vma = w.areaAt(mm, event.page);
+  return vma !== null && (vma.file === 'ext4' || vma.file === 'vfio');
+}
+
+/** The VMA at `page`, read-locked; null when that takes mmap_lock. */
+function readLock({ w, thread, mm }: Act, page: number): Area | null {
+  const vma = w.areaAt(mm, page);
+  if (vma === null || !w.hasVmaLock) return null;
+  if (w.startRead(thread, mm, vma.id) !== 'taken') {
+    w.blames(thread, w.past.mmapLock(mm).writer);
+    return null;
+  }
+  thread.since = w.now;
+  return vma;
+}
+
+function clear(act: Act): void {
+  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) act.set(page, NOTHING);
+}
+
+/** Anonymous pages go to swap, pages of files are dropped; returns how many were dropped. */
+function pageOut(act: Act): number {
+  let dropped = 0;
+  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) {
+    const { kind, cow } = act.w.past.page(act.mm, page);
+    if (kind === 'anon' || kind === 'anon read-only') act.set(page, { kind: 'swap', cow });
+    else if (kind === 'file' || kind === 'file read-only') {
+      act.set(page, NOTHING);
+      dropped++;
+    }
+  }
+  return dropped;
+}
+
+function* mremap(act: Act): Life {
+  const { w, mm, event } = act;
+  const to = Number(event.raw.new_addr) / 4096;
+  const newPages = Number(event.raw.new_len) / 4096;
+  const { page: from, pages } = event;
+  yield* act.enter(true);
+  const vma = w.areaAt(mm, from);
+  if (vma !== null && to === from && newPages < pages) {
+    yield* act.unmapAndLeave(from + newPages, from + pages);
+    return;
+  }
+  if (vma !== null && to === from && newPages > pages) yield* grow(act, vma, newPages - pages);
+  if (vma !== null && to !== from && !(from + pages > to && to + newPages > from)) {
+    if (w.at.remap_move === 'one' || pages !== newPages) yield* moveOne(act, from, pages, to, newPages);
+    else {
+      for (let at = from; ; ) {
+        const area = w.areaFrom(mm, at);
+        if (area === null || area.start >= act.end) break;
+        const start = Math.max(from, area.start);
+        at = Math.min(act.end, area.end);
+        yield* moveOne(act, start, at - start, to + (start - from), at - start);
+      }
+    }
+  }
+  yield* act.hold(w.costs.op);
+  act.leave();
+}
+
+/** In place, where nothing is behind it. */
+function* grow(act: Act, vma: Area, more: number): Life {
+  const { w, mm, writer } = act;
+  const next = w.areaFrom(mm, vma.end);
+  if (vma.end !== act.end || (next !== null && next.start < act.end + more)) return;
+  const range = { ...vma, start: vma.end, end: vma.end + more, pgoff: vma.pgoff + (vma.end - vma.start) };
+  if (yield* writer.merge(range, null, null)) return;
+  yield* writer.mark(vma);
+  writer.put({ ...writer.now(vma), end: vma.end + more });
+}
+
+/** Moves what lies at `from`: what is at the new place goes, the VMA is copied, its pages move, the old place goes. */
+function* moveOne(act: Act, from: number, pages: number, to: number, newPages: number): Life {
+  const { w, mm, writer } = act;
+  yield* writer.unmap(to, to + newPages);
+  writer.zap(to, to + newPages);
+  if (newPages < pages) {
+    yield* writer.unmap(from + newPages, from + pages);
+    writer.zap(from + newPages, from + pages);
+  }
+  const source = w.areaAt(mm, from);
+  if (source === null) return;
+  const moved = Math.min(pages, newPages, source.end - from);
+  yield* writer.mark(source);
+  const untouched = source.file === null && source.anon === 0;
+  const pgoff = untouched ? to : source.pgoff + (from - source.start);
+  const copy = { ...source, id: w.newId(), start: to, end: to + newPages, pgoff };
+  if (!(yield* writer.merge(copy, null, source))) {
+    yield* writer.mark(copy);
+    writer.put(copy);
+  }
+  for (const page of w.past.pages(mm, from, from + moved)) {
+    const entry = w.past.page(mm, page);
+    act.set(page, NOTHING);
+    act.set(to + (page - from), entry);
+  }
+  yield* writer.unmap(from, from + Math.min(pages, newPages));
+  writer.zap(from, from + Math.min(pages, newPages));
+}
+
+function* fork(act: Act): Life {
+  const { w, thread, mm, event } = act;
+  const tid = event.raw.child_tid as number;
+  const id = event.raw.child_mm as number;
+  const child = w.thread(tid);
+  if (id === event.mm) {
+    w.note(mm, child, { what: 'uses' });
+    return;
+  }
+  yield* act.enter(true);
+  const space = w.fresh(id);
+  w.note(space, child, { what: 'uses' });
+  w.note(space, thread, { what: 'got', write: true });
+  const theirs = new Writer(w, thread, space);
+  const marks = w.at['dup_mmap.start_write'];
+  let cost = w.costs.op;
+  for (const { id: vma } of w.past.areas(mm)) {
+    const area = () => w.past.area(mm, vma);
+    if (marks === 'all' || marks === 'all_killable') yield* act.writer.mark(area());
+    const { like, anon, chain } = area();
+    if (like.includes('dontfork')) continue;
+    const wiped = like.includes('wipeonfork');
+    const own = anon !== 0 && !wiped;
+    const copy = { ...area(), id: w.newId(), anon: own ? w.newId() : 0, chain: own ? chain + 1 : 0 };
+    if (w.at['dup_mmap.child'] === 'all') yield* theirs.mark(copy);
+    theirs.put(copy);
+    cost += w.costs.fork_vma;
+    if (wiped) continue;
+    if (marks === 'copied') yield* act.writer.mark(area());
+    if (area().anon !== 0) cost += copyPages(act, area(), space) * w.costs.fork_page;
+  }
+  yield* act.hold(cost);
+  w.unlock(thread, space);
+  act.leave();
+}
+
+/** Write-protects anonymous pages in both; returns how many pages were copied. */
+function copyPages({ w, thread, mm }: Act, { start, end }: Area, child: string): number {
+  const pages = w.past.pages(mm, start, end);
+  for (const page of pages) {
+    const known = w.past.page(mm, page);
+    const own = known.kind === 'anon' || known.kind === 'anon read-only';
+    const entry: Entry = own ? { kind: 'anon read-only', cow: true } : known;
+    w.note(mm, thread, { what: 'page', page, entry });
+    w.note(child, thread, { what: 'page', page, entry });
+  }
+  return pages.length;
+}
+
+/** The last thread of an mm that a fork made tears it down. */
+function* exit(act: Act): Life {
+  const { w, thread, mm, event, writer } = act;
+  w.note(mm, thread, { what: 'uses nothing' });
+  if (w.past.users(mm) > 0 || !w.wasForked(event.mm)) return;
+  const answer = w.at.exit_mmap;
+  if (answer !== 'no_lock') {
+    let zap = act.pagesTouched(0, Number.POSITIVE_INFINITY) * w.costs.zap_page;
+    if (answer === 'read_then_write') {
+      yield* act.enter(false);
+      yield* act.hold(w.costs.op + zap, false);
+      act.leave();
+      zap = 0;
+    }
+    yield* act.enter(true);
+    for (const area of w.past.areas(mm)) yield* writer.mark(area);
+    yield* act.hold(w.costs.op + zap);
+    act.leave();
+  }
+  w.fresh(event.mm);
+}
+
+function* read_maps(act: Act): Life {
+  const { w, thread, mm, event } = act;
+  const kind = event.raw.kind as string;
+  const sites = { maps: w.at.proc_maps, procmap_query: w.at.procmap_query, smaps: w.at.proc_smaps } as const;
+  const answer = kind in sites ? sites[kind as keyof typeof sites] : 'mmap_read';
+  if (answer === 'absent') return;
+  const cost = kind === 'smaps' || kind === 'pagemap' ? w.costs.smaps_vma : w.costs.maps_vma;
+  if (answer === 'mmap_read') {
+    yield* act.enter(false);
+    yield* act.hold(cost * (kind === 'procmap_query' ? 1 : w.past.areas(mm).length));
+    act.leave();
+    return;
+  }
+  for (let vma: Area | null = w.past.areas(mm)[0] ?? null; vma !== null; ) {
+    const upTo: number = vma.end;
+    let locked = readLock(act, vma.start);
+    if (locked === null) {
+      yield* act.enter(false);
+      locked = w.areaFrom(mm, vma.start);
+      if (locked !== null) w.note(mm, thread, { what: 'inside', vma: locked.id });
+      act.leave();
+      if (locked === null) return;
+    }
+    yield* w.sleep(thread, cost);
+    w.endRead(thread, mm, locked.id);
+    vma = kind === 'procmap_query' ? null : w.areaFrom(mm, upTo);
+  }
+}
+
+/** get_user_pages(): faults in what is absent, for writing where that is allowed. */
+function* gup(act: Act): Life {
+  const { w, mm, thread, event } = act;
+  yield* act.enter(false);
+  let count = 0;
+  for (const { id } of w.past.areas(mm)) {
+    const vma = w.past.area(mm, id);
+    if (vma.prot === '---' || vma.end <= event.page || vma.start >= act.end) continue;
+    const writes = vma.prot.includes('w');
+    const shared = isShared(vma);
+    const kind =
+      vma.file === null ? (writes ? 'anon' : 'zero') : writes ? (shared ? 'file' : 'anon') : 'file read-only';
+    if (kind === 'anon') anon_vma_prepare(w, thread, mm, vma);
+    for (let page = Math.max(event.page, vma.start); page < Math.min(act.end, vma.end); page++) {
+      if (w.past.page(mm, page).kind !== 'none') continue;
+      act.set(page, { kind, cow: false });
+      count++;
+    }
+  }
+  yield* act.hold(w.costs.op + count * w.costs.populate_page);
+  act.leave();
+}
+
+/** A mapping that was there before the trace; told while somebody writes, it is not believed. */
+function vma(act: Act): null {
+  const { w, mm, event, writer } = act;
+  if (w.past.mmapLock(mm).writer >= 0) return null;
+  const anon = event.raw.anon_vma === true ? w.newId() : 0;
+  writer.put({ ...described(w, event), anon, chain: anon === 0 ? 0 : 1 });
+  return null;
+}
+
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  vma,
+  mmap,
+  munmap,
+  shmdt,
+  mprotect,
+  madvise,
+  mremap,
+  fork,
+  exit,
+  read_maps,
+  gup,
+};
+
+/** Advice the reference knows: what is kept in flags, and some that is about pages. */
+export const KNOWN_ADVICE = ADVICES.filter(
+  advice => advice in KEPT || ['dontneed', 'free', 'willneed', 'cold', 'pageout'].includes(advice),
+);

@@ -1,0 +1,89 @@
+/**
+ * A slow replay that keeps nothing but a list of what has happened agrees with ours, fault by fault.
+ *
+ * REFERENCE_RUNS says how many traces for each stage and timing, REFERENCE_SEED which.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { COSTS, type Costs } from '../../src/kernel/costs.js';
+import { defineStage, type Stage } from '../../src/kernel/stage.js';
+import { resolveModels } from '../../src/lineage/resolve.js';
+import { type Event, replayUnder } from '../helpers.js';
+import { play } from './play.js';
+import { traces } from './traces.js';
+
+const SEED = Number(process.env.REFERENCE_SEED ?? 6118);
+const RUNS = Number(process.env.REFERENCE_RUNS ?? 150);
+const MODELS = [
+  ...['mmap_lock', 'v6.4', 'v6.6', 'v6.12', 'v6.18', 'v7.2'],
+  ...['rfc_2022', 'spf_dufour_v12', 'spf_lespinasse_2022'],
+];
+const TIMINGS = ['closed', 'recorded'] as const;
+type Timing = (typeof TIMINGS)[number];
+/** Of a thousand traces this many at most have unrelated events at the same moment; those are not compared. */
+const TIED = 100;
+
+/** Costs that no sum of a few others makes, so that events which have nothing to do with each other hardly ever coincide. */
+const costs: Costs = {
+  ...COSTS,
+  anon_write: 607,
+  anon_read: 353,
+  minor: 307,
+  wake: 3_019,
+  op: 701,
+  wp: 911,
+  file_map: 809,
+};
+
+async function ours(events: readonly Event[], stage: Stage, timing: Timing) {
+  const { rows } = await replayUnder(events, [stage], { timing, costs });
+  return rows
+    .toSorted((a, b) => a.i - b.i)
+    .map(({ i, start, verdict, fallback, counter, site, wait_ns, hold_ns, tries, blocked_by }) => ({
+      ...{ i, start, verdict, fallback, counter, site, wait_ns, hold_ns, tries, blocked_by },
+    }));
+}
+
+/** Does the reference under one stage agree with the replay under another? Returns how many traces were tied. */
+async function agree(stage: Stage, replayed: Stage, timing: Timing, numRuns: number): Promise<number> {
+  let tied = 0;
+  const property = fc.asyncProperty(traces(24), async events => {
+    const theirs = play(events, stage, costs, timing);
+    if (theirs.tied) tied++;
+    else expect(theirs.rows).toEqual(await ours(events, replayed, timing));
+  });
+  await fc.assert(property, { seed: SEED, numRuns });
+  return tied;
+}
+
+describe('the reference', () => {
+  for (const timing of TIMINGS) {
+    test.each(MODELS)(`agrees about every fault under %s, at ${timing} times`, { timeout: 3_600_000 }, async model => {
+      const [stage] = resolveModels(model);
+      expect(await agree(stage, stage, timing, RUNS)).toBeLessThanOrEqual(Math.ceil((RUNS * TIED) / 1_000));
+    });
+  }
+});
+
+describe('the reference is not content', () => {
+  const broken: [model: string, site: string, answer: string][] = [
+    ['v6.18', '__split_vma.start_write', 'target'],
+    ['v6.18', 'proc_maps', 'mmap_read'],
+    ['v6.18', 'madvise_lock.dontneed', 'mmap_read'],
+    ['v6.12', 'mmap_region.fixed', 'munmap_then_insert'],
+    ['v6.6', '__folio_lock_or_retry', 'retry_at_once'],
+    ['v6.4', 'lock_vma_under_rcu.anon_vma', 'go'],
+    ['rfc_2022', 'dup_mmap.start_write', 'none'],
+    ['spf_dufour_v12', 'do_user_addr_fault.mm_users', 'go'],
+  ];
+  test.each(broken)('when %s answers otherwise at %s: %s', async (model, site, answer) => {
+    const [stage] = resolveModels(model);
+    const { names: _, lock: __, ...rest } = stage;
+    const changes = { [site]: { answer, by: 'a test' } };
+    const other = defineStage(
+      { ...rest, id: 'other', parent: model, changes, ...(stage.names && { names: stage.names }) },
+      stage,
+    );
+    await expect(agree(stage, other, 'closed', 2_000)).rejects.toThrow(`seed: ${SEED}`);
+  });
+});

@@ -1,0 +1,135 @@
+/** Traces of what the reference knows: times that hardly ever coincide, so that every order is the kernel's. */
+import fc from 'fast-check';
+import { at, type Event, len, vma } from '../helpers.js';
+import { KNOWN_ADVICE } from './operations.js';
+
+const PAGES = 20;
+const OPS = ['mmap', 'munmap', 'shmdt', 'mprotect', 'madvise', 'mremap', 'fork', 'exit', 'read_maps', 'gup'] as const;
+
+const facts = fc.record(
+  {
+    entry: fc.constantFrom('none', 'present', 'swap', 'migration', 'hwpoison', 'marker_guard', 'marker_poison'),
+    folio: fc.constantFrom('cached', 'absent', 'locked'),
+    readahead: fc.boolean(),
+    swap_sync: fc.boolean(),
+    shared: fc.boolean(),
+    numa_hint: fc.boolean(),
+    race: fc.constantFrom('detached', 'range'),
+    wait: fc.constantFrom(0, 1_723, 41_231),
+  },
+  { requiredKeys: [] },
+);
+
+const files = fc.constantFrom(
+  ...[undefined, undefined, undefined, { fs: 'ext4', name: '/f' }, { fs: 'tmpfs', name: '/t' }],
+  ...[
+    { fs: 'vfio', name: '/v', map_pages: false },
+    { fs: 'tcp', name: '/s' },
+  ],
+);
+
+const parts = fc.record({
+  op: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('fault' as const) },
+    { weight: 1, arbitrary: fc.constantFrom(...OPS) },
+    { weight: 1, arbitrary: fc.constantFrom('mmap', 'munmap', 'mprotect') },
+  ),
+  thread: fc.nat({ max: 3 }),
+  /** mostly close together, so that they meet */
+  gap: fc.oneof(
+    fc.integer({ min: 1, max: 900 }),
+    fc.integer({ min: 1, max: 9_000 }),
+    fc.integer({ min: 1, max: 90_000 }),
+  ),
+  dur: fc.option(fc.oneof(fc.integer({ min: 0, max: 30_000 }), fc.constant(5_000_011)), { nil: undefined }),
+  wait: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000 })),
+  recorded: fc.boolean(),
+  page: fc.nat({ max: PAGES - 1 }),
+  pages: fc.integer({ min: 1, max: 7 }),
+  other: fc.nat({ max: PAGES - 1 }),
+  size: fc.integer({ min: 1, max: 7 }),
+  flags: fc.tuple(fc.constantFrom('private', 'private', 'shared'), fc.subarray(['stack'])),
+  file: files,
+  offset: fc.option(fc.nat({ max: 4 }), { nil: undefined }),
+  facts: fc.option(facts, { nil: undefined, freq: 3 }),
+  prot: fc.constantFrom('rw-', 'rw-', 'r--', '---', 'r-x'),
+  access: fc.constantFrom('read', 'write', 'write', 'exec'),
+  kernel: fc.nat({ max: 9 }).map(n => n === 0),
+  advice: fc.constantFrom(...KNOWN_ADVICE),
+  kind: fc.constantFrom('maps', 'smaps', 'procmap_query', 'pagemap'),
+  same: fc.boolean(),
+});
+type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never;
+
+function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
+  const range = { addr: at(p.page), len: len(p.pages) };
+  switch (p.op) {
+    case 'fault':
+      return {
+        addr: at(p.page, 8),
+        access: p.access,
+        mode: p.kernel ? 'kernel' : 'user',
+        ...(p.facts && { page: p.facts }),
+      };
+    case 'mmap': {
+      const [mode, more] = p.flags;
+      const flags = p.file ? [mode] : [mode, 'anonymous', ...more];
+      const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
+      return { ...range, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
+    }
+    case 'mprotect':
+      return { ...range, prot: p.prot };
+    case 'madvise':
+      return { ...range, advice: p.advice };
+    case 'mremap':
+      return {
+        addr: at(p.page),
+        old_len: len(p.pages),
+        new_addr: at(p.same ? p.page : p.other),
+        new_len: len(p.size),
+      };
+    case 'fork':
+      return { child_tid: child.tid, child_mm: child.mm };
+    case 'exit':
+      return {};
+    case 'read_maps':
+      return { kind: p.kind };
+    default:
+      return range;
+  }
+}
+
+const MAPPED: readonly Event[] = [
+  vma(0, 6, { t: 0 }),
+  vma(6, 4, { t: 0, anon_vma: false }),
+  vma(10, 3, { t: 0, prot: 'r--' }),
+  vma(14, 4, { t: 0, flags: ['private'], file: { fs: 'ext4', name: '/f' }, offset: len(14) }),
+];
+
+/** Up to four threads at the beginning; a fork makes one more, in the same mm or in one of its own. */
+export function traces(maxLength: number): fc.Arbitrary<Event[]> {
+  return fc.array(parts, { minLength: 1, maxLength }).map(list => {
+    const threads = [1, 2, 3, 4].map(tid => ({ tid, mm: 1 }));
+    let t = 0;
+    const rest = list.map(p => {
+      t += p.gap;
+      const { tid, mm } = threads[p.thread === 3 ? threads.length - 1 : p.thread];
+      const child = { tid: 5 + threads.length, mm: p.same ? mm : 2 + threads.length };
+      const keys = keysOf(p, child);
+      if (p.op === 'fork') threads.push(child);
+      const got = t + p.wait;
+      const locked = p.recorded && p.op !== 'fault' && p.dur !== undefined;
+      const mode = p.op === 'madvise' || p.op === 'read_maps' || p.op === 'gup' ? 'read' : 'write';
+      return {
+        t,
+        tid,
+        ...(mm !== 1 && { mm }),
+        ...(p.dur !== undefined && p.op !== 'fault' && { dur: p.dur }),
+        op: p.op,
+        ...keys,
+        ...(locked && { locks: [{ mode, ask: t, got, end: got + p.dur! }] }),
+      };
+    });
+    return [...MAPPED, ...rest];
+  });
+}

@@ -1,0 +1,279 @@
+/**
+ * The reference's threads and clock, and its locks. Each step looks through all threads for the one that is due first.
+ */
+import type { Costs } from '../../src/kernel/costs.js';
+import type { Answers } from '../../src/kernel/sites.js';
+import type { Stage } from '../../src/kernel/stage.js';
+import { type Area, type Fact, History } from './history.js';
+
+/** An event of a trace with its numbers read. */
+export interface Happening {
+  readonly i: number;
+  readonly op: string;
+  readonly t: number;
+  readonly tid: number;
+  readonly mm: number;
+  /** -1 where it was not recorded */
+  readonly dur: number;
+  readonly page: number;
+  readonly pages: number;
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly locks: readonly { mode: string; ask: number; got: number; end: number }[] | null;
+}
+
+/** What a thread does: it yields where it sleeps, having said until when, or for whom. */
+export type Life<T = void> = Generator<undefined, T, undefined>;
+
+export interface Thread {
+  readonly tid: number;
+  readonly events: Happening[];
+  /** when it is due, and as how manieth that was asked for; null while another thread must act first */
+  due: { at: number; asked: number; order: number } | null;
+  life: Life;
+  /** the event in hand, or the last one */
+  event: Happening | null;
+  busy: boolean;
+  /** sleeps for a lock */
+  blocked: boolean;
+  shift: number;
+  over: number;
+  born: boolean;
+  /** ns the event in hand waited for locks; all it slept; and held any; and what its recording waited in the sections used */
+  waitedForLocks: number;
+  waited: number;
+  held: number;
+  recordedWait: number;
+  spent: number;
+  since: number;
+  section: { ask: number; got: number; end: number } | null;
+  sectionsUsed: number;
+  /** a fault holds its lock until then */
+  until: number;
+  blame: { tid: number; event: Happening } | null;
+  /** its next event must not overtake another: a number that tells who came to that first; 0 while there is none */
+  behind: number;
+}
+
+export class World {
+  now = 0;
+  readonly past = new History();
+  readonly threads: Thread[] = [];
+  /** two threads were due at the same moment, and had not asked for it in the same: who is first is nobody's to say */
+  tied = false;
+  private order = 0;
+  private ids = 0;
+  private readonly made = new Map<number, number>();
+
+  constructor(
+    readonly stage: Stage,
+    readonly costs: Costs,
+    readonly recorded: boolean,
+  ) {}
+
+  get at(): Answers {
+    return this.stage.answers as Answers;
+  }
+
+  newId(): number {
+    return ++this.ids;
+  }
+
+  /** The address space that has the number `mm` now. */
+  space(mm: number): string {
+    return `${mm}.${this.made.get(mm) ?? 0}`;
+  }
+
+  /** A new, empty one in its place. */
+  fresh(mm: number): string {
+    this.made.set(mm, (this.made.get(mm) ?? 0) + 1);
+    return this.space(mm);
+  }
+
+  /** Did a fork make it? */
+  wasForked(mm: number): boolean {
+    return this.made.has(mm);
+  }
+
+  note(mm: string, thread: Thread, fact: Fact): void {
+    this.past.add(this.now, mm, thread.tid, fact);
+  }
+
+  thread(tid: number): Thread {
+    return this.threads.find(thread => thread.tid === tid)!;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The clock
+
+  wake(thread: Thread, at: number): void {
+    thread.due = { at, asked: this.now, order: this.order++ };
+  }
+
+  *sleep(thread: Thread, ns: number): Life {
+    this.wake(thread, this.now + ns);
+    yield;
+  }
+
+  /** The thread that is due first goes on; false when none is. */
+  step(): boolean {
+    let first: Thread | null = null;
+    for (const thread of this.threads) {
+      if (thread.due === null) continue;
+      if (first?.due === undefined || first.due === null || before(thread.due, first.due)) first = thread;
+    }
+    if (first === null || first.due === null) return false;
+    const { at, asked } = first.due;
+    if (this.threads.some(({ due }) => due?.at === at && due.asked !== asked)) this.tied = true;
+    this.now = at;
+    first.due = null;
+    first.life.next();
+    return true;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // mmap_lock: kernel/locking/rwsem.c
+
+  /** Whom a thread blames that does not get it. */
+  holder(mm: string): number {
+    const { writer, queue, lastReader } = this.past.mmapLock(mm);
+    return writer >= 0 ? writer : (queue.find(({ write }) => write)?.who ?? lastReader);
+  }
+
+  blames(thread: Thread, tid: number): void {
+    const other = tid < 0 ? null : this.thread(tid);
+    thread.blame = other?.event ? { tid, event: other.event } : null;
+  }
+
+  /** down_read_trylock(). */
+  tryRead(thread: Thread, mm: string): boolean {
+    const lock = this.past.mmapLock(mm);
+    if (lock.writer >= 0 || lock.queue.length > 0 || lock.expected > 0) return false;
+    this.note(mm, thread, { what: 'got', write: false });
+    return true;
+  }
+
+  /** down_read(), down_write(): takes it, or sleeps in the queue and has it on return. */
+  *lock(thread: Thread, mm: string, write: boolean): Life {
+    thread.since = this.now;
+    const holder = this.holder(mm);
+    if (this.takes(thread, mm, write)) return;
+    this.blames(thread, holder);
+    this.note(mm, thread, { what: 'queued', write });
+    thread.blocked = true;
+    do yield;
+    while (!this.hasIt(thread, mm, write));
+    thread.blocked = false;
+    thread.waited += this.now - thread.since;
+    thread.waitedForLocks += this.now - thread.since;
+    thread.since = this.now;
+  }
+
+  private takes(thread: Thread, mm: string, write: boolean): boolean {
+    const { writer, readers, queue, impatient, expected } = this.past.mmapLock(mm);
+    const held = writer >= 0 || readers.length > 0;
+    // Free with somebody queued: a writer was told and has not come yet. It may be overtaken while it is patient.
+    const free = !held && (queue.length === 0 || !impatient);
+    const shared = !write && writer < 0 && queue.length === 0 && expected === 0;
+    if (!free && !shared) return false;
+    this.note(mm, thread, { what: 'got', write });
+    return true;
+  }
+
+  /** Woken in the queue: a reader was given the lock; a writer tries, and may find that somebody was faster. */
+  private hasIt(thread: Thread, mm: string, write: boolean): boolean {
+    if (!write) return true;
+    const { writer, readers } = this.past.mmapLock(mm);
+    if (writer >= 0 || readers.length > 0) {
+      this.note(mm, thread, { what: 'in vain' });
+      return false;
+    }
+    this.note(mm, thread, { what: 'got', write });
+    return true;
+  }
+
+  /** up_read(), up_write(). Every mark ends with the latter. */
+  unlock(thread: Thread, mm: string): void {
+    this.note(mm, thread, { what: 'let go' });
+    const { writer, readers, queue, told } = this.past.mmapLock(mm);
+    if (writer >= 0 || readers.length > 0 || queue.length === 0) return;
+    if (!queue[0].write) this.grantReaders(mm);
+    else if (!told) {
+      const first = this.thread(queue[0].who);
+      this.note(mm, first, { what: 'told' });
+      this.wake(first, this.now + this.costs.wake);
+    }
+  }
+
+  /** downgrade_write(). */
+  downgrade(thread: Thread, mm: string): void {
+    this.note(mm, thread, { what: 'downgraded' });
+    const { queue } = this.past.mmapLock(mm);
+    if (queue.length > 0 && !queue[0].write) this.grantReaders(mm);
+  }
+
+  /** A reader at the head takes every queued reader along. */
+  private grantReaders(mm: string): void {
+    for (const { who, write } of this.past.mmapLock(mm).queue) {
+      if (write) continue;
+      this.note(mm, this.thread(who), { what: 'got', write: false });
+      this.wake(this.thread(who), this.now + this.costs.wake);
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The lock of a VMA
+
+  get hasVmaLock(): boolean {
+    return this.stage.vmaLock === 'rwsem-seq' || this.stage.vmaLock === 'refcount';
+  }
+
+  /** vma_start_read(): 'gone' only where the lock can tell by its count. */
+  startRead(thread: Thread, mm: string, vma: number): 'taken' | 'refused' | 'gone' {
+    if (!this.hasVmaLock || this.past.isMarked(mm, vma)) return 'refused';
+    if (this.stage.vmaLock === 'refcount' && this.past.wasDetached(mm, vma)) return 'gone';
+    if (this.past.readersOf(mm, vma).awaited >= 0) return 'refused';
+    this.note(mm, thread, { what: 'inside', vma });
+    return 'taken';
+  }
+
+  /** vma_end_read(). */
+  endRead(thread: Thread, mm: string, vma: number): void {
+    this.note(mm, thread, { what: 'left', vma });
+    const { inside, awaited } = this.past.readersOf(mm, vma);
+    if (inside.length === 0 && awaited >= 0) this.wake(this.thread(awaited), this.now + this.costs.wake);
+  }
+
+  /** vma_start_write(): waits until nobody is inside. */
+  *startWrite(thread: Thread, mm: string, vma: number): Life {
+    if (this.stage.vmaLock === 'none' || this.past.isMarked(mm, vma)) return;
+    const { inside, last } = this.past.readersOf(mm, vma);
+    if (inside.length > 0) {
+      const faults = inside.map(tid => this.thread(tid)).filter(({ event }) => event?.op === 'fault');
+      const longest = faults.reduce<Thread | null>((a, b) => (a === null || b.until > a.until ? b : a), null);
+      this.blames(thread, longest?.tid ?? last);
+      this.note(mm, thread, { what: 'excludes', vma });
+      const since = this.now;
+      thread.blocked = true;
+      yield;
+      thread.blocked = false;
+      thread.waited += this.now - since;
+      thread.waitedForLocks += this.now - since;
+    }
+    this.note(mm, thread, { what: 'marked', vma });
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The address space
+
+  areaAt(mm: string, page: number): Area | null {
+    return this.past.areas(mm).find(({ start, end }) => start <= page && page < end) ?? null;
+  }
+
+  /** find_vma(): the VMA at `page` or the next above. */
+  areaFrom(mm: string, page: number): Area | null {
+    return this.past.areas(mm).find(({ end }) => end > page) ?? null;
+  }
+}
+
+const before = (a: { at: number; order: number }, b: { at: number; order: number }) =>
+  a.at < b.at || (a.at === b.at && a.order < b.order);
