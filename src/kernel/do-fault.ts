@@ -15,6 +15,7 @@ import {
   handle_userfault,
   install,
   isFolioLocked,
+  major,
   mayDropLock,
   type Outcome,
   RETRY,
@@ -108,26 +109,31 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
       // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
       if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
       else if (isFolioLocked(task)) waitHolding(task, k.costs.wait_folio);
-    } else if (hasPageCache(vma)) {
-      k.witness?.enters(task, 'filemap_fault');
-      if (folio === FOLIO_ABSENT) {
-        if (vmaLocked) task.tried = true;
-        return releaseAndWait(task, 'filemap_fault', k.costs.wait_io);
-      }
-      if (isFolioLocked(task)) {
-        k.witness?.enters(task, 'lock_folio_maybe_drop_mmap');
-        return releaseAndWait(task, 'lock_folio_maybe_drop_mmap', k.costs.wait_folio);
-      }
     }
   }
-  const marked = says(task.facts, 'readahead') && !task.readAhead && hasPageCache(vma) && !isShmem(k, vma);
-  if (marked && !(vma.vm_flags & VM_RAND_READ) && mayDropLock(k, task, vmaLocked)) {
-    k.witness?.enters(task, 'do_async_mmap_readahead');
-    task.readAhead = true;
-    return releaseAndWait(task, 'do_async_mmap_readahead', k.costs.wait_readahead);
-  }
+  if (hasPageCache(vma) && !isShmem(k, vma) && filemap_fault(k, task, vma, vmaLocked) === RETRY) return RETRY;
   install(task, state);
   return HANDLED;
+}
+
+/** filemap_fault(): a marked folio starts readahead before its lock is waited for; both are waited for without the lock. */
+function filemap_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+  k.witness?.enters(task, 'filemap_fault');
+  if (!task.settled && folioOf(task.facts) === FOLIO_ABSENT) {
+    major(k, task, vmaLocked);
+    return releaseAndWait(task, 'filemap_fault', k.costs.wait_io);
+  }
+  const locked = !task.settled && isFolioLocked(task);
+  const marked = says(task.facts, 'readahead') && !task.readAhead && !(vma.vm_flags & VM_RAND_READ);
+  if (marked && mayDropLock(k, task, vmaLocked)) {
+    k.witness?.enters(task, 'do_async_mmap_readahead');
+    task.readAhead = true;
+    const ns = k.costs.wait_readahead + (locked ? k.costs.wait_folio : 0);
+    return releaseAndWait(task, 'do_async_mmap_readahead', ns);
+  }
+  if (!locked) return HANDLED;
+  k.witness?.enters(task, 'lock_folio_maybe_drop_mmap');
+  return releaseAndWait(task, 'lock_folio_maybe_drop_mmap', k.costs.wait_folio);
 }
 
 /** A driver's ->fault and DAX have no folios to wait for. */

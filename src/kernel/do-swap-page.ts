@@ -14,6 +14,7 @@ import {
   handle_userfault,
   install,
   isFolioLocked,
+  major,
   mayDropLock,
   type Outcome,
   RETRY,
@@ -93,7 +94,7 @@ function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outc
     if (locked || (folio !== FOLIO_CACHED && !says(task.facts, 'swap_sync'))) {
       // The read is submitted under the lock (VM_FAULT_MAJOR); the folio stays locked until it is done.
       const outcome = __folio_lock_or_retry(k, task, vmaLocked, locked ? k.costs.wait_folio : k.costs.wait_io);
-      if (!locked && vmaLocked) task.tried = true;
+      if (!locked) major(k, task, vmaLocked);
       if (outcome !== HANDLED) return outcome;
     } else if (folio !== FOLIO_CACHED) waitHolding(task, k.costs.wait_sync_swap);
   }

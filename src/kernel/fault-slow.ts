@@ -90,6 +90,7 @@ export function mmap_locked(k: Kernel, task: Task): number {
       return holdMmap(k, task, task.cost, SIGNALLED_MMAP);
     case RETRY:
       // Only the first attempt may drop the lock to sleep; what it slept for is settled then.
+      task.tried = true;
       leave(k, task, mm, READ);
       countSleep(k, task);
       return after(k, task, task.sleep, MMAP_RETRY);

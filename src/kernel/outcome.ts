@@ -68,7 +68,12 @@ export function releaseAndWait(task: Task, site: string, ns: Ns): typeof RETRY {
  */
 export function mayDropLock(k: Kernel, task: Task, vmaLocked: boolean): boolean {
   if (k.speculates !== null && !task.fallback) return false;
-  return vmaLocked || !task.tried || k.at['do_user_addr_fault.tried'] !== 'major';
+  return vmaLocked || !task.tried;
+}
+
+/** VM_FAULT_MAJOR: where the next pass learns of it, that one is TRIED. */
+export function major(k: Kernel, task: Task, vmaLocked: boolean): void {
+  if (vmaLocked && k.at['do_user_addr_fault.tried'] === 'major') task.tried = true;
 }
 
 /** Sleeps with the lock held, for what the trace says or `ns`; then the fault is done. */

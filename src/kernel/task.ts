@@ -89,7 +89,7 @@ export class Task {
   tries = 0;
   /** the wait the trace speaks of is over: the next pass finds the page */
   settled = false;
-  /** a VMA-lock attempt returned RETRY and MAJOR */
+  /** FAULT_FLAG_TRIED: an attempt under mmap_lock returned RETRY, or one under the VMA lock that was MAJOR */
   tried = false;
   /** a speculation's sequence count, the entry it found, and the one it will map */
   snapshot = 0;

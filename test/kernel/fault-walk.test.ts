@@ -31,6 +31,15 @@ describe('locks', () => {
     expect(replayed.lock('v6.8', 'mmap_lock', 'read').acquired).toBe(1);
   });
 
+  test('a folio that is locked and marked for readahead is one retry, at the mark, which is seen first', async () => {
+    const file = { flags: ['private'], file: { fs: 'ext4', name: 'f' } };
+    const events = [mmap(0, 16, file), read({ folio: 'locked', readahead: true })];
+    const replayed = await replay(events, 'mmap_lock,v6.18', { costs: { wait_readahead: 3_000, wait_folio: 10_000 } });
+    expect(replayed.row('mmap_lock', -1)).toMatchObject({ tries: 2, wait_ns: 13_000 });
+    const site = 'do_async_mmap_readahead';
+    expect(replayed.row('v6.18', -1)).toMatchObject({ counter: 'vma_lock_retry', site, tries: 2, wait_ns: 13_000 });
+  });
+
   test('an address in the kernel half is a signal, and no lock is taken', async () => {
     const replayed = await replay([fault(0, { addr: '0xffffffffff600000' })], 'v6.18');
     expect(replayed.row('v6.18', 0)).toMatchObject({ verdict: 'signal', site: 'do_kern_addr_fault', fallback: false });
