@@ -92,6 +92,11 @@ export class PageTable {
     return this.tables.has(Math.floor(page / (CHUNK * TABLE)));
   }
 
+  /** There is a table of PTEs for `page`, whatever is in it: an entry was seen there. */
+  addTable(page: Page): void {
+    this.tables.add(Math.floor(page / (CHUNK * TABLE)));
+  }
+
   /** free_pgtables(): the tables of `[floor, ceiling)` go, for nothing is mapped there any more. */
   freeTables(floor: Page, ceiling: Page): void {
     const first = Math.ceil(floor / (CHUNK * TABLE));

@@ -91,8 +91,8 @@ function hasPteTable(task: Task, vma: Vma): boolean {
   const { page_table } = task.mm;
   if (hugeOf(task.facts) !== 0 || page_table.get(task.page) & PTE_HUGE) return false;
   if (isHugeCandidate(task, vma)) return false;
-  const said = task.facts & 15;
-  return page_table.hasTable(task.page) || said > ENTRY.none;
+  if ((task.facts & 15) > ENTRY.none) page_table.addTable(task.page);
+  return page_table.hasTable(task.page);
 }
 
 /** Lespinasse: why handle_pte_fault() cannot go on speculatively; null when it can. */

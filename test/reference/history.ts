@@ -43,6 +43,8 @@ export type Fact =
   | { readonly what: 'area'; readonly area: Area }
   | { readonly what: 'gone'; readonly vma: number }
   | { readonly what: 'page'; readonly page: number; readonly entry: Entry }
+  /** an entry that the trace states proves a table for it */
+  | { readonly what: 'table'; readonly page: number }
   | { readonly what: 'tables gone'; readonly from: number; readonly to: number }
   // Threads
   | { readonly what: 'uses' }
@@ -215,7 +217,8 @@ export class History {
     const table = Math.floor(page / TABLE);
     let there = false;
     for (const it of this.of(mm)) {
-      if (it.what === 'page' && it.entry.kind !== 'none' && Math.floor(it.page / TABLE) === table) there = true;
+      const makes = it.what === 'table' || (it.what === 'page' && it.entry.kind !== 'none');
+      if (makes && Math.floor(it.page / TABLE) === table) there = true;
       else if (it.what === 'tables gone' && Math.ceil(it.from / TABLE) <= table && table < Math.floor(it.to / TABLE))
         there = false;
     }

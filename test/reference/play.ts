@@ -2,8 +2,9 @@
 import type { Costs } from '../../src/kernel/costs.js';
 import type { Stage } from '../../src/kernel/stage.js';
 import type { Event } from '../helpers.js';
+import { Act } from './act.js';
 import { fault, type Row } from './fault.js';
-import { Act, OPERATIONS } from './operations.js';
+import { OPERATIONS } from './operations.js';
 import { type Happening, type Life, type Thread, World } from './world.js';
 
 /** Operations after which there is memory where there was none. */

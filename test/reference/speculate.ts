@@ -68,7 +68,8 @@ function whyNotVma(w: World, f: Faulting, vma: Area | null): [string | null, boo
 
 /** No table of PTEs is made by a speculation; an entry that is stated proves one. */
 function hasTable(w: World, f: Faulting): boolean {
-  return w.past.hasTable(f.mm, f.page) || (f.facts.entry ?? 'none') !== 'none';
+  if ((f.facts.entry ?? 'none') !== 'none') w.note(f.mm, f.thread, { what: 'table', page: f.page });
+  return w.past.hasTable(f.mm, f.page);
 }
 
 /** Lespinasse of 2022, anonymous memory only. */

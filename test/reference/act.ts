@@ -1,0 +1,152 @@
+/** One operation in hand: its sections of mmap_lock, and how long each lasts. */
+import { Writer } from './areas.js';
+import type { Area, Entry } from './history.js';
+import type { Happening, Life, Thread, World } from './world.js';
+
+/** ns between taking a free lock and the tracepoint that says so, at most. */
+const WRITING_DOWN = 20_000;
+const UNKNOWN = 2 ** 31;
+
+/** One operation in hand. */
+export class Act {
+  readonly mm: string;
+  readonly end: number;
+
+  constructor(
+    readonly w: World,
+    readonly thread: Thread,
+    readonly event: Happening,
+  ) {
+    this.mm = w.space(event.mm);
+    this.end = event.page + event.pages;
+  }
+
+  /** Takes mmap_lock; at recorded times not before the recording had it. */
+  *enter(write: boolean, mm = this.mm): Life {
+    const { w, thread } = this;
+    this.nextSection(write);
+    const { section } = thread;
+    if (!w.recorded || section === null) {
+      yield* w.lock(thread, mm, write);
+      return;
+    }
+    if (section.ask > w.now) yield* w.sleep(thread, section.ask - w.now);
+    const { writer, readers, queue, expected } = w.past.mmapLock(mm);
+    const free = writer < 0 && readers.length === 0 && queue.length === 0 && expected === 0;
+    const early = section.got - w.now;
+    const waits = early > 0 && !(free && early < WRITING_DOWN);
+    if (waits) {
+      w.note(mm, thread, { what: 'expected' });
+      yield* w.sleep(thread, early);
+      w.note(mm, thread, { what: 'no longer expected' });
+    }
+    yield* w.lock(thread, mm, write);
+    if (!waits && section.got > w.now) yield* w.sleep(thread, section.got - w.now);
+  }
+
+  /** The next recorded section of this mode. */
+  private nextSection(write: boolean): void {
+    const { thread, event } = this;
+    thread.section = null;
+    const mode = write ? 'write' : 'read';
+    const at = event.locks?.findIndex((lock, i) => i >= thread.sectionsUsed && lock.mode === mode) ?? -1;
+    if (event.locks === null) return;
+    thread.sectionsUsed = at < 0 ? event.locks.length : at + 1;
+    if (at < 0) return;
+    const { ask, got, end } = event.locks[at];
+    thread.section = { ask, got, end };
+    thread.recordedWait += Math.max(0, got - ask);
+  }
+
+  /** The section lasts as long as it did, else what is left of the call's duration, else its cost. */
+  *hold(cost: number, last = true, part = 1): Life {
+    const { w, thread, event } = this;
+    const { section } = thread;
+    let ns = cost;
+    if (section !== null) {
+      ns = Math.floor((section.end - (w.recorded ? w.now : section.got)) * part);
+      section.got += ns;
+    } else if (event.dur >= 0 && event.locks === null) {
+      const left = Math.max(0, event.dur - thread.spent);
+      ns = last ? Math.floor(left * part) : Math.min(cost, left);
+    }
+    if (ns <= 0) return;
+    thread.spent += ns;
+    yield* w.sleep(thread, ns);
+  }
+
+  leave(mm = this.mm): void {
+    this.thread.held += this.w.now - this.thread.since;
+    this.thread.section = null;
+    this.w.unlock(this.thread, mm);
+  }
+
+  downgrade(): void {
+    this.w.downgrade(this.thread, this.mm);
+    this.thread.since = this.w.now;
+    this.nextSection(false);
+  }
+
+  get writer(): Writer {
+    return new Writer(this.w, this.thread, this.mm);
+  }
+
+  pagesTouched(start = this.event.page, end = this.end): number {
+    return this.w.past.pages(this.mm, start, end).length;
+  }
+
+  set(page: number, entry: Entry): void {
+    this.w.note(this.mm, this.thread, { what: 'page', page, entry });
+  }
+
+  /** Ends the write section after `[start, end)` was unmapped. */
+  *unmapAndLeave(start: number, end: number, downgrades = true): Life {
+    const { w, writer } = this;
+    const all = yield* writer.unmap(start, end);
+    if (all.length === 0) {
+      yield* this.hold(w.costs.op);
+      this.leave();
+      return;
+    }
+    const zap = this.pagesTouched(start, end) * w.costs.zap_page;
+    let may = downgrades;
+    const answer = w.at['do_vmi_align_munmap.downgrade'];
+    const next = w.areaFrom(this.mm, end);
+    if (may && answer !== 'always' && next?.like.includes('growsdown')) {
+      if (answer === 'unless_grows_then_mark') yield* writer.mark(next);
+      may = false;
+    }
+    if (may) {
+      yield* this.hold(w.costs.op, false);
+      this.downgrade();
+      writer.zap(start, end);
+      yield* this.hold(zap);
+    } else {
+      writer.zap(start, end);
+      yield* this.hold(w.costs.op + zap);
+    }
+    this.leave();
+  }
+}
+
+/** The VMA that an `mmap` or `vma` event describes. */
+export function described(w: World, { page, pages, raw }: Happening): Area {
+  const flags = raw.flags as string[];
+  const shared = flags.includes('shared');
+  const named = (raw.file as { fs: string } | undefined)?.fs ?? null;
+  const file = named ?? (shared ? 'shmem' : null);
+  const like: string[] = flags.filter(flag => ['shared', 'growsdown'].includes(flag));
+  if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
+  const offset = raw.offset === undefined ? w.newId() * UNKNOWN : Number(raw.offset) / 4096;
+  return {
+    id: w.newId(),
+    start: page,
+    end: page + pages,
+    prot: raw.prot as string,
+    like: like.sort(),
+    file,
+    pgoff: file === null ? page : offset,
+    anon: 0,
+    chain: 0,
+  };
+}
