@@ -79,7 +79,8 @@ export class Engine {
     if (time > this.now) {
       this.now = time;
       this.stepsAtNow = 0;
-    } else if (++this.stepsAtNow > STEP_LIMIT) {
+    } else if (time < this.now) throw new Bug(`thread ${thread} is to act at ${time} ns, and it is ${this.now} ns`);
+    else if (++this.stepsAtNow > STEP_LIMIT) {
       throw new Bug(`no progress: ${STEP_LIMIT} steps at ${this.now} ns (a retry loop that nobody ends?)`);
     }
     this.threads[thread].resume();

@@ -147,6 +147,7 @@ export class MmapLock {
   /** up_read(). */
   releaseRead(): void {
     invariant(this.readers > 0, 'mmap_lock: read-unlocked more often than read-locked');
+    invariant(this.writer === NOBODY, 'mmap_lock: a reader beside a writer');
     this.readers--;
     if (this.readers === 0) this.wakeNext();
   }
@@ -154,6 +155,7 @@ export class MmapLock {
   /** up_write(). */
   releaseWrite(thread: number): void {
     invariant(this.writer === thread, 'mmap_lock: write-unlocked by a thread that does not hold it');
+    invariant(this.readers === 0, 'mmap_lock: a writer beside a reader');
     this.writer = NOBODY;
     this.wakeNext();
   }

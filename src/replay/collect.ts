@@ -2,7 +2,6 @@
  * Counts what the kernel floor reports and turns it into a result. Memory is bounded: rows for VMAs and blockers are
  * capped, what comes later is added to a common row.
  */
-import { invariant } from '../errors.js';
 import { walk } from '../kernel/fault.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Ledger } from '../kernel/ledger.js';
@@ -31,6 +30,7 @@ import { LockTable, nameOf } from './lock-table.js';
 import { OpMix } from './op-mix.js';
 import { TimeBins } from './over-time.js';
 import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
+import { checkLocks, checkSums } from './sums.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
   const names: (Counter | null)[] = [];
@@ -284,43 +284,25 @@ export class Collector implements Ledger {
     if (now > this.lastEnd) this.lastEnd = now;
   }
 
-  /** The run is over: every sum must add up and every lock be free, or it is a bug of ours. */
-  close(backlog: number): void {
+  /**
+   * The run is over: every sum must add up and every lock be free, or it is a bug of ours. `backlog` events were never started,
+   * `begun` faults were.
+   */
+  close(backlog: number, begun: number): void {
     this.emit();
-    const { total, verdicts, counters } = this;
-    const user = total - this.kernelMode;
-    const reasons = this.reasons.reduce((sum, reason) => sum + reason.count, 0);
+    const { total, kernelMode, userFallbacks, verdicts, counters, uncounted, givenUp } = this;
+    const { hasVmaLock, speculativeSignals, kernel } = this;
     const where = `in ${this.model}`;
-    invariant(backlog === 0, `${backlog} events were never started ${where}`);
-    invariant(
-      verdicts[VERDICT_VMA_LOCK] + verdicts[VERDICT_MMAP_LOCK] + verdicts[VERDICT_SIGNAL] === total,
-      `verdicts do not add up to the ${total} faults ${where}`,
+    const reasons = this.reasons.reduce((sum, reason) => sum + reason.count, 0);
+    const [attempts, gaveUp] = ['spf_attempt', 'spf_abort'].map(name => this.others.get(name) ?? 0);
+    checkSums(
+      {
+        ...{ backlog, begun, total, kernelMode, userFallbacks, verdicts, counters, uncounted, givenUp, reasons },
+        ...{ overTime: this.bins.result(), hasVmaLock, attempts, gaveUp, speculativeSignals },
+      },
+      where,
     );
-    invariant(reasons === total - verdicts[VERDICT_VMA_LOCK], `reasons do not add up ${where}`);
-    invariant(
-      counters[COUNTER_SUCCESS] + counters[COUNTER_ABORT] + counters[COUNTER_RETRY] + this.givenUp + this.uncounted ===
-        total,
-      `counters do not add up ${where}`,
-    );
-    invariant(
-      this.hasVmaLock || counters[COUNTER_SUCCESS] === 0,
-      `a VMA lock was counted where there is none ${where}`,
-    );
-    const attempts = this.others.get('spf_attempt') ?? 0;
-    const gaveUp = this.others.get('spf_abort') ?? 0;
-    invariant(
-      attempts === 0 || attempts === gaveUp + verdicts[VERDICT_VMA_LOCK] + this.speculativeSignals,
-      `speculations do not add up ${where}`,
-    );
-    invariant(this.userFallbacks <= user, `more fallbacks than user faults ${where}`);
-    for (const mm of this.kernel.mms) {
-      if (!mm) continue;
-      const { mmap_lock: lock } = mm;
-      invariant(lock.writer < 0 && lock.readers === 0 && !lock.hasWaiters, `mmap_lock is not free at the end ${where}`);
-      for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) {
-        invariant((this.kernel.lock?.readers(vma) ?? 0) === 0, `a VMA lock is not free at the end ${where}`);
-      }
-    }
+    checkLocks(kernel, where);
     this.locks.check(where);
   }
 

@@ -54,6 +54,8 @@ export class Run {
   private lateThreads = 0;
   /** threads asleep in an operation */
   private readonly operating: Runner[] = [];
+  /** faults that were started */
+  private begun = 0;
   private info!: TraceInfo;
 
   constructor(stage: Stage, options: RunOptions) {
@@ -135,7 +137,7 @@ export class Run {
       if (!this.runners.some(runner => runner.state !== IDLE || runner.head !== NONE)) break;
       this.unblock();
     }
-    this.collector.close(this.backlog.size);
+    this.collector.close(this.backlog.size, this.begun);
   }
 
   /** Runs until everybody is done or blocked by somebody who is. */
@@ -295,6 +297,7 @@ export class Run {
     runner.start = engine.now;
     if (runner.uses !== mm) kernel.uses(runner, mm);
     if (columns.op[row] === OP.fault) {
+      this.begun++;
       runner.takeFault(columns, row, i, mm);
       this.fault(runner);
       return;

@@ -99,6 +99,14 @@ describe('the clock', () => {
 });
 
 describe('no progress', () => {
+  test('nobody acts in the past', () => {
+    const engine = new Engine();
+    engine.add({ resume() {}, waitsFor: () => null });
+    engine.runUntil(10);
+    engine.wake(0, -3);
+    expect(() => engine.step()).toThrow(new Bug('thread 0 is to act at 7 ns, and it is 10 ns'));
+  });
+
   test('a loop of wake-ups that never lets time pass ends with its reason', () => {
     const engine = new Engine();
     const id: number = engine.add({ resume: () => engine.wake(id, 0), waitsFor: () => null });

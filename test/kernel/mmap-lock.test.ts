@@ -234,6 +234,14 @@ describe('downgrade_write()', () => {
 });
 
 describe('misuse is a bug', () => {
+  test('held for reading and for writing at once', () => {
+    const { lock } = new Bench();
+    lock.write(1);
+    lock.readers = 1;
+    expect(() => lock.releaseRead()).toThrow('a reader beside a writer');
+    expect(() => lock.releaseWrite(1)).toThrow('a writer beside a reader');
+  });
+
   test('read-unlocked too often', () => {
     expect(() => new Bench().lock.releaseRead()).toThrow('read-unlocked more often');
   });

@@ -154,6 +154,20 @@ describe.each(LOCKS)('the VMA lock as %s', (name, make) => {
 });
 
 describe('the reference count', () => {
+  test.each(LOCKS)(
+    '%s: refuses to mark or detach what readers are inside of, and to let out who is not inside',
+    (_, make) => {
+      const [lock, mm, vma] = [make(), { mm_lock_seq: 0 }, attachable()];
+      lock.attach(vma);
+      expect(() => lock.endRead(vma)).toThrow('vma_end_read: nobody is inside');
+      lock.take(vma);
+      lock.beginWriteSection(mm);
+      lock.excludeReaders(vma);
+      expect(() => lock.mark(mm, vma)).toThrow('vma_start_write: readers are inside');
+      expect(() => lock.detach(vma)).toThrow('vma_mark_detached: readers are inside');
+    },
+  );
+
   test('refuses to detach a VMA that readers are inside of, or to attach one twice', () => {
     const lock = new RefcountLock();
     const vma = attachable();

@@ -29,6 +29,7 @@ export class RefcountLock implements VmaLock {
   }
 
   endRead(vma: Vma): boolean {
+    invariant(this.readers(vma) > 0, 'vma_end_read: nobody is inside');
     vma.vm_refcnt--;
     return vma.vm_refcnt === VM_REFCNT_EXCLUDE_READERS_FLAG + 1 || vma.vm_refcnt === VM_REFCNT_EXCLUDE_READERS_FLAG;
   }
@@ -40,6 +41,7 @@ export class RefcountLock implements VmaLock {
   }
 
   mark(mm: LockedMm, vma: Vma): void {
+    invariant(this.readers(vma) === 0, 'vma_start_write: readers are inside');
     vma.vm_lock_seq = mm.mm_lock_seq;
     if (vma.vm_refcnt >= VM_REFCNT_EXCLUDE_READERS_FLAG) vma.vm_refcnt -= VM_REFCNT_EXCLUDE_READERS_FLAG;
   }
@@ -54,7 +56,7 @@ export class RefcountLock implements VmaLock {
   }
 
   detach(vma: Vma): void {
-    invariant(vma.vm_refcnt === 1, 'vma_mark_detached: readers are inside a marked VMA');
+    invariant(vma.vm_refcnt === 1, 'vma_mark_detached: readers are inside');
     vma.vm_refcnt = 0;
   }
 

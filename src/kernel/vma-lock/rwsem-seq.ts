@@ -6,6 +6,7 @@
  * Leaves out: optimistic spinning on vm_lock (a writer excludes new readers from the moment it finds readers inside), and
  * the seqcount of 6.13, whose equality means the same.
  */
+import { invariant } from '../../errors.js';
 import type { Vma } from '../vma.js';
 import { type LockedMm, READ_FAILED, READ_TAKEN, type VmaLock } from './lock.js';
 
@@ -21,6 +22,7 @@ export class RwsemSeqLock implements VmaLock {
   }
 
   endRead(vma: Vma): boolean {
+    invariant(vma.vm_lock_readers > 0, 'vma_end_read: nobody is inside');
     vma.vm_lock_readers--;
     return vma.vm_lock_readers === 0 && vma.vm_lock_writer_waits;
   }
@@ -31,6 +33,7 @@ export class RwsemSeqLock implements VmaLock {
   }
 
   mark(mm: LockedMm, vma: Vma): void {
+    invariant(vma.vm_lock_readers === 0, 'vma_start_write: readers are inside');
     vma.vm_lock_seq = mm.mm_lock_seq;
     vma.vm_lock_writer_waits = false;
   }
@@ -44,6 +47,7 @@ export class RwsemSeqLock implements VmaLock {
   }
 
   detach(vma: Vma): void {
+    invariant(vma.vm_lock_readers === 0, 'vma_mark_detached: readers are inside');
     vma.detached = true;
   }
 
