@@ -74,7 +74,7 @@ export function mmap_locked(k: Kernel, task: Task): number {
     }
     if (!may_expand(task, vma)) return badArea(k, task, 'bad_area');
     anon_vma_prepare(mm, vma);
-    mm.mm_mt.resize(vma, task.page, vma.vm_end);
+    expand_downwards(task, vma);
   }
   if (access_error(task, vma)) return badArea(k, task, 'bad_area_access_error');
   task.vma = vma;
@@ -156,14 +156,14 @@ export function expand_stack(k: Kernel, task: Task): number {
     task.step = STACK_MARKED;
     return BLOCKED;
   }
-  mm.mm_mt.resize(vma, task.page, vma.vm_end);
+  expand_downwards(task, vma);
   return downgraded(k, task);
 }
 
 /** The last reader of the stack VMA has left. */
 export function stack_marked(k: Kernel, task: Task): number {
   readersLeft(k, task, task.mm, task.vma!);
-  task.mm.mm_mt.resize(task.vma!, task.page, task.vma!.vm_end);
+  expand_downwards(task, task.vma!);
   return downgraded(k, task);
 }
 
@@ -173,6 +173,12 @@ function downgraded(k: Kernel, task: Task): number {
   k.mmap_write_downgrade(task, task.mm, held);
   task.since = k.engine.now;
   return MMAP_LOCKED;
+}
+
+/** expand_downwards(): `vma` begins at the fault's page from now on. */
+function expand_downwards(task: Task, vma: Vma): void {
+  vma.vm_pgoff -= vma.vm_start - task.page;
+  task.mm.mm_mt.resize(vma, task.page, vma.vm_end);
 }
 
 /** acct_stack_growth() and the guard gap of expand_downwards(). */

@@ -1,7 +1,7 @@
 /** One fault along its way: the locks it tries and in which order, what it waits for, how a stack grows. */
 import { describe, expect, test } from 'vitest';
 import { lineage } from '../../src/lineage/resolve.js';
-import { at, type Event, fault, mmap, replay, vma } from '../helpers.js';
+import { addressSpace, at, BASE, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
 
 const ANON = vma(0, 1024);
 const FRESH = mmap(0, 1024);
@@ -97,6 +97,52 @@ describe('stacks', () => {
     expect(near.row('v6.18', -1)).toMatchObject({ verdict: 'mmap_lock', site: 'lock_vma_under_rcu.no_vma' });
     expect((await replay([low, STACK, fault(3100)], 'v6.18')).row('v6.18', -1).verdict).toBe('signal');
     expect((await replay([STACK, fault(2000)], 'v6.18')).row('v6.18', -1).verdict).toBe('signal');
+  });
+
+  test.each([
+    ['to 8 MiB, the page that makes them so', 2064, [], 'mmap_lock'],
+    ['not by a page more', 2063, [], 'signal'],
+    ['up to the guard gap', 3264, [mmap(3000, 8)], 'mmap_lock'],
+    ['not by a page more', 3263, [mmap(3000, 8)], 'signal'],
+    ['beside what nobody can access', 3100, [mmap(3000, 8, { prot: '---' })], 'mmap_lock'],
+    ['beside another stack', 3100, [vma(3000, 8, { flags: ['private', 'anonymous', 'growsdown'] })], 'mmap_lock'],
+  ])('grow %s', async (_, page, below, verdict) => {
+    for (const model of ['v6.4.0', 'v6.18']) {
+      expect((await replay([...below, STACK, fault(page)], model)).row(model, -1).verdict).toBe(verdict);
+    }
+  });
+
+  test('keep their pages at the offsets they had', async () => {
+    for (const model of ['v6.4.0', 'v6.4', 'v6.18']) {
+      const stack = (await addressSpace([STACK, fault(4000)], model)).mm_mt.find(BASE + 4000);
+      expect([stack?.vm_start, stack?.vm_pgoff]).toEqual([BASE + 4000, BASE + 4000]);
+    }
+  });
+
+  describe('that two threads fault below, after a writer let both in', () => {
+    const writer = { ...range('mprotect', 0, 4, { prot: 'r--' }), t: 10_000, dur: 40_000 };
+    const below = (tid: number, page: number, t: number) => fault(page, { tid, t });
+    const before = [vma(0, 4, { t: 0 }), { ...STACK, t: 0 }, writer];
+
+    test('grow to the lower page: the thread that comes second finds the stack grown', async () => {
+      const events = [...before, below(2, 4010, 20_000), below(3, 4000, 21_000)];
+      for (const model of ['mmap_lock', 'v6.18']) {
+        const replayed = await replay(events, model);
+        for (const i of [3, 4]) expect(replayed.row(model, i).verdict).toBe('mmap_lock');
+        expect(replayed.lock(model, 'mmap_lock', 'write').acquired).toBe(3);
+        expect((await addressSpace(events, model)).mm_mt.find(BASE + 4000)?.vm_start).toBe(BASE + 4000);
+      }
+    });
+
+    test('grow no more for whom a munmap overtook', async () => {
+      const munmap = { ...range('munmap', 4000, 112, { tid: 4 }), t: 22_000 };
+      const events = [...before, below(2, 4010, 20_000), below(3, 4000, 21_000), munmap];
+      const replayed = await replay(events, 'mmap_lock,v6.18');
+      expect(replayed.row('mmap_lock', 3)).toMatchObject({ verdict: 'signal', site: 'bad_area' });
+      const site = 'lock_vma_under_rcu.no_vma';
+      expect(replayed.row('v6.18', 3)).toMatchObject({ verdict: 'signal', site, counter: 'vma_lock_abort' });
+      expect(replayed.row('v6.18', 4)).toMatchObject({ verdict: 'mmap_lock', site });
+    });
   });
 
   test('wait for the readers of their VMA, and the wait is told like that of any operation', async () => {

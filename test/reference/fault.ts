@@ -1,5 +1,6 @@
 /** A fault from the exception to its end: arch/x86/mm/fault.c do_user_addr_fault(), mm/memory.c lock_vma_under_rcu(). */
-import { type Facts, type Faulting, handle_mm_fault, type Outcome } from './handle.js';
+import { Writer } from './areas.js';
+import { anon_vma_prepare, type Facts, type Faulting, handle_mm_fault, type Outcome } from './handle.js';
 import type { Area } from './history.js';
 import { speculate } from './speculate.js';
 import type { Happening, Life, Thread, World } from './world.js';
@@ -174,6 +175,11 @@ function* underMmapLock(w: World, f: Faulting, row: Row): Life<string> {
       w.blames(thread, w.holder(mm));
       yield* w.lock(thread, mm, false);
     }
+    const grown = w.areaAt(mm, f.page) !== null || (yield* expandStack(w, f));
+    if (grown === 'no lock') {
+      if (nolock) f.site = 'bad_area';
+      return 'signal';
+    }
     const vma = w.areaAt(mm, f.page);
     if (vma === null || forbids(vma, f.access)) {
       if (nolock) f.site = vma === null ? 'bad_area' : 'bad_area_access_error';
@@ -193,6 +199,48 @@ function* underMmapLock(w: World, f: Faulting, row: Row): Life<string> {
     w.unlock(thread, mm);
     yield* pageWait(w, f, outcome.sleep);
   }
+}
+
+/** expand_stack(): false where the page is no stack's; 'no lock' where it is not any more, and mmap_lock is gone. */
+function* expandStack(w: World, f: Faulting): Life<boolean | 'no lock'> {
+  const { thread, mm } = f;
+  const stack = w.areaFrom(mm, f.page);
+  if (!stack?.like.includes('growsdown')) return false;
+  const how = w.at['expand_stack.lock'];
+  const writer = new Writer(w, thread, mm);
+  if (how === 'read') {
+    if (!mayExpand(w, f, stack)) return false;
+    anon_vma_prepare(w, thread, mm, stack);
+    writer.put(growsTo(writer.now(stack), f.page));
+    return true;
+  }
+  thread.held += w.now - thread.since;
+  w.unlock(thread, mm);
+  yield* w.lock(thread, mm, true);
+  const again = w.areaFrom(mm, f.page);
+  if (again === null || (again.start > f.page && !mayExpand(w, f, again))) {
+    w.unlock(thread, mm);
+    return 'no lock';
+  }
+  if (again.start > f.page) {
+    anon_vma_prepare(w, thread, mm, again);
+    if (how === 'write_and_mark') yield* writer.mark(again);
+    writer.put(growsTo(writer.now(again), f.page));
+  }
+  thread.held += w.now - thread.since;
+  w.downgrade(thread, mm);
+  thread.since = w.now;
+  return true;
+}
+
+const growsTo = (stack: Area, start: number): Area => ({ ...stack, start, pgoff: stack.pgoff - (stack.start - start) });
+
+/** RLIMIT_STACK, and stack_guard_gap to whatever is below that may be accessed, both in pages. */
+function mayExpand(w: World, f: Faulting, stack: Area): boolean {
+  if (!stack.like.includes('growsdown') || stack.end - f.page > 2_048) return false;
+  const below = w.past.areas(f.mm).findLast(({ end }) => end <= stack.start);
+  if (below === undefined || below.like.includes('growsdown') || below.prot === '---') return true;
+  return f.page - below.end >= 256;
 }
 
 function* holdMmap(w: World, f: Faulting, ns: number): Life {

@@ -4,6 +4,9 @@ import { at, type Event, len, vma } from '../helpers.js';
 import { KNOWN_ADVICE } from './operations.js';
 
 const PAGES = 20;
+/** Where a stack is, and what is added to a page near it: some below it are too near to what lies there. */
+const STACK = 290;
+const NEAR_STACK = STACK - 15;
 const OPS = ['mmap', 'munmap', 'shmdt', 'mprotect', 'madvise', 'mremap', 'fork', 'exit', 'read_maps', 'gup'] as const;
 
 const facts = fc.record(
@@ -54,6 +57,7 @@ const parts = fc.record({
   facts: fc.option(facts, { nil: undefined, freq: 3 }),
   prot: fc.constantFrom('rw-', 'rw-', 'r--', '---', 'r-x'),
   access: fc.constantFrom('read', 'write', 'write', 'exec'),
+  near: fc.nat({ max: 7 }).map(n => (n === 0 ? NEAR_STACK : 0)),
   kernel: fc.nat({ max: 9 }).map(n => n === 0),
   advice: fc.constantFrom(...KNOWN_ADVICE),
   kind: fc.constantFrom('maps', 'smaps', 'procmap_query', 'pagemap'),
@@ -62,11 +66,11 @@ const parts = fc.record({
 type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never;
 
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
-  const range = { addr: at(p.page), len: len(p.pages) };
+  const range = { addr: at(p.page + p.near), len: len(p.pages) };
   switch (p.op) {
     case 'fault':
       return {
-        addr: at(p.page, 8),
+        addr: at(p.page + p.near, 8),
         access: p.access,
         mode: p.kernel ? 'kernel' : 'user',
         ...(p.facts && { page: p.facts }),
@@ -103,6 +107,7 @@ const MAPPED: readonly Event[] = [
   vma(0, 6, { t: 0 }),
   vma(6, 4, { t: 0, anon_vma: false }),
   vma(10, 3, { t: 0, prot: 'r--' }),
+  vma(STACK, 8, { t: 0, flags: ['private', 'anonymous', 'growsdown'] }),
   vma(14, 4, { t: 0, flags: ['private'], file: { fs: 'ext4', name: '/f' }, offset: len(14) }),
 ];
 
