@@ -70,6 +70,9 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
         if (!isAnonymous(vma)) met = entry('file read-only');
         else if (vma.anon === 0) met = entry('zero');
         else met = entry(f.access === 'write' ? 'anon read-only' : 'anon');
+      } else if (known.kind === 'file' && f.access === 'write' && vma.file === 'ext4') {
+        // A write faults only where writeback has protected the page again.
+        met = entry('file read-only', known.cow);
       }
       break;
     case 'none':
@@ -153,13 +156,25 @@ function anonymousPage(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Ou
   return extra === null ? retry('vmf_anon_prepare') : handled(w.costs.anon_write + extra, entry('anon'));
 }
 
-/** ->fault, where there is one. A file system without ->map_pages wants mmap_lock. */
+/** Where a page of a VMA is in its file. */
+export const offsetOf = ({ pgoff, start }: Area, page: number) => pgoff + (page - start);
+
+/** A page that was made of shared anonymous memory is there for everybody. */
 function do_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  const outcome = fileFault(w, f, vma, vmaLocked);
+  const makes = vma.file === 'shmem' && outcome.result === 'handled';
+  if (makes) w.note(f.mm, f.thread, { what: 'made', offset: offsetOf(vma, f.page) });
+  return outcome;
+}
+
+/** ->fault, where there is one. A file system without ->map_pages wants mmap_lock. */
+function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
   if (vma.file === 'tcp') return signal('do_fault', w.costs.minor);
   const { facts } = f;
   const mark = facts.readahead === true && !f.readAhead;
-  const around =
-    hasPageCache(vma) && !mark && facts.entry !== 'swap' && (f.settled || (facts.folio ?? 'cached') === 'cached');
+  const unmade = vma.file === 'shmem' && !w.past.isMade(offsetOf(vma, f.page));
+  const folio = facts.folio ?? (unmade ? 'absent' : 'cached');
+  const around = hasPageCache(vma) && !mark && facts.entry !== 'swap' && (f.settled || folio === 'cached');
   const read = f.access !== 'write';
   if (read && around) return handled(w.costs.file_map, entry('file read-only'));
   const site = read ? 'do_read_fault' : isShared(vma) ? 'do_shared_fault' : 'do_cow_fault';

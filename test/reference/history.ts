@@ -46,6 +46,9 @@ export type Fact =
   /** an entry that the trace states proves a table for it */
   | { readonly what: 'table'; readonly page: number }
   | { readonly what: 'tables gone'; readonly from: number; readonly to: number }
+  /** a page of shared anonymous memory, by its offset in its file: made, and dropped */
+  | { readonly what: 'made'; readonly offset: number }
+  | { readonly what: 'dropped'; readonly offset: number }
   // Threads
   | { readonly what: 'uses' }
   | { readonly what: 'uses nothing' };
@@ -223,6 +226,11 @@ export class History {
         there = false;
     }
     return there;
+  }
+
+  /** Is the page at `offset` of shared anonymous memory there, whoever made it? No two such files share an offset. */
+  isMade(offset: number): boolean {
+    return this.list.findLast(it => 'offset' in it && it.offset === offset)?.what === 'made';
   }
 
   /** Threads that use `mm`, as far as they have shown it. */

@@ -2,7 +2,7 @@
 import { ADVICES } from '../../src/vocab.js';
 import { type Act, described } from './act.js';
 import { Writer } from './areas.js';
-import { anon_vma_prepare, isShared } from './handle.js';
+import { anon_vma_prepare, isShared, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import type { Life } from './world.js';
 
@@ -135,6 +135,12 @@ function clear(act: Act): void {
 
 /** Anonymous pages go to swap, pages of files are dropped; returns how many were dropped. */
 function pageOut(act: Act): number {
+  const { w, mm, thread, event } = act;
+  for (const vma of w.past.areas(mm).filter(({ file }) => file === 'shmem')) {
+    for (let page = Math.max(event.page, vma.start); page < Math.min(act.end, vma.end); page++) {
+      w.note(mm, thread, { what: 'dropped', offset: offsetOf(vma, page) });
+    }
+  }
   let dropped = 0;
   for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) {
     const { kind, cow } = act.w.past.page(act.mm, page);
@@ -331,6 +337,7 @@ function* gup(act: Act): Life {
     for (let page = Math.max(event.page, vma.start); page < Math.min(act.end, vma.end); page++) {
       if (w.past.page(mm, page).kind !== 'none') continue;
       act.set(page, { kind, cow: false });
+      if (vma.file === 'shmem') w.note(mm, thread, { what: 'made', offset: offsetOf(vma, page) });
       count++;
     }
   }
