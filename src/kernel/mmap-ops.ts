@@ -335,11 +335,12 @@ function* move(k: Kernel, task: Task, mm: Mm, dontUnmap: boolean): Operation {
     yield* mremap_to(k, task, mm, from, oldLen, to, newLen, dontUnmap);
     return;
   }
-  for (let vma = mm.mm_mt.find(from); vma !== null && vma.vm_start < end; ) {
-    const at = Math.max(from, vma.vm_start);
-    const upTo: number = Math.min(end, vma.vm_end);
-    yield* mremap_to(k, task, mm, at, upTo - at, to + (at - from), upTo - at, dontUnmap);
-    vma = mm.mm_mt.find(upTo);
+  let at = from;
+  // What stays in its place may reach beyond the range: the range ends the walk, not the VMAs.
+  for (let vma = mm.mm_mt.find(at); vma !== null && at < end && vma.vm_start < end; vma = mm.mm_mt.find(at)) {
+    const start = Math.max(at, vma.vm_start);
+    at = Math.min(end, vma.vm_end);
+    yield* mremap_to(k, task, mm, start, at - start, to + (start - from), at - start, dontUnmap);
   }
 }
 

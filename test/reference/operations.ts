@@ -168,10 +168,10 @@ function* mremap(act: Act): Life {
   if (vma !== null && to !== from && !(from + pages > to && to + newPages > from)) {
     if (w.at.remap_move === 'one' || pages !== newPages) yield* moveOne(act, from, pages, to, newPages);
     else {
-      for (let at = from; ; ) {
+      for (let at = from; at < act.end; ) {
         const area = w.areaFrom(mm, at);
         if (area === null || area.start >= act.end) break;
-        const start = Math.max(from, area.start);
+        const start = Math.max(at, area.start);
         at = Math.min(act.end, area.end);
         yield* moveOne(act, start, at - start, to + (start - from), at - start);
       }

@@ -1,0 +1,179 @@
+/** Corners of operations and faults that no other test comes to: each a fact, and the trace that shows it. */
+import { describe, expect, test } from 'vitest';
+import { addressSpace, at, BASE, draw, type Event, fault, len, mmap, range, replay, vma } from '../helpers.js';
+
+const NEW = 'v6.18';
+const file = (fs: string, mode = 'private') => ({ flags: [mode], file: { fs, name: 'f' } });
+const row = async (model: string, ...events: Event[]) => (await replay(events, model)).row(model, -1);
+const held = async (...events: Event[]) => (await row(NEW, ...events)).hold_ns;
+const picture = async (...events: Event[]) => draw(await addressSpace(events, NEW), 24);
+const COST = { huge: 100_000, anon: 600, minor: 300, wp: 900, swap: 1_500, zero: 350, file: 800 };
+const advise = (advice: string, page: number, pages: number): Event => range('madvise', page, pages, { advice });
+
+describe('a huge page', () => {
+  const wanted = [vma(0, 2_048), advise('hugepage', 0, 2_048)];
+
+  test('is made by the first touch where the whole of it is mapped, and nothing is there yet', async () => {
+    expect(await held(...wanted, fault(700))).toBe(COST.huge);
+    expect(await held(...wanted, fault(700, { page: { entry: 'none' } }))).toBe(COST.anon);
+    expect(await held(...wanted, fault(700), fault(701))).toBe(COST.minor);
+    expect(await held(vma(520, 1_000), advise('hugepage', 520, 1_000), fault(700))).toBe(COST.anon);
+    expect(await held(vma(100, 1_000), advise('hugepage', 100, 1_000), fault(1_050))).toBe(COST.anon);
+  });
+
+  test('that migrates is waited for with the lock held, in a file as well', async () => {
+    const page = { huge: 'pmd', entry: 'migration', wait: 7_000 };
+    expect(await held(vma(0, 1_024), fault(0, { page }))).toBe(COST.minor + 7_000);
+    expect(await held(mmap(0, 1_024, file('ext4-dax', 'shared')), fault(0, { page }))).toBe(COST.minor + 7_000);
+  });
+
+  test('of a PUD that is write-protected has a site of its own', async () => {
+    const dax = mmap(0, 1_024, file('device-dax', 'shared'));
+    const page = { huge: 'pud', entry: 'present' };
+    expect((await row('v6.5', dax, fault(0, { page }))).site).toBe('lock_vma_under_rcu.vm_ops');
+    expect((await row('mm_unstable_2023_08', dax, fault(0, { page }))).site).toBe('wp_huge_pud');
+    expect((await row(NEW, dax, fault(0, { page }))).verdict).toBe('vma_lock');
+  });
+});
+
+describe('a hugetlb page', () => {
+  const shared = mmap(0, 1_024, { flags: ['shared', 'hugetlb'] });
+  const register = (mode: string) => range('uffd_register', 0, 1_024, { modes: [mode] });
+
+  test('that a monitor protects sends a write to it, and a read nowhere', async () => {
+    const before = [shared, fault(0), register('wp'), range('uffd_wp', 0, 1_024)];
+    expect((await row(NEW, ...before, fault(0, { page: { wait: 5 } }))).site).toBe('handle_userfault');
+    expect((await row(NEW, ...before, fault(0, { access: 'read' }))).site).toBe(null);
+  });
+
+  test('that is absent goes to a monitor that asked for missing or minor faults, not to one that protects', async () => {
+    const page = { wait: 5 };
+    for (const [mode, site] of [
+      ['missing', 'handle_userfault'],
+      ['minor', 'handle_userfault'],
+      ['wp', null],
+    ] as const) {
+      expect((await row(NEW, shared, register(mode), fault(0, { page }))).site).toBe(site);
+    }
+  });
+});
+
+describe('reclaim by MADV_PAGEOUT', () => {
+  test('swaps anonymous pages, drops those of files, and leaves the zero page', async () => {
+    const read = { access: 'read' };
+    const again = (...before: Event[]) =>
+      held(...before, advise('pageout', 0, 1), fault(0, { ...read, page: { wait: 0 } }));
+    expect(await again(vma(0, 4), fault(0))).toBe(COST.swap);
+    expect(await again(vma(0, 4), fault(0, read))).toBe(COST.minor);
+    expect(await again(mmap(0, 4, file('ext4')), fault(0, read))).toBe(COST.file);
+  });
+});
+
+describe('guard markers', () => {
+  test('are removed without the pages beside them', async () => {
+    const before = [vma(0, 8), fault(0), advise('guard_install', 1, 2), advise('guard_remove', 0, 8)];
+    expect(await held(...before, fault(0))).toBe(COST.minor);
+    expect(await held(...before, fault(1))).toBe(COST.anon);
+  });
+
+  test('gave an anon_vma to files too when they were new', async () => {
+    const events = [mmap(0, 8, file('ext4')), advise('guard_install', 0, 1)];
+    expect((await addressSpace(events, 'v6.13')).mm_mt.walk(BASE)?.anon_vma).not.toBeNull();
+    expect((await addressSpace(events, 'v7.2')).mm_mt.walk(BASE)?.anon_vma).toBeNull();
+  });
+});
+
+describe('a sealed VMA', () => {
+  const sealed = [vma(0, 8), range('mseal', 4, 2)];
+
+  test('is neither unmapped, nor replaced, nor changed, nor moved onto, nor sealed twice', async () => {
+    expect(await picture(...sealed)).toBe('AAAABBCC................');
+    expect(await picture(...sealed, range('munmap', 0, 8))).toBe('AAAABBCC................');
+    expect(await picture(...sealed, mmap(0, 8, { prot: 'r--', flags: ['private', 'anonymous', 'fixed'] }))).toBe(
+      'AAAABBCC................',
+    );
+    expect(await picture(...sealed, range('mprotect', 0, 8, { prot: 'r--' }))).toBe('AAAABBCC................');
+    expect(await picture(...sealed, range('mseal', 4, 2))).toBe('AAAABBCC................');
+    const move = { op: 'mremap', tid: 1, addr: at(0), old_len: len(2), new_addr: at(4), new_len: len(2) };
+    expect(await picture(...sealed, move)).toBe('AAAABBCC................');
+  });
+});
+
+describe('mremap', () => {
+  const grow = (page: number, from: number, to: number): Event => ({
+    ...{ op: 'mremap', tid: 1, addr: at(page), old_len: len(from), new_addr: at(page), new_len: len(to) },
+  });
+
+  test('in place reaches the next VMA and joins it, and does nothing where something is in the way', async () => {
+    expect(await picture(mmap(0, 4), mmap(8, 4), grow(0, 4, 8))).toBe('AAAAAAAAAAAA............');
+    expect(await picture(mmap(0, 4), mmap(6, 4, { prot: 'r--' }), grow(0, 4, 8))).toBe('AAAA..BBBB..............');
+    expect(await picture(mmap(0, 4), mmap(8, 4, { prot: 'r--' }), grow(0, 4, 8))).toBe('AAAAAAAABBBB............');
+    expect(await picture(mmap(0, 8), grow(0, 4, 12))).toBe('AAAAAAAA................');
+  });
+
+  test('with MREMAP_DONTUNMAP unlinks a source that moved whole from its anon_vma', async () => {
+    const move = (pages: number): Event => ({
+      ...{ op: 'mremap', tid: 1, addr: at(0), old_len: len(pages), new_addr: at(12), new_len: len(pages) },
+      flags: ['maymove', 'dontunmap'],
+    });
+    const source = async (pages: number) => (await addressSpace([vma(0, 8), move(pages)], NEW)).mm_mt.walk(BASE);
+    expect((await source(8))?.anon_vma).toBeNull();
+    expect((await source(4))?.anon_vma).not.toBeNull();
+  });
+});
+
+describe('an ioctl of a userfaultfd', () => {
+  const ioctl = (op: string, page: number, src?: number) =>
+    range(op, page, 2, src === undefined ? {} : { src: at(src) });
+
+  test('on memory that is not mapped leaves nothing locked, in any version', async () => {
+    for (const model of ['v6.6', 'v6.8', NEW]) {
+      const events = [vma(16, 4), ioctl('uffd_copy', 0, 100), ioctl('uffd_move', 0, 4), ioctl('uffd_move', 16, 4)];
+      const replayed = await replay([...events, fault(16)], model);
+      expect(replayed.row(model, -1).fallback).toBe(false);
+    }
+  });
+
+  test('fills a shared file for writing, and a private one for reading', async () => {
+    const filled = (mode: string) => held(mmap(0, 4, file('tmpfs', mode)), ioctl('uffd_copy', 0, 100), fault(0));
+    expect(await filled('shared')).toBe(COST.minor);
+    expect(await filled('private')).toBe(COST.wp);
+  });
+
+  test('that protects leaves what is swapped alone', async () => {
+    const register = range('uffd_register', 0, 4, { modes: ['wp'] });
+    const swapped = [vma(0, 4), fault(0), register, advise('pageout', 0, 1), ioctl('uffd_wp', 0)];
+    expect((await row(NEW, ...swapped, fault(0, { page: { wait: 0 } }))).site).toBe(null);
+  });
+});
+
+describe('a private mapping of /dev/zero', () => {
+  test('is anonymous memory, a shared one is not', async () => {
+    const zero = (mode: string) => mmap(0, 4, { flags: [mode], file: { fs: 'devtmpfs', name: '/dev/zero' } });
+    const read = fault(0, { access: 'read' });
+    expect(await held(zero('private'), read)).toBe(COST.zero);
+    expect(await held(zero('shared'), read)).not.toBe(COST.zero);
+  });
+});
+
+describe('the end of an mm that a fork made', () => {
+  const fork: Event = { op: 'fork', tid: 1, t: 10, child_tid: 9, child_mm: 2 };
+  const exit = (t: number): Event => ({ op: 'exit', tid: 9, mm: 2, t });
+
+  test('takes the VMAs along: unmapped under the read lock, freed under the write lock, as long as was recorded', async () => {
+    const section = (mode: string, from: number) => ({ mode, ask: from, got: from + 1_000, end: from + 9_000 });
+    const locks = [section('read', 60_000), section('write', 70_000)];
+    const events = [vma(0, 4, { t: 0 }), fork, fault(0, { tid: 9, mm: 2, t: 40_000 }), { ...exit(60_000), locks }];
+    const after = fault(0, { tid: 6, mm: 2, t: 200_000 });
+    for (const timing of ['closed', 'recorded'] as const) {
+      const replayed = await replay([...events, after], NEW, { timing });
+      expect(replayed.row(NEW, -1).verdict).toBe('signal');
+      expect(replayed.lock(NEW, 'mmap_lock', 'write').acquired).toBe(3);
+    }
+  });
+
+  test('took no lock at all before 5.17', async () => {
+    const replayed = await replay([vma(0, 4, { t: 0 }), fork, exit(60_000)], 'spf_dufour_v12');
+    expect(replayed.lock('spf_dufour_v12', 'mmap_lock', 'write').acquired).toBe(2);
+  });
+});
