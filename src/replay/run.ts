@@ -189,6 +189,8 @@ export class Run {
     if (earlier >= 0) {
       runner.behind = earlier;
       this.overtaken.push(runner);
+      // In the order of the trace, whoever came to it first.
+      this.overtaken.sort((a, b) => backlog.index[a.head] - backlog.index[b.head]);
       return;
     }
     // Having been held up by another thread's event shifts what follows like any other wait.

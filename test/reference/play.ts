@@ -80,7 +80,7 @@ function newThread(tid: number): Thread {
     sectionsUsed: 0,
     until: 0,
     blame: null,
-    behind: 0,
+    behind: false,
   };
 }
 
@@ -89,11 +89,11 @@ function* live(w: World, thread: Thread, all: Happening[], begun: Set<number>, r
   for (const event of thread.events) {
     yield* w.sleep(thread, Math.max(event.t + thread.shift, thread.over, w.now) - w.now);
     while (inTheWay(w, thread, all, begun)) {
-      thread.behind ||= w.newId();
+      thread.behind = true;
       yield;
     }
-    if (thread.behind > 0) thread.shift = Math.max(thread.shift, w.now - event.t);
-    thread.behind = 0;
+    if (thread.behind) thread.shift = Math.max(thread.shift, w.now - event.t);
+    thread.behind = false;
     begin(w, thread, event);
     begun.add(event.i);
     letPass(w, all, begun);
@@ -110,10 +110,12 @@ function* live(w: World, thread: Thread, all: Happening[], begun: Set<number>, r
   }
 }
 
-/** Whoever has nothing in its way any more is due, but for a last look then. */
+/** Whoever has nothing in its way any more is due, in the order of the trace, but for a last look then. */
 function letPass(w: World, all: Happening[], begun: Set<number>): void {
-  for (const thread of w.threads.toSorted((a, b) => a.behind - b.behind)) {
-    if (thread.behind > 0 && thread.due === null && !inTheWay(w, thread, all, begun)) w.wake(thread, w.now);
+  for (const thread of w.threads
+    .filter(({ behind }) => behind)
+    .sort((a, b) => nextOf(a, begun).i - nextOf(b, begun).i)) {
+    if (thread.due === null && !inTheWay(w, thread, all, begun)) w.wake(thread, w.now);
   }
 }
 
@@ -130,10 +132,12 @@ function bear(w: World, parent: Thread, child: Thread): void {
   child.life.next();
 }
 
+const nextOf = (thread: Thread, begun: Set<number>) => thread.events.find(({ i }) => !begun.has(i))!;
+
 /** Is there an event recorded before `thread`'s next one, on the same pages, that it must not overtake? */
 function inTheWay(w: World, thread: Thread, all: Happening[], begun: Set<number>): boolean {
   if (w.recorded) return false;
-  const mine = thread.events.find(({ i }) => !begun.has(i))!;
+  const mine = nextOf(thread, begun);
   return all.some(other => {
     const touches = other.page < mine.page + mine.pages && other.page + other.pages > mine.page;
     if (other.i >= mine.i || other.mm !== mine.mm || !touches) return false;

@@ -50,8 +50,8 @@ export interface Thread {
   /** a fault holds its lock until then */
   until: number;
   blame: { tid: number; event: Happening } | null;
-  /** its next event must not overtake another: a number that tells who came to that first; 0 while there is none */
-  behind: number;
+  /** its next event must not overtake another */
+  behind: boolean;
 }
 
 export class World {
