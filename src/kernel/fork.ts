@@ -38,9 +38,8 @@ import { vm_area_dup } from './vma-ops.js';
 /** fork(2), vfork(2), clone(2). A thread, or a child that shares the mm, takes no lock. */
 export function* fork(k: Kernel, task: Task): Operation {
   const { mm: parent, b: childMm } = task;
-  if (childMm === parent.id || childMm < 0) {
-    if (task.a >= 0) k.uses(k.tasks[task.a], parent);
-    else parent.users++;
+  if (childMm === parent.id) {
+    k.uses(k.tasks[task.a], parent);
     return;
   }
   if (!tryEnter(k, task, parent, WRITE_KILLABLE)) yield* enter(k, task, parent, WRITE_KILLABLE);
@@ -48,8 +47,7 @@ export function* fork(k: Kernel, task: Task): Operation {
   const built = k.engine.now;
   const child = k.freshMm(childMm);
   child.forked = true;
-  if (task.a >= 0) k.uses(k.tasks[task.a], child);
-  else child.users = 1;
+  k.uses(k.tasks[task.a], child);
   child.mmap_lock.write(task.id);
   k.ledger.mmapLocked(task, child, true, 0, false);
   k.lock?.beginWriteSection(child);
@@ -115,7 +113,7 @@ export function* exec(k: Kernel, task: Task): Operation {
   if (!tryEnter(k, task, old, READ_KILLABLE)) yield* enter(k, task, old, READ_KILLABLE);
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, old, READ);
-  if (newMm < 0 || newMm === old.id) return;
+  if (newMm === old.id) return;
   const fresh = k.freshMm(newMm);
   fresh.forked = old.forked;
   k.uses(task, fresh);

@@ -100,10 +100,9 @@ export class MmapLock {
     if (this.tryRead(thread)) return true;
     const readerOwned = this.readers > 0;
     if (!readerOwned && this.writer === NOBODY && !this.handoff) {
-      // Free but somebody queued has not woken yet: steal, and take the readers at the head along.
+      // Free but the writer at the head has not woken yet: steal.
       this.readers++;
       this.lastReader = thread;
-      if (this.queued > 0 && !this.writes[this.head]) this.grantReaders();
       return true;
     }
     this.enqueue(thread, 0);
@@ -181,7 +180,6 @@ export class MmapLock {
 
   /** Grants the lock to every queued reader, wherever it stands, at most MAX_READERS_WAKEUP; writers keep their order. */
   private grantReaders(): void {
-    this.handoff = false;
     const mask = this.threads.length - 1;
     let kept = 0;
     let granted = 0;

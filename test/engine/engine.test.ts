@@ -98,6 +98,13 @@ describe('the clock', () => {
   });
 });
 
+describe('no time', () => {
+  test('passes at once, and is no progress', () => {
+    const engine = new Engine();
+    expect([engine.pass(0, 0), engine.now]).toEqual([true, 0]);
+  });
+});
+
 describe('no progress', () => {
   test('nobody acts in the past', () => {
     const engine = new Engine();

@@ -177,3 +177,94 @@ describe('the end of an mm that a fork made', () => {
     expect(replayed.lock('spf_dufour_v12', 'mmap_lock', 'write').acquired).toBe(2);
   });
 });
+
+describe('collapse of a file', () => {
+  /** What a read costs after it: mapped anew, or there still. */
+  const readAfter = (model: string, pages: Event, ...more: Event[]) => {
+    const collapse: Event = { op: 'collapse', tid: 7, t: 300_000, addr: at(0) };
+    const read = fault(3, { t: 900_000, access: 'read' });
+    return row(model, { ...pages, t: 0 }, fault(3, { t: 1, access: 'read' }), ...more, collapse, read);
+  };
+  const mapped = mmap(0, 512, file('ext4', 'shared'));
+
+  test('takes the page tables away where mmap_lock is free, or needs no lock for that', async () => {
+    for (const model of ['mmap_lock', 'v6.4', NEW]) expect((await readAfter(model, mapped)).hold_ns).toBe(COST.file);
+  });
+
+  test('leaves them to a private VMA with pages of its own', async () => {
+    const own = [mmap(0, 512, file('ext4')), fault(9, { t: 2 })] as const;
+    for (const model of ['mmap_lock', 'v6.4', NEW]) expect((await readAfter(model, ...own)).hold_ns).toBe(COST.minor);
+  });
+
+  test('leaves them where somebody has mmap_lock, up to 6.5', async () => {
+    const busy = range('mprotect', 4_096, 1, { tid: 8, t: 290_000, dur: 400_000, prot: 'r--' });
+    expect((await readAfter('v6.4', mapped, busy)).hold_ns).toBe(COST.minor);
+    expect((await readAfter(NEW, mapped, busy)).hold_ns).toBe(COST.file);
+  });
+});
+
+describe('what happens to a page while it migrates', () => {
+  test('stands: it was unmapped, and is not there afterwards', async () => {
+    const migrate = range('migrate', 0, 4, { t: 1_000_000, dur: 50_000 });
+    const zap = { ...advise('dontneed', 0, 1), tid: 2, t: 1_010_000 };
+    const before = [vma(0, 4, { t: 0 }), fault(0, { t: 1 }), fault(1, { t: 2 }), migrate, zap];
+    expect(await held(...before, fault(0, { t: 2_000_000 }))).toBe(COST.anon);
+    expect(await held(...before, fault(1, { t: 2_000_000 }))).toBe(COST.minor);
+  });
+});
+
+describe('a NUMA scan and clear_refs', () => {
+  test('leave alone what is swapped, and the zero page', async () => {
+    const swapped = [vma(0, 4), fault(0), advise('pageout', 0, 1), range('numa_scan', 0, 4)];
+    expect(await held(...swapped, fault(0, { page: { wait: 0 } }))).toBe(COST.swap);
+    const clear: Event = { op: 'clear_refs', tid: 1, mode: '4' };
+    expect(await held(vma(0, 4), fault(0, { access: 'read' }), clear, fault(0, { access: 'read' }))).toBe(COST.minor);
+    expect(await held(vma(0, 4), fault(0), clear, fault(0))).toBe(COST.wp);
+  });
+});
+
+describe('userfaultfd', () => {
+  const register = (mode: string) => range('uffd_register', 0, 4, { modes: [mode] });
+
+  test('has the pages of a file that are missing, but for those that are said to be cached', async () => {
+    const read = (page: object) => fault(0, { access: 'read', page });
+    const shared = [mmap(0, 4, file('tmpfs', 'shared')), register('missing')];
+    expect((await row(NEW, ...shared, read({ wait: 5 }))).site).toBe('handle_userfault');
+    expect((await row(NEW, ...shared, read({ wait: 5, folio: 'cached' }))).site).toBe(null);
+  });
+
+  test("leaves a marker of its protection that brings a file's page in protected", async () => {
+    const page = { entry: 'marker_uffd_wp', wait: 5 };
+    const shared = [mmap(0, 4, file('tmpfs', 'shared')), register('wp'), fault(0, { access: 'read', page })];
+    expect((await row(NEW, ...shared)).site).toBe(null);
+    expect((await row(NEW, ...shared, fault(0, { page: { wait: 5 } }))).site).toBe('handle_userfault');
+  });
+
+  test('is not asked about a marker that outlived it, and an anonymous page comes in protected', async () => {
+    const page = { entry: 'marker_uffd_wp', wait: 5 };
+    expect(await held(vma(0, 4), fault(0, { page }))).toBe(COST.minor);
+    const protectedRead = [vma(0, 4), register('wp'), fault(0, { access: 'read', page })];
+    expect((await row(NEW, ...protectedRead, fault(0, { page: { wait: 5 } }))).site).toBe('handle_userfault');
+  });
+});
+
+describe('threads and memory that a trace tells of late', () => {
+  test('a VMA told around somebody who is inside of another replaces what it can', async () => {
+    const inside = fault(9, { t: 1_000, access: 'read', page: { entry: 'migration', wait: 90_000 } });
+    const told = vma(4, 16, { t: 20_000, tid: 2, prot: 'r--' });
+    expect(await picture(vma(8, 4, { t: 0 }), inside, told)).toBe('....AAAABBBBCCCCCCCC....');
+  });
+
+  test('memory locked for the future is populated when the heap grows', async () => {
+    const heap = vma(0, 4, { name: '[heap]' });
+    const lock: Event = { op: 'mlockall', tid: 1, mode: 'future' };
+    const events = [heap, lock, { op: 'brk', tid: 1, addr: at(8) }];
+    expect(await held(...events, fault(6))).toBe(COST.minor);
+  });
+
+  test('a thread that only its fork shows uses the mm too: the RFC tries the VMA lock', async () => {
+    const fork: Event = { op: 'fork', tid: 1, child_tid: 9, child_mm: 1 };
+    expect((await row('rfc_2022', vma(0, 4), fault(0))).site).toBe('do_user_addr_fault.mm_users');
+    expect((await row('rfc_2022', vma(0, 4), fork, fault(0))).verdict).toBe('vma_lock');
+  });
+});
