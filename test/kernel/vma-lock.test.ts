@@ -5,6 +5,7 @@ import { VM_READ, VM_WRITE, Vma } from '../../src/kernel/vma.js';
 import { READ_DETACHED, READ_FAILED, READ_TAKEN, type VmaLock } from '../../src/kernel/vma-lock/index.js';
 import { RefcountLock } from '../../src/kernel/vma-lock/refcount.js';
 import { RwsemSeqLock } from '../../src/kernel/vma-lock/rwsem-seq.js';
+import { SequenceLock } from '../../src/kernel/vma-lock/sequence.js';
 
 const LOCKS: [string, () => VmaLock][] = [
   ['rwsem and sequence', () => new RwsemSeqLock()],
@@ -175,5 +176,22 @@ describe('the reference count', () => {
     lock.take(vma);
     expect(() => lock.detach(vma)).toThrow('readers are inside');
     expect(() => lock.attach(vma)).toThrow('attached already');
+  });
+});
+
+describe('a sequence count', () => {
+  test('locks nobody: a VMA is marked until its write section ends, which is odd inside and even outside', () => {
+    const [lock, mm, vma] = [new SequenceLock(), { mm_lock_seq: 0 }, attachable()];
+    lock.attach(vma);
+    expect([lock.isDetached(vma), lock.take(), lock.readers(), lock.endRead()]).toEqual([false, READ_FAILED, 0, false]);
+    lock.beginWriteSection(mm);
+    expect([lock.isMarked(mm, vma), lock.seqSaysLocked(mm, vma), mm.mm_lock_seq % 2]).toEqual([false, false, 1]);
+    expect(lock.excludeReaders()).toBe(false);
+    lock.mark(mm, vma);
+    expect([lock.isMarked(mm, vma), lock.seqSaysLocked(mm, vma)]).toEqual([true, true]);
+    lock.endWriteAll(mm);
+    expect([lock.isMarked(mm, vma), lock.seqSaysLocked(mm, vma), mm.mm_lock_seq % 2]).toEqual([false, false, 0]);
+    lock.detach(vma);
+    expect(lock.isDetached(vma)).toBe(true);
   });
 });
