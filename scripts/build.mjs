@@ -36,7 +36,12 @@ const bundle = await rolldown({
   external: [/^node:/, 'zod'],
   checks: { ineffectiveDynamicImport: false },
 });
-await bundle.write({ dir: 'dist/bundle', format: 'esm' });
+await bundle.write({
+  dir: 'dist/bundle',
+  format: 'esm',
+  // Node reads every character of it at each start; the names stay, for a bug's stack trace
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+});
 
 writeFileSync('dist/build.json', `${JSON.stringify({ commit: commit() })}\n`);
 run('bin/vmalock.js', 'man', '--no-config', '-o', 'dist/vmalock.1');
