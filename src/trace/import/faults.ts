@@ -1,7 +1,6 @@
 /**
  * The open fault of each thread: begun by its exception, ended by its completion or by what shows that there is none.
  */
-import type { Ns } from '../../units.js';
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
@@ -52,8 +51,6 @@ export class Faults {
   readonly #swapSync: boolean | undefined;
   readonly #counters = new Map<string, number>();
   #pending: Pending[] = [];
-  /** time of the record in hand */
-  now: Ns = 0;
 
   constructor(outbox: Outbox, world: World, summary: ImportSummary, swapSync: boolean | undefined) {
     this.#outbox = outbox;
@@ -111,7 +108,7 @@ export class Faults {
       event['x-inferred'] = 'the handler ran twice, without readahead or a wait';
     }
     const extent = mm.map.at(pageOf(window.address));
-    const hidden = hiddenFrom(this.#recording, mm, window, extent, this.now - window.t);
+    const hidden = hiddenFrom(this.#recording, mm, window, extent, this.#recording.now - window.t);
     if (hidden !== null) event['x-hidden'] = hidden;
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));

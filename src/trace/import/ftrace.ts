@@ -15,7 +15,7 @@
  * thread's event before it has that chain, and lines of other processors may stand between the two.
  */
 import type { Line } from './lines.js';
-import { isComm, KERNEL_STACK, Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
+import { isComm, KERNEL_STACK, pushFrame, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
 
 const HEAD =
   /-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?\[(\d{3,})\]\s+(?:[^\s\d]\S{3,4}\s+|\.{4,5}\s+)?(\d+)\.(\d{9}|\d{6}): +(\S.*)$/;
@@ -36,22 +36,7 @@ export function isFtraceLine(text: string): boolean {
 }
 
 /** The parser: feed it lines, it hands back each record once the frames below it are complete. */
-export class FtraceParser {
-  /** lines that were neither an event, a frame of a call chain, blank nor a comment */
-  unknownLines = 0;
-  readonly #file: string;
-  readonly #origin = new Origin();
-  #pending: TraceRecord | null = null;
-
-  constructor(file: string) {
-    this.#file = file;
-  }
-
-  /**
-   * The record that this line completes, or null.
-   *
-   * @throws Complaint `schema` for a line that is cut off
-   */
+export class FtraceParser extends RecordParser {
   push(line: Line): TraceRecord | null {
     const { text } = line;
     const head = HEAD.exec(text);
@@ -60,17 +45,10 @@ export class FtraceParser {
       this.#continuation(line);
       return null;
     }
-    if (line.unterminated) throw unterminated(this.#file, line.number, text);
-    if (head !== null && !isComm(text.slice(0, head.index))) throw torn('ftrace', this.#file, line.number, text);
-    const done = this.#pending;
-    this.#pending = head === null ? this.#lost(lost, line.number) : this.#record(head, line);
-    return done;
-  }
-
-  /** The last record of the text. */
-  end(): TraceRecord | null {
-    const done = this.#pending;
-    this.#pending = null;
+    if (line.unterminated) throw unterminated(this.file, line.number, text);
+    if (head !== null && !isComm(text.slice(0, head.index))) throw torn('ftrace', this.file, line.number, text);
+    const done = this.pending;
+    this.pending = head === null ? this.#lost(lost, line.number) : this.#record(head, line);
     return done;
   }
 
@@ -78,14 +56,14 @@ export class FtraceParser {
     const { text } = line;
     if (text.trim() === '' || text.startsWith('#')) return;
     const frame = FRAME.exec(text);
-    const stack = this.#pending?.stack ?? null;
+    const stack = this.pending?.stack ?? null;
     if (frame !== null && !line.unterminated) {
-      if (stack === null || this.#pending === null) return;
+      if (stack === null || this.pending === null) return;
       const event = OF_EVENT.exec(frame[1]);
-      if (event !== null) this.#pending.text = event[1];
+      if (event !== null) this.pending.text = event[1];
       pushFrame(stack, frame[1]);
     } else if (line.unterminated || TORN_HEAD.test(text)) {
-      throw torn('ftrace', this.#file, line.number, text);
+      throw torn('ftrace', this.file, line.number, text);
     } else {
       this.unknownLines++;
     }
@@ -95,7 +73,7 @@ export class FtraceParser {
     const [, tid, tgid, cpu, sec, fraction, body] = head;
     const comm = whole.slice(0, head.index).trim();
     const record: TraceRecord = {
-      t: this.#origin.since(sec, fraction),
+      t: this.origin.since(sec, fraction),
       synthesized: false,
       pid: tgid === undefined || tgid.startsWith('-') ? -1 : Number(tgid),
       tid: Number(tid),
@@ -122,7 +100,7 @@ export class FtraceParser {
   }
 
   #lost(events: number, line: number): TraceRecord {
-    const t = this.#pending?.t ?? 0;
+    const t = this.pending?.t ?? 0;
     const text = ` lost ${events}`;
     const name = 'PERF_RECORD_LOST';
     return { t, synthesized: false, pid: 0, tid: 0, cpu: -1, comm: '', name, text, stack: null, line };

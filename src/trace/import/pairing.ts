@@ -54,7 +54,6 @@ export class Pairing {
   readonly #faults: Faults;
   readonly #images: Images;
   readonly #migrating = new Map<string, { entry: Entry; event: EventObject }>();
-  #now = 0;
   /** of the record that was taken last */
   #line = 0;
 
@@ -72,13 +71,11 @@ export class Pairing {
   /** Takes one record; what can be told for certain now is put `into` the list, in time order. */
   push(record: TraceRecord, into: EventObject[]): void {
     this.#line = record.line;
-    if (record.t < this.#now) {
+    if (record.t < this.#recording.now) {
       this.#count('time runs backwards: taken as simultaneous');
-      record.t = this.#now;
+      record.t = this.#recording.now;
     }
-    this.#now = record.t;
     this.#recording.sawTime(record.t);
-    this.#faults.now = record.t;
     this.#dispatch(record);
     this.#outbox.drain(into, MAX_HELD_BACK);
   }
@@ -86,9 +83,9 @@ export class Pairing {
   /** The recording is over: what is still open ends here. */
   end(into: EventObject[]): void {
     for (const thread of this.#world.threads()) {
-      if (thread.fault !== null) this.#faults.giveUp(thread, this.#now);
-      if (this.#calls.abandon(thread, this.#now)) this.#count('system call without its end');
-      this.#locking.drop(thread, this.#now);
+      if (thread.fault !== null) this.#faults.giveUp(thread, this.#recording.now);
+      if (this.#calls.abandon(thread, this.#recording.now)) this.#count('system call without its end');
+      this.#locking.drop(thread, this.#recording.now);
     }
     this.#faults.settle();
     for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);

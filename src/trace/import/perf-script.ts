@@ -12,7 +12,7 @@
  * The name of a thread (comm) may hold spaces and digits, hence the anchor is the time with its colon.
  */
 import type { Line } from './lines.js';
-import { isComm, Origin, pushFrame, type TraceRecord, torn, unterminated } from './record.js';
+import { isComm, pushFrame, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
 
 const HEAD = /(?:^|\s)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(?:\d+\s+)?(?=[A-Za-z])/;
 const SIDE_BAND = /^PERF_RECORD_[A-Z0-9_]+/;
@@ -58,22 +58,7 @@ export function isPerfLine(text: string): boolean {
 }
 
 /** The parser: feed it lines, it hands back each record once its call chain is complete. */
-export class PerfScriptParser {
-  /** lines that were neither an event, a call chain frame, blank nor a comment */
-  unknownLines = 0;
-  readonly #file: string;
-  readonly #origin = new Origin();
-  #pending: TraceRecord | null = null;
-
-  constructor(file: string) {
-    this.#file = file;
-  }
-
-  /**
-   * The record that this line completes, or null: a record is complete when the next one begins.
-   *
-   * @throws Complaint `schema` for a line that is cut off
-   */
+export class PerfScriptParser extends RecordParser {
   push(line: Line): TraceRecord | null {
     const { text } = line;
     const head = HEAD.exec(text);
@@ -82,17 +67,10 @@ export class PerfScriptParser {
       this.#continuation(line);
       return null;
     }
-    if (line.unterminated) throw unterminated(this.#file, line.number, text);
-    if (!isComm(text.slice(0, head.index))) throw torn('perf script', this.#file, line.number, text);
-    const done = this.#pending;
-    this.#pending = this.#record(head, event, line.number);
-    return done;
-  }
-
-  /** The last record of the text. */
-  end(): TraceRecord | null {
-    const done = this.#pending;
-    this.#pending = null;
+    if (line.unterminated) throw unterminated(this.file, line.number, text);
+    if (!isComm(text.slice(0, head.index))) throw torn('perf script', this.file, line.number, text);
+    const done = this.pending;
+    this.pending = this.#record(head, event, line.number);
     return done;
   }
 
@@ -100,11 +78,11 @@ export class PerfScriptParser {
     const { text } = line;
     if (text.trim() === '' || text.startsWith('#')) return;
     const frame = FRAME.exec(text);
-    if (frame !== null && this.#pending !== null && !line.unterminated) {
-      this.#pending.stack ??= [];
-      pushFrame(this.#pending.stack, frame[2]);
+    if (frame !== null && this.pending !== null && !line.unterminated) {
+      this.pending.stack ??= [];
+      pushFrame(this.pending.stack, frame[2]);
     } else if (line.unterminated || TORN_HEAD.test(text)) {
-      throw torn('perf script', this.#file, line.number, text);
+      throw torn('perf script', this.file, line.number, text);
     } else {
       this.unknownLines++;
     }
@@ -118,7 +96,7 @@ export class PerfScriptParser {
     const synthesized = Number(sec) === 0 && Number(fraction) === 0;
     return {
       synthesized,
-      t: synthesized ? 0 : this.#origin.since(sec, fraction),
+      t: synthesized ? 0 : this.origin.since(sec, fraction),
       pid: second === undefined ? -1 : Number(first),
       tid: Number(second ?? first),
       cpu: cpu === undefined ? -1 : Number(cpu),

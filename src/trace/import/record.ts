@@ -3,6 +3,7 @@
  */
 import { Complaint, quote } from '../../errors.js';
 import { NS_PER_SEC, type Ns } from '../../units.js';
+import type { Line } from './lines.js';
 
 export interface TraceRecord {
   /** ns since the first record that has a time; 0 for what the recorder made up before it */
@@ -59,6 +60,30 @@ export class Origin {
     this.#same = coarse && t === this.#last ? Math.min(this.#same + 1, NS_PER_US - 1) : 0;
     this.#last = t;
     return t + this.#same;
+  }
+}
+
+/** What a parser of a recorder's text has in hand: a record is complete when the next one begins. */
+export abstract class RecordParser {
+  /** lines that were neither an event, a frame of a call chain, blank nor a comment */
+  unknownLines = 0;
+  protected readonly origin = new Origin();
+  protected pending: TraceRecord | null = null;
+
+  constructor(protected readonly file: string) {}
+
+  /**
+   * The record that this line completes, or null.
+   *
+   * @throws Complaint `schema` for a line that is cut off
+   */
+  abstract push(line: Line): TraceRecord | null;
+
+  /** The last record of the text. */
+  end(): TraceRecord | null {
+    const done = this.pending;
+    this.pending = null;
+    return done;
   }
 }
 

@@ -32,6 +32,8 @@ export class Recording {
   /** shortest time between two readings of the clock */
   #step: Ns = Number.POSITIVE_INFINITY;
   #last: Ns = Number.NEGATIVE_INFINITY;
+  /** time of the record in hand */
+  now: Ns = 0;
   #locked = 0;
   #lockFree = false;
 
@@ -43,6 +45,7 @@ export class Recording {
 
   /** The time of the next record. */
   sawTime(t: Ns): void {
+    this.now = t;
     if (t - this.#last < READING) return;
     if (this.#last >= 0) this.#step = Math.min(this.#step, t - this.#last);
     this.#last = t;
