@@ -6,7 +6,7 @@
  * in the stages' answers).
  * Leaves out: page-table pages, memory cgroups, allocation failure, mTHP: none changes where a fault is finished.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_LOCKED, HUGE_PUD, VM_OPS } from '../vocab.js';
+import { ENTRY, FOLIO_LOCKED, HUGE_PUD, VM_OPS } from '../vocab.js';
 import { do_fault } from './do-fault.js';
 import { do_swap_page } from './do-swap-page.js';
 import { do_wp_page } from './do-wp-page.js';
@@ -20,6 +20,7 @@ import {
   install,
   installHuge,
   isSaid,
+  isWrite,
   type Outcome,
   PMD_PAGES,
   RETRY,
@@ -116,8 +117,6 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   task.spurious = !task.settled;
   return HANDLED;
 }
-
-const isWrite = (task: Task): boolean => (task.code & ACCESS_MASK) === ACCESS_WRITE;
 
 /** The entry the fault meets: what the trace says of it, else what the trace's own history left there. */
 export function entryOf(k: Kernel, task: Task, vma: Vma): number {

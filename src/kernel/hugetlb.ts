@@ -4,11 +4,12 @@
  * Models: mm/hugetlb.c hugetlb_fault, hugetlb_no_page, hugetlb_wp (v6.6 to v6.18).
  * Leaves out: sizes other than 2 MiB (a page of 1 GiB is tracked by its 2 MiB parts).
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY } from '../vocab.js';
+import { ENTRY } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import {
   HANDLED,
   handle_userfault,
+  isWrite,
   type Outcome,
   PMD_PAGES,
   RETRY,
@@ -37,7 +38,7 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
   const said = task.settled ? 0 : task.facts & 15;
   const state = said === ENTRY.none ? PTE_NONE : page_table.get(head);
   const shared = (vma.vm_flags & VM_SHARED) !== 0;
-  const write = (task.code & ACCESS_MASK) === ACCESS_WRITE;
+  const write = isWrite(task);
   if (said === ENTRY.migration || (said === 0 && (state & PTE_KIND_MASK) === PTE_MIGRATION)) {
     // It sleeps with the VMA lock held.
     k.witness?.enters(task, 'migration_entry_wait_huge');

@@ -7,7 +7,17 @@
  * Decides, never waits: a result says what to wait for and whether the lock is held meanwhile.
  */
 import type { Ns, Page } from '../units.js';
-import { FACT_SHIFT, type FactBit, FOLIO_LOCKED, FOLIO_SHIFT, HUGE_SHIFT, RACE_SHIFT, VM_OPS } from '../vocab.js';
+import {
+  ACCESS_MASK,
+  ACCESS_WRITE,
+  FACT_SHIFT,
+  type FactBit,
+  FOLIO_LOCKED,
+  FOLIO_SHIFT,
+  HUGE_SHIFT,
+  RACE_SHIFT,
+  VM_OPS,
+} from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import type { Task } from './task.js';
@@ -40,6 +50,7 @@ export const PMD_PAGES = 512;
 export const folioOf = (facts: number) => (facts >> FOLIO_SHIFT) & 3;
 /** Is the folio locked when the fault gets to it? A wait of 0 says that whoever had it was done by then. */
 export const isFolioLocked = (task: Task) => folioOf(task.facts) === FOLIO_LOCKED && task.wait !== 0;
+export const isWrite = (task: Task) => (task.code & ACCESS_MASK) === ACCESS_WRITE;
 export const raceOf = (facts: number) => (facts >> RACE_SHIFT) & 3;
 export const hugeOf = (facts: number) => (facts >> HUGE_SHIFT) & 3;
 /** Does the trace say that the fact holds? */

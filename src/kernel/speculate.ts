@@ -9,12 +9,12 @@
  *
  * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
-import { ACCESS_MASK, ACCESS_WRITE, ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
+import { ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import { access_error, after, countSleep, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
-import { folioOf, hugeOf, isFolioLocked, raceOf, SIGNAL, says } from './outcome.js';
+import { folioOf, hugeOf, isFolioLocked, isWrite, raceOf, SIGNAL, says } from './outcome.js';
 import {
   PTE_ANON,
   PTE_ANON_WP,
@@ -64,7 +64,7 @@ export function do_speculative_fault(k: Kernel, task: Task): number {
   if (mm.mmap_lock.writer >= 0) return blamed(k, task, 'do_user_addr_fault.spf_abort_odd');
   const vma = mm.mm_mt.walk(task.page);
   if (vma === null) return abort(k, task, 'do_user_addr_fault.spf_abort_unmapped');
-  const write = (task.code & ACCESS_MASK) === ACCESS_WRITE;
+  const write = isWrite(task);
   if (!vma_can_speculate(k, vma, write)) return abort(k, task, 'do_user_addr_fault.spf_abort_no_speculate');
   if (raceOf(task.facts) !== 0) return abort(k, task, 'do_user_addr_fault.spf_abort_vma_copy');
   if (access_error(task, vma)) return abort(k, task, 'do_user_addr_fault.spf_abort_access_error');
