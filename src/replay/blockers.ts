@@ -1,8 +1,9 @@
 /** Which operation of which thread on which mapping made how many others wait or fall back. */
+import type { Task } from '../kernel/task.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns, type Page } from '../units.js';
 import { OPS } from '../vocab.js';
-import type { Blocker } from './result.js';
+import type { Blocker, FaultRow } from './result.js';
 
 /** Rows kept; what comes later is added to the last. */
 export const BLOCKER_ROWS = 10_000;
@@ -100,4 +101,10 @@ export class Blockers {
 function periodOf(times: number, { first, since, least, most }: Pick<Entry, 'first' | 'since' | 'least' | 'most'>) {
   if (times < 3 || least <= 0 || most > ALIKE * least) return {};
   return { period_ns: Math.round((since - first) / (times - 1)) };
+}
+
+/** The event that made `task` wait or fall back, as far as it was known then. */
+export function blockedBy(task: Pick<Task, 'byIndex' | 'byOp' | 'byThread'>, info: TraceInfo): FaultRow['blocked_by'] {
+  if (task.byThread < 0) return null;
+  return { i: task.byIndex, op: OPS[task.byOp], tid: info.tids[task.byThread] };
 }

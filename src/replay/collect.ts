@@ -22,8 +22,8 @@ import type { Vma } from '../kernel/vma.js';
 import type { Witness } from '../kernel/witness.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { FRACTION, formatAddr, type Ns } from '../units.js';
-import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
-import { Blockers } from './blockers.js';
+import { CONTENDED_SITES, FAULT_KERNEL_MODE, OP } from '../vocab.js';
+import { Blockers, blockedBy } from './blockers.js';
 import { Convoys } from './convoys.js';
 import type { HotSpots } from './hot-spots.js';
 import { LockTable, nameOf } from './lock-table.js';
@@ -203,8 +203,7 @@ export class Collector implements Ledger {
 
   /** Who made `task` wait or fall back, as far as it is known by now. */
   protected blockerOf(task: Task): FaultRow['blocked_by'] {
-    if (task.byThread < 0) return null;
-    return { i: task.byIndex, op: OPS[task.byOp], tid: this.info.tids[task.byThread] };
+    return blockedBy(task, this.info);
   }
 
   count(counter: string): void {

@@ -10,8 +10,9 @@ import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns, type Page } from '../units.js';
 import { ADVICES, MAPS_KINDS, OP, OPS } from '../vocab.js';
+import { blockedBy } from './blockers.js';
 import { nameOf } from './lock-table.js';
-import type { Convoy, FaultRow, Queued } from './result.js';
+import type { Convoy, Queued } from './result.js';
 
 /** Members a convoy lists: the first. */
 export const MEMBERS_LISTED = 32;
@@ -153,7 +154,7 @@ export class Convoys {
       members: members.map(member => ({
         ...queued(member),
         wait_ns: member.waited,
-        blocked_by: blockerOf(member, info),
+        blocked_by: blockedBy(member.by, info),
       })),
     };
   }
@@ -169,9 +170,4 @@ function memberOf(task: Task, mode: Queued['mode'], from: Ns): Member {
   const name = op === OP.other ? task.name : -1;
   const vma = len > 0 ? task.mm.mm_mt.walk(page) : null;
   return { i, op, code, name, thread, mode, page, len, vma, from, by: { byIndex, byOp, byThread }, waited: 0 };
-}
-
-function blockerOf({ by }: Member, info: TraceInfo): FaultRow['blocked_by'] {
-  if (by.byThread < 0) return null;
-  return { i: by.byIndex, op: OPS[by.byOp], tid: info.tids[by.byThread] };
 }

@@ -1,6 +1,6 @@
 /** What is told of one fault, as plain data: the shape of `vmalock.explain/1`. All times in ns on the clock of the replay. */
 import type { ACCESSES, Entry, Folio, Huge, Race } from '../vocab.js';
-import type { Counter, ReplayResult, Verdict } from './result.js';
+import type { Counter, FaultRow, ReplayResult, Verdict } from './result.js';
 
 /** A lock a fault holds. */
 export type Held = 'vma_lock' | 'mmap_lock:read' | 'mmap_lock:write';
@@ -143,17 +143,12 @@ export interface PageSaid {
 }
 
 /** One fault under one model. */
-export interface ModelExplanation {
-  model: string;
-  start: number;
+export interface ModelExplanation
+  extends Pick<
+    FaultRow,
+    'model' | 'start' | 'verdict' | 'fallback' | 'counter' | 'site' | 'wait_ns' | 'hold_ns' | 'tries'
+  > {
   end: number;
-  verdict: Verdict;
-  fallback: boolean;
-  counter: Counter | null;
-  site: string | null;
-  wait_ns: number;
-  hold_ns: number;
-  tries: number;
   steps: Step[];
   others: Other[];
   /** the answer that decided; null where no kernel of the lineage would have decided otherwise */

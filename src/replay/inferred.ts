@@ -27,8 +27,6 @@ const PROT_BITS = 3;
 export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Alternative, take: () => void): void {
   const { n, inferred, op, facts, wait, a, file, page, len, code } = columns;
   const kept: Kept[] = [];
-  // where the trace has none, it stays what it was taken for
-  const regular = files.findIndex(({ fs, name }) => fs === null && name === null);
   for (let row = 0; row < n; row++) {
     if (inferred[row] === 0) continue;
     const was = { op: op[row], facts: facts[row], wait: wait[row], a: a[row], file: file[row] };
@@ -38,7 +36,7 @@ export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Al
       if (code[row] & PROT_EXEC && files[file[row]]?.fs !== 'special') continue;
       a[row] = as === 'anon_vma' ? 1 : 0;
       if (as !== 'file') file[row] = -1;
-      else if (regular >= 0) file[row] = regular;
+      else file[row] = regularFile(files, file[row]);
       // the page that a stack began with; it grows
       if (as === 'no anon_vma' && (code[row] >> PROT_BITS) & MAP.growsdown) {
         page[row] += len[row] - 1;
@@ -60,4 +58,10 @@ export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Al
     page[row] = was.page;
     len[row] = was.len;
   }
+}
+
+/** A file of the trace that nothing is said of; where there is none, what was concluded. */
+function regularFile(files: TraceInfo['files'], concluded: number): number {
+  const found = files.findIndex(({ fs, name }) => fs === null && name === null);
+  return found < 0 ? concluded : found;
 }

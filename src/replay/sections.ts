@@ -34,7 +34,7 @@ export interface Section {
 }
 
 /** Numbers of a recorded section in `locks`: write or not, ask, got, end. */
-const LOCK_FIELDS = 4;
+export const LOCK_FIELDS = 4;
 
 /** Operations that go from VMA to VMA, with work on pages in between: only the first one is marked at once. */
 const WALKS: ReadonlySet<number> = new Set([

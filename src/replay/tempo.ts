@@ -6,6 +6,7 @@ import type { Columns } from '../trace/columns.js';
 import type { Ns } from '../units.js';
 import { OP } from '../vocab.js';
 import { Histogram } from './histogram.js';
+import { LOCK_FIELDS } from './sections.js';
 import { NATIVE, type Slack } from './windows.js';
 
 /**
@@ -17,9 +18,6 @@ const SECTION: Ns = 16_000;
 const FEWEST = 8;
 /** Beyond this a section waits for something else than its processor. */
 const SLOWEST = 20;
-
-/** Numbers of a recorded section in `locks`: write or not, ask, got, end. */
-const LOCK_FIELDS = 4;
 
 export class Tempo {
   private readonly sections = new Histogram();
