@@ -3,6 +3,7 @@ import type { DiffResult, Transition } from '../replay/result.js';
 import type { Cell } from './csv.js';
 import { diffOpening } from './diff-finding.js';
 import { diffSections, TABLES, waysSection } from './diff-sections.js';
+import { listingFields } from './fields.js';
 import { pickKeys } from './json.js';
 import type { Listing } from './listing.js';
 
@@ -54,8 +55,7 @@ export const CHANGE_FIELDS = [
 
 /** The names a diff in `format` can select. */
 export function diffFields(format: string): readonly string[] {
-  if (format === 'json') return [...COLUMNS, ...PARTS];
-  return format === 'table' || format === 'markdown' ? [...COLUMNS, ...TABLES] : COLUMNS;
+  return listingFields(format, COLUMNS, PARTS, TABLES);
 }
 
 /** @param fields a choice of columns and parts (`--fields`); null for all of them */

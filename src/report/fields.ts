@@ -35,6 +35,17 @@ export function reportFields(format: string, by = false): readonly string[] {
   return by ? [...REPORT_FIELDS, 'by'] : REPORT_FIELDS;
 }
 
+/** The names a listing in `format` can select: columns of its rows, with whole parts where it is no plain list of rows. */
+export function listingFields(
+  format: string,
+  columns: readonly string[],
+  parts: readonly string[],
+  tables: readonly string[],
+): readonly string[] {
+  if (format === 'json') return [...columns, ...parts];
+  return format === 'table' || format === 'markdown' ? [...columns, ...tables] : columns;
+}
+
 export interface Selection {
   /** fields of the report; null selects all */
   report: string[] | null;

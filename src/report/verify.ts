@@ -1,6 +1,7 @@
 /** Verifications in every format a replay has: a sentence and tables for people; for sheets, a row for each trace. */
 import type { VerifyResult } from '../replay/result.js';
 import type { Cell } from './csv.js';
+import { listingFields } from './fields.js';
 import { pickKeys } from './json.js';
 import type { Listing } from './listing.js';
 import type { Section } from './sections.js';
@@ -53,8 +54,7 @@ export const VERIFIED_FIELDS = [
 
 /** The names a verification in `format` can select. */
 export function verifyFields(format: string): readonly string[] {
-  if (format === 'json') return [...COLUMNS, ...PARTS];
-  return format === 'table' || format === 'markdown' ? [...COLUMNS, ...TABLES] : COLUMNS;
+  return listingFields(format, COLUMNS, PARTS, TABLES);
 }
 
 /**
