@@ -4,7 +4,7 @@
  */
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { Page } from '../units.js';
-import { MAP, OP, PROT_EXEC } from '../vocab.js';
+import { MAP, OP, PROT_EXEC, PROT_WRITE } from '../vocab.js';
 
 /** What an inferred VMA is tried as: anonymous memory, as little of it as can be, or a private mapping of a file. */
 export const ALTERNATIVES = ['anon_vma', 'no anon_vma', 'file'] as const;
@@ -32,16 +32,17 @@ export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Al
     const was = { op: op[row], facts: facts[row], wait: wait[row], a: a[row], file: file[row] };
     kept.push({ row, ...was, page: page[row], len: len[row] });
     if (was.op === OP.vma) {
-      // what execve mapped to be executed is a file's
-      if (code[row] & PROT_EXEC && files[file[row]]?.fs !== 'special') continue;
+      // what execve mapped to be executed is a file's; where the vDSO may be the loader it could be written as well
+      if ((code[row] & (PROT_EXEC | PROT_WRITE)) === PROT_EXEC) continue;
+      if ((code[row] >> PROT_BITS) & MAP.growsdown) {
+        // the page that a stack began with, which execve wrote its arguments to; it grows
+        page[row] += len[row] - 1;
+        len[row] = 1;
+        continue;
+      }
       a[row] = as === 'anon_vma' ? 1 : 0;
       if (as !== 'file') file[row] = -1;
       else file[row] = regularFile(files, file[row]);
-      // the page that a stack began with; it grows
-      if (as === 'no anon_vma' && (code[row] >> PROT_BITS) & MAP.growsdown) {
-        page[row] += len[row] - 1;
-        len[row] = 1;
-      }
       continue;
     }
     if (was.op !== OP.fault) op[row] = OP.other;

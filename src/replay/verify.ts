@@ -21,6 +21,7 @@ import {
   TRUTH_FALLBACK_SAID,
   type TruthPath,
 } from '../vocab.js';
+import { type Program, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
 import { type Nearby, Neighbours } from './nearby.js';
@@ -49,7 +50,7 @@ export interface VerifyOptions {
   top?: number;
   /** what the kernel did, instead of what the trace says of it */
   truth?: TruthRows;
-  /** Called once for each user fault, nearly in the order of the trace. */
+  /** Called once for each user fault, nearly in the order of the trace; some wait for the end of their program. */
   onFault?: (fault: VerifiedFault) => void;
 }
 
@@ -69,6 +70,8 @@ interface Pending extends Nearby {
   readonly via: number;
   /** the recording does not show all that it met */
   readonly hidden: boolean;
+  /** on a page of an inferred VMA: whose */
+  readonly program: Program<Over> | null;
   readonly slack: Slack;
   trylock: boolean;
   /** nothing that the trace shows explains it */
@@ -76,6 +79,12 @@ interface Pending extends Nearby {
   row: FaultRow | null;
   /** where the trace without inferences finishes the fault: for each of the replays of that */
   readonly plain: (Path | null)[];
+}
+
+/** A fault that waits for what its program turns out to be. */
+interface Over {
+  readonly fault: Pending;
+  readonly row: FaultRow;
 }
 
 export class Verify {
@@ -88,6 +97,9 @@ export class Verify {
   private readonly sections = new Sections();
   private readonly tempo = new Tempo();
   private readonly neighbours = new Neighbours<Pending>();
+  private readonly programs = new Programs<Over>(({ fault, row }, { cached }) =>
+    this.compare(fault, row, cached ? null : 'hidden_page'),
+  );
   private readonly pending = new Map<number, Pending>();
   private readonly score = new Score();
   private readonly disagreements: Disagreement[] = [];
@@ -140,6 +152,7 @@ export class Verify {
     for (let row = 0; row < columns.n; row++) {
       this.tempo.see(columns, row);
       this.neighbours.passes(columns, row);
+      this.programs.see(columns, row);
       if (columns.op[row] === OP.fault) this.take(columns, row);
       else this.sections.announce(columns, row, this.events + row);
       if (columns.op[row] === OP.vma && columns.inferred[row] !== 0) this.hides = true;
@@ -160,6 +173,7 @@ export class Verify {
     const { trace, warnings } = this.replay.finish(info);
     for (const plain of this.plain) plain.finish(info);
     this.settle(Number.POSITIVE_INFINITY);
+    this.programs.finish();
     const { scored, inferred, undecided, unscored, confusion } = score;
     const others = Object.values(unscored).reduce((sum, n) => sum + n, 0);
     if (truth !== null && truth.joined < truth.size) {
@@ -207,6 +221,7 @@ export class Verify {
       truthWait: truthWait[row],
       via: via[row],
       hidden: columns.hidden[row] !== 0,
+      program: this.programs.of(mm[row], page[row]),
       slack: this.tempo.slack,
       trylock: false,
       spurious: false,
@@ -233,19 +248,22 @@ export class Verify {
       if (fault.away && fault.next > now && !crowded) continue;
       pending.delete(fault.i);
       this.neighbours.drop(fault);
-      this.compare(fault, row);
+      const reason = this.undecided(fault, row);
+      if (reason === 'hidden_page' && fault.program !== null && !fault.spurious) {
+        this.programs.decide({ fault, row }, fault.program);
+      } else this.compare(fault, row, reason);
     }
     const [oldest] = pending.values();
     this.sections.forget((oldest === undefined ? now : oldest.t) - NEAR - this.tempo.slack.trylock);
   }
 
-  private compare(fault: Pending, row: FaultRow): void {
+  /** @param race why the recording cannot tell what the fault met; null when it can */
+  private compare(fault: Pending, row: FaultRow, race: Undecided | null): void {
     const { score } = this;
     const { i, t, tid, mm, addr, site, counter, verdict, wait_ns, blocked_by } = row;
     const predicted = pathOf(row.fallback);
     const truth = fault.truth & TRUTH_FALLBACK_SAID ? pathOf((fault.truth & TRUTH_FALLBACK) !== 0) : null;
     const killed = recordedPath(fault) === 'killed';
-    const race = this.undecided(fault, row);
     const inferred = fault.plain.some(path => path !== predicted);
     let reason: Unscored | null = null;
     if (truth === null || killed) {
