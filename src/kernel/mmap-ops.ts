@@ -194,6 +194,8 @@ function* insert(
   vmg.forNew(mm.mm_mt, vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_file, vma.vm_pgoff);
   vmg.name = vma.name;
   vmg.just_expand = justExpand;
+  // vma_prev_limit(): not with the bss below start_brk
+  if (justExpand && k.at['do_brk_flags.merge'] === 'heap' && vma.vm_start <= mm.start_brk) vmg.prev = null;
   const merged = yield* vma_merge(k, task, mm, gathered);
   if (merged !== null) return merged;
   erase(mm, gathered);

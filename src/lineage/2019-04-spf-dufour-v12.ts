@@ -14,6 +14,7 @@ export default {
   parent: 'mmap_lock',
   lock: { answer: 'vm_sequence', by: '06/31 mm: introduce a per VMA sequence counter' },
   changes: {
+    'do_brk_flags.merge': { answer: 'any', by: 'before 2e7ce7d354f2' },
     'do_user_addr_fault.mm_users': { answer: 'mmap_lock', by: '20/31 mm: introduce __handle_speculative_fault()' },
     vma_can_speculate: { answer: 'without_fault_op', by: '20/31 mm: introduce __handle_speculative_fault()' },
     'do_swap_page.speculative': { answer: 'sleep', by: '12/31 mm: protect the swap path (inferred)' },

@@ -15,6 +15,7 @@ export default {
   parent: 'mmap_lock',
   lock: { answer: 'mmap_seq', by: 'mmap locking API: add mmap_seq' },
   changes: {
+    'do_brk_flags.merge': { answer: 'any', by: 'before 2e7ce7d354f2' },
     'do_user_addr_fault.mm_users': { answer: 'mmap_lock', by: 'x86/mm: attempt speculative mm faults first' },
     vma_can_speculate: { answer: 'anonymous_or_file', by: 'fs: list file types that support speculative faults' },
     'do_swap_page.speculative': { answer: 'swap_cache', by: 'mm: implement speculative handling in do_swap_page()' },

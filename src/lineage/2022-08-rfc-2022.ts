@@ -19,6 +19,7 @@ export default {
     vma_start_read: 'vma_read_trylock',
   },
   changes: {
+    'do_brk_flags.merge': { answer: 'any', by: 'before 2e7ce7d354f2' },
     'do_user_addr_fault.access_error': {
       answer: 'mmap_lock',
       by: '22/28 x86/mm: try VMA lock-based page fault handling first',

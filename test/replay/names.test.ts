@@ -50,6 +50,9 @@ test('a child has the heap and the stack of its parent', async () => {
   expect(await names(events, [1, 2003], 2)).toEqual(['[heap]', '[stack]']);
 });
 
-test('the heap merges with what it merged with before it had a name', async () => {
-  expect(draw(await addressSpace([vma(0, 2), brk(2), brk(4), mmap(4, 2)], 'v6.18'), 8)).toBe('AAAAAA..');
+test('the heap joins the bss below it only before 6.1, and grows by itself after that', async () => {
+  const events = [vma(0, 2), brk(2), brk(4), mmap(4, 2)];
+  expect(draw(await addressSpace(events, 'rfc_2022'), 8)).toBe('AAAAAA..');
+  expect(draw(await addressSpace(events, 'v6.18'), 8)).toBe('AABBBB..');
+  expect(draw(await addressSpace([vma(0, 2), brk(2), brk(4), brk(6)], 'v6.18'), 8)).toBe('AABBBB..');
 });
