@@ -105,3 +105,86 @@ test('pages that are written near to each other are one VMA with an anon_vma, an
     ['0x7ffff7fc1000', null, { name: '[vdso]', fs: 'special' }],
   ]);
 });
+
+/** execve of a program whose data ends in page 0x4bb, with no mapping shown; then its own faults. */
+const executed = (faults: readonly string[]): string[] => [
+  line(0, 5, 'sys_execve(filename: 5ac272, argv: 18d7808, envp: 18d7868)'),
+  line(10, 5, 'page_fault_kernel: address=0x4bb710 ip=rep_stos_alternative error_code=0x2'),
+  line(30, 5, 'sys_execve -> 0x0'),
+  ...faults,
+  line(900, 5, 'sys_brk(brk: 0)'),
+];
+const mappings = async (faults: readonly string[]) => {
+  const { events } = await imported(executed(faults).join('\n'));
+  return events
+    .filter(({ op }) => op === 'vma')
+    .map(vma => [vma.addr, vma.prot, vma.file ? 'file' : 'anonymous', vma.anon_vma === true, 'x-inferred' in vma]);
+};
+
+test('where execve clears the rest of a page, the file of the data ends and the bss begins', async () => {
+  const faults = [
+    user(40, 5, '4b8', 6),
+    user(60, 5, '4a0', READ),
+    user(80, 5, '4c0', 6),
+    user(100, 5, '4bd', 6),
+    user(120, 5, '4bc', READ),
+    user(140, 5, '401', 14),
+    user(160, 5, '20000', 6),
+  ];
+  expect(await mappings(faults)).toEqual([
+    ['0x4b8000', 'rw-', 'file', true, false],
+    ['0x4a0000', 'rw-', 'file', true, false],
+    ['0x4c0000', 'rw-', 'anonymous', false, false],
+    ['0x4bd000', 'rw-', 'anonymous', true, false],
+    ['0x4bc000', 'rw-', 'anonymous', false, true],
+    ['0x401000', 'r-x', 'file', false, true],
+    ['0x20000000', 'rw-', 'anonymous', false, true],
+  ]);
+});
+
+test('the page that is read for its ELF header is the vDSO, or the loader where that has run', async () => {
+  const header = line(60, 5, 'page_fault_user: address=0x7ffff7fc1020 ip=0x401000 error_code=0x4');
+  expect((await mappings([header])).map(([, prot]) => prot)).toEqual(['r-x']);
+  const loader = user(40, 5, '7ffff7fc3', 14);
+  expect((await mappings([loader, header])).map(([, prot]) => prot)).toEqual(['r-x', 'rwx']);
+});
+
+test('what is written just above the first page of a stack is of it', async () => {
+  const stack = [...mmap(40, 5, 49, ANONYMOUS), user(60, 5, '7ffffffde', 6), user(80, 5, '7ffffffdf', WRITE_PRESENT)];
+  expect((await mappings(stack)).map(([addr, , , prepared, inferred]) => [addr, prepared, inferred])).toEqual([
+    ['0x7ffffffbe000', true, true],
+    ['0x7ffffffdf000', true, false],
+  ]);
+});
+
+test.each([
+  [
+    'a system call that reads what it was given',
+    'page_fault_kernel: address=0x5c2c98 ip=strncpy_from_user error_code=0x0',
+    1,
+  ],
+  [
+    'the kernel writes to it, as a signal would',
+    'page_fault_kernel: address=0x5c2c98 ip=rep_movs_alternative error_code=0x2',
+    0,
+  ],
+  ['the end of a call that was not seen to begin', 'sys_wait4 -> 0x5', 1],
+  ['the end of a signal handler', 'sys_rt_sigreturn -> 0x0', 0],
+  ['a signal that no fault raises', 'signal_deliver: sig=17 errno=0 code=1 sa_handler=525892 sa_flags=4000000', 1],
+  ['one that it raised itself', 'signal_deliver: sig=11 errno=0 code=1 sa_handler=525892 sa_flags=4000000', 0],
+])('a fault ended well if what its thread does next is: %s', async (_, next, proven) => {
+  const text = [...lock(0, 5, true), user(20, 5, '4c1', 6), line(40, 5, next)];
+  const { events } = await imported(text.join('\n'));
+  expect(events.filter(({ op }) => op === 'vma')).toHaveLength(proven);
+});
+
+test('who lives on for a millisecond and does nothing more had no signal either', async () => {
+  for (const [until, proven] of [
+    [500, 0],
+    [2_000, 1],
+  ]) {
+    const text = [...lock(0, 5, true), user(20, 5, '4c1', 6), ...lock(until, 6, true)];
+    const { events } = await imported(text.join('\n'));
+    expect(events.filter(({ op }) => op === 'vma')).toHaveLength(proven);
+  }
+});

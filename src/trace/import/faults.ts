@@ -25,10 +25,10 @@ interface Pending {
 }
 
 /**
- * What a thread does after its fault: it goes on in user mode, its end comes (as the last of its process), or the
- * recording's, or neither is certain.
+ * What a thread does after its fault: it goes on in user mode, it is never seen again but lives on, its end comes (as the
+ * last of its process), or the recording's, or neither is certain.
  */
-export type Next = 'goesOn' | 'exits' | 'groupDead' | 'cutOff' | 'unknown';
+export type Next = 'goesOn' | 'livesOn' | 'exits' | 'groupDead' | 'cutOff' | 'unknown';
 
 /** ns after which a fault that shows nothing more is taken to be over. */
 const SETTLED_NS = 1_000_000;
@@ -112,7 +112,7 @@ export class Faults {
     if (hidden !== null) event['x-hidden'] = hidden;
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
-    const endedWell = over || (next === 'goesOn' && window.signal === 0);
+    const endedWell = over || ((next === 'goesOn' || next === 'livesOn') && window.signal === 0);
     const unseen = endedWell && !this.#recording.maps ? unseenVma(mm, thread.tid, window) : null;
     if (unseen !== null) before.push(unseen);
     const judged = { window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line };
@@ -233,7 +233,7 @@ export class Faults {
     const { window, mm } = fault;
     const locked = window.locks.attempts.length > 0;
     if (!this.#recording.completions && (locked || mm.uffd === null)) {
-      this.close(thread, locked || now - window.t >= SETTLED_NS ? 'unknown' : 'cutOff');
+      this.close(thread, now - window.t >= SETTLED_NS ? 'livesOn' : locked ? 'unknown' : 'cutOff');
       return;
     }
     thread.fault = null;

@@ -10,6 +10,8 @@
 export const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,16} \\S+(?: \\([^)]*\\))?\\s*$)';
 
 const FAULT = new RegExp(`^ *address=(0x[0-9a-f]{1,16}) ip=\\S+ error_code=(0x[0-9a-f]{1,16}|0)${END}`);
+const COPIED = / ip=(?:strncpy_from_user|rep_movs|copy_user|_?copy_from_user)\S* error_code=(?:0x)?0(?=\s|$)/;
+const CLEARED = / ip=(?:\w*clear_user|rep_stos)\S* error_code=(?:0x)?2(?=\s|$)/;
 const LOCK = new RegExp(
   `^ *mm=(\\S+) (?:memcg_\\w+=.*? )?(?:\\w+=\\S* )*?write=(true|false)(?: success=(true|false))?${END}`,
 );
@@ -18,6 +20,7 @@ const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S+/;
 const CHILD = new RegExp(`^.* child_pid=(\\d+)${END}`);
 const GROUP_DEAD = / group_dead=(true|false)(?=\s|$)/;
 const EXEC = /^ *filename=(.*) pid=(\d+) old_pid=(\d+)(?=\s|$)/;
+const DELIVERED = /^ *sig=(\d+) errno=/;
 const SIGNAL = /^ *sig=(\d+) errno=-?\d+ code=(-?\d+) .*? pid=(\d+) grp=\d res=\d(?=\s|$)/;
 
 export interface LockFields {
@@ -34,6 +37,16 @@ export interface LockFields {
 export function faultFields(text: string): { address: string; errorCode: number } | null {
   const match = FAULT.exec(text);
   return match === null ? null : { address: match[1], errorCode: Number(match[2]) };
+}
+
+/** page_fault_kernel: does it read what the thread handed to a system call? Then the thread goes on. */
+export function copiesFromUser(text: string): boolean {
+  return COPIED.test(text);
+}
+
+/** page_fault_kernel: does it clear memory of the thread? */
+export function clearsUser(text: string): boolean {
+  return CLEARED.test(text);
 }
 
 /** mmap_lock_start_locking, mmap_lock_acquire_returned, mmap_lock_released; null when cut off. */
@@ -79,4 +92,10 @@ export function raisedSignal(text: string): { signal: number; tid: number } | nu
   const match = SIGNAL.exec(text);
   if (match === null || Number(match[2]) <= 0) return null;
   return { signal: Number(match[1]), tid: Number(match[3]) };
+}
+
+/** signal_deliver: the signal; null when cut off. */
+export function deliveredSignal(text: string): number | null {
+  const match = DELIVERED.exec(text);
+  return match === null ? null : Number(match[1]);
 }

@@ -8,7 +8,7 @@ import { PROT_EXEC, PROT_READ } from '../../vocab.js';
 import { AddressMap, type Extent } from './address-map.js';
 import { type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
-import { faultFields } from './fields.js';
+import { clearsUser, faultFields } from './fields.js';
 import { type Mapped, vmaEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import { type Snapshot, snapshotEvents } from './proc-maps.js';
@@ -96,12 +96,16 @@ export class Images {
 
   /**
    * Without PERF_RECORD_COMM lines: execve reads its arguments from the old address space, then clears and fills pages of
-   * the new one, so the first page that it writes to is past the point of no return.
+   * the new one, so the first page that it writes to is past the point of no return. What it clears is the rest of the last
+   * page that a segment takes from its file.
    */
   execWrites(thread: Thread, { name, text, t }: TraceRecord): void {
     const { call } = thread;
-    if (name !== 'page_fault_kernel' || thread.execed || call === null || !isExec(call.name)) return;
-    if (((faultFields(text)?.errorCode ?? 0) & ERROR_WRITE) !== 0) this.exec(thread, t);
+    if (name !== 'page_fault_kernel' || call === null || !isExec(call.name)) return;
+    const fields = faultFields(text);
+    if (fields === null || (fields.errorCode & ERROR_WRITE) === 0) return;
+    if (!thread.execed) this.exec(thread, t);
+    if (clearsUser(text)) thread.process.mm.unseen.cleared.push(pageOf(fields.address));
   }
 
   /**

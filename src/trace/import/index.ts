@@ -8,7 +8,7 @@ import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
 import { isPerfLine, PerfScriptParser } from './perf-script.js';
 import type { MapsFile } from './proc-maps.js';
-import { EventReader, type Reader } from './reader.js';
+import { EventReader, type OnBadLine, type Reader, tolerating } from './reader.js';
 import { isStraceLine, StraceReader } from './strace.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
@@ -26,7 +26,7 @@ export interface ImportOptions {
   /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
   maps?: MapsFile | undefined;
   /** a line that is cut off or contradicts itself is skipped and told here instead of ending the import */
-  onBadLine?: ((complaint: Complaint) => void) | undefined;
+  onBadLine?: OnBadLine;
 }
 
 /** One tool whose text can be read. */
@@ -71,25 +71,11 @@ export async function* importTrace(
   let lines = await firstLines(batches);
   const importer = choose(lines, options);
   const reader = importer.open(options, summary);
-  const tolerate = (error: unknown) => {
-    if (options.onBadLine === undefined || !(error instanceof Complaint)) throw error;
-    options.onBadLine(error);
-  };
   const events: EventObject[] = [];
   let header: HeaderObject | null = null;
   for (let over = false; ; ) {
-    try {
-      if (over) reader.end(events);
-    } catch (error) {
-      tolerate(error);
-    }
-    for (const line of lines) {
-      try {
-        reader.push(line, events);
-      } catch (error) {
-        tolerate(error);
-      }
-    }
+    if (over) tolerating(options.onBadLine, () => reader.end(events));
+    for (const line of lines) tolerating(options.onBadLine, () => reader.push(line, events));
     summary.lines += lines.length;
     if (header === null && (over || events.length > 0)) {
       header = headerOf(importer.name, options, reader);

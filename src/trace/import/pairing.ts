@@ -8,7 +8,15 @@ import { Complaint, quote } from '../../errors.js';
 import { Calls } from './calls.js';
 import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { Faults } from './faults.js';
-import { childOf, execPath, groupDead, migrationAddress, raisedSignal } from './fields.js';
+import {
+  childOf,
+  copiesFromUser,
+  deliveredSignal,
+  execPath,
+  groupDead,
+  migrationAddress,
+  raisedSignal,
+} from './fields.js';
 import { Images } from './images.js';
 import { Locking } from './locking.js';
 import { parseMmap2 } from './mapped.js';
@@ -140,7 +148,8 @@ export class Pairing {
         break;
       case 'signal_deliver':
         this.#recording.signals = true;
-        this.#faults.close(thread, 'unknown');
+        // what a fault raises is delivered before anything else
+        this.#faults.close(thread, thread.fault?.window.kernelMode === false && !isFatal(text) ? 'goesOn' : 'unknown');
         break;
       case 'rss_stat':
         if (!this.#faults.rss(thread, t, text)) throw this.#cutOff(record);
@@ -296,7 +305,9 @@ export class Pairing {
     const exit = parseExit(record);
     if (exit === null) throw this.#cutOff(record);
     this.#recording.calls = true;
-    this.#faults.close(thread, 'unknown');
+    // who faulted in user mode entered the call after that, unseen
+    const entered = exit.name !== 'rt_sigreturn' && thread.fault?.window.kernelMode === false;
+    this.#faults.close(thread, entered ? 'goesOn' : 'unknown');
     this.#images.flush(thread, record.t, true);
     if (thread.call !== null && exit.name !== null && thread.call.name !== exit.name) {
       if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
@@ -305,7 +316,8 @@ export class Pairing {
   }
 
   #fault(thread: Thread, record: TraceRecord): void {
-    this.#faults.close(thread, record.name === 'page_fault_user' ? 'goesOn' : 'unknown');
+    const goesOn = record.name === 'page_fault_user' || copiesFromUser(record.text);
+    this.#faults.close(thread, goesOn ? 'goesOn' : 'unknown');
     this.#images.flush(thread, record.t, record.name === 'page_fault_user');
     this.#images.execWrites(thread, record);
     if (!this.#faults.begin(thread, record)) throw this.#cutOff(record);
@@ -341,6 +353,12 @@ export class Pairing {
     process.threads--;
     this.#outbox.add({ t, tid: thread.tid, ...mmKey(process.mm), op: 'exit' });
   }
+}
+
+/** signal_deliver: of a signal that faults raise. */
+function isFatal(text: string): boolean {
+  const signal = deliveredSignal(text);
+  return signal === null || signal === SIGSEGV || signal === SIGBUS;
 }
 
 /** vfork and clone(CLONE_VM): no address space is made. The flags of clone3 are out of sight. */

@@ -1,10 +1,12 @@
 /**
  * What an importer is: it reads the lines of one text, in order, and says what they complete.
  */
+import { Complaint } from '../../errors.js';
 import type { EventObject, ImportSummary } from './event.js';
 import type { Line } from './lines.js';
 import { Pairing, type PairingOptions } from './pairing.js';
 import type { TraceRecord } from './record.js';
+import { TickOrder } from './tick-order.js';
 
 /** What they complete is put `into` a list, in time order. */
 export interface Reader {
@@ -24,15 +26,31 @@ interface Parser {
   end(): TraceRecord | null;
 }
 
-/** A text of kernel events: records by their parser, events of the trace by the pairing. */
+/** What to do about a line that is cut off or contradicts itself: nobody to tell it to ends the import. */
+export type OnBadLine = ((complaint: Complaint) => void) | undefined;
+
+/** Does one step; what is wrong with its line is told, or thrown where nobody is to be told. */
+export function tolerating(onBadLine: OnBadLine, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    if (onBadLine === undefined || !(error instanceof Complaint)) throw error;
+    onBadLine(error);
+  }
+}
+
+/** A text of kernel events: records by their parser, put in order, events of the trace by the pairing. */
 export class EventReader implements Reader {
   readonly clock = 'mono';
   readonly #parser: Parser;
+  readonly #order = new TickOrder();
   readonly #pairing: Pairing;
   readonly #summary: ImportSummary;
+  readonly #onBadLine: OnBadLine;
 
-  constructor(parser: Parser, options: PairingOptions, summary: ImportSummary) {
+  constructor(parser: Parser, options: PairingOptions & { onBadLine?: OnBadLine }, summary: ImportSummary) {
     this.#parser = parser;
+    this.#onBadLine = options.onBadLine;
     this.#pairing = new Pairing(options, summary);
     this.#summary = summary;
   }
@@ -44,15 +62,20 @@ export class EventReader implements Reader {
   push(line: Line, into: EventObject[]): void {
     const record = this.#parser.push(line);
     this.#summary.unknownLines = this.#parser.unknownLines;
-    if (record !== null) this.#pairing.push(record, into);
+    if (record !== null) this.#pass(this.#order.push(record), into);
   }
 
   end(into: EventObject[]): void {
     const record = this.#parser.end();
     try {
-      if (record !== null) this.#pairing.push(record, into);
+      if (record !== null) this.#pass(this.#order.push(record), into);
+      this.#pass(this.#order.end(), into);
     } finally {
       this.#pairing.end(into);
     }
+  }
+
+  #pass(records: readonly TraceRecord[], into: EventObject[]): void {
+    for (const record of records) tolerating(this.#onBadLine, () => this.#pairing.push(record, into));
   }
 }

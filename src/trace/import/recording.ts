@@ -4,13 +4,12 @@
  * Models: mm/memory.c, __vmf_anon_prepare() (since v6.10); include/trace/events/mmap_lock.h (memcg_id since v6.16).
  */
 import type { Ns } from '../../units.js';
+import { TICK } from './tick-order.js';
 
 /** User faults in a row that all took mmap_lock: a kernel without VMA locks. Any other kernel lets one through by then. */
 const ALL_LOCKED = 64;
 /** Records nearer than this have one time stamp. */
 const READING: Ns = 1_000;
-/** The shortest timer interrupt there is: CONFIG_HZ 1000. */
-const TICK: Ns = 1_000_000;
 
 export class Recording {
   /** mmap_lock events */

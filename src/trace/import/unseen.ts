@@ -4,9 +4,11 @@
  * Models: fs/exec.c, setup_arg_pages(); fs/binfmt_elf.c, load_elf_binary(); arch/x86/mm/mmap.c, mmap_base() (v6.18): the
  * stack lies above everything that is mapped later, and reaches 128 KiB below the arguments before it has to grow.
  *
- * Any other such VMA is one page, since more is not known. What most of it is: code, and what is read first, a file's, but for the vDSO; what
- * is written, anonymous, with an anon_vma when the page was there already, or when pages near it were written before. The
- * events carry `x-inferred` with the evidence; no truth is derived from them, nor they from mmap_lock events.
+ * Any other such VMA is one page, since more is not known. Where execve cleared the rest of a page, the file of a segment
+ * ends in it and its bss begins behind it (padzero()): that much is certain, and `x-evidence` says so. What the rest is,
+ * most of it: code, and what is read first, a file's, but for the vDSO, whose ELF header is read, as the dynamic loader's is
+ * by its own code; what is written, anonymous, with an anon_vma when the page was there already, or when pages near it were
+ * written before. Those events carry `x-inferred`. No truth is derived from any, nor they from mmap_lock events.
  */
 import { formatAddr, formatLen, type Page } from '../../units.js';
 import type { EventObject } from './event.js';
@@ -15,11 +17,37 @@ import { pageOf, pageRange } from './words.js';
 import { type Mm, mmKey } from './world.js';
 
 const STACK_EXPAND = 32;
-/** Pages that are written so near to each other are one VMA's. */
+/** Pages that are written so near to each other are one VMA's, and those that are executed one image's. */
 const NEAR = 64;
+/** Segments of one image are no further apart. */
+const REACH = 4096;
 const PAGE_OFFSET = 0xfffn;
 /** Offset of e_phoff in an ELF header: who looks for the functions of the vDSO reads it first. */
 const E_PHOFF = 0x20;
+
+/** What is known of an address space outside its map. */
+export interface Unseen {
+  /** those that VMAs were told for */
+  readonly pages: Set<Page>;
+  readonly written: Set<Page>;
+  readonly executed: Set<Page>;
+  /** last pages of what segments take from their files: execve cleared the rest of each */
+  readonly cleared: Page[];
+  /** 0: none yet */
+  stackEnd: Page;
+}
+
+/** Nothing, or what a forked child knows of its parent's. */
+export function unseenOf(from?: Unseen): Unseen {
+  const { pages, written, executed, cleared = [], stackEnd = 0 } = from ?? {};
+  return {
+    pages: new Set(pages),
+    written: new Set(written),
+    executed: new Set(executed),
+    cleared: [...cleared],
+    stackEnd,
+  };
+}
 
 /** The VMA that a fault proves, to stand before it; null when one is known there. */
 export function unseenVma(mm: Mm, tid: number, { t, address, access, present }: FaultWindow): EventObject | null {
@@ -28,6 +56,13 @@ export function unseenVma(mm: Mm, tid: number, { t, address, access, present }: 
   if (mm.map.at(page) !== null || unseen.pages.has(page)) return null;
   const base = { t, tid, ...mmKey(mm), op: 'vma' };
   const mark = { 'x-inferred': 'the next fault ended well' };
+  const range = pageRange(address);
+  if (access === 'read' && Number(BigInt(address) & PAGE_OFFSET) === E_PHOFF && segmentEnd(unseen, page) === null) {
+    const prot = nearby(unseen.executed, page) ? 'rwx' : 'r-x';
+    unseen.pages.add(page);
+    const file = { name: '[vdso]', fs: 'special' };
+    return { ...base, ...range, prot, flags: ['private'], file, 'x-inferred': 'its ELF header is read first' };
+  }
   if (mm.map.above(page)?.growsdown) return null;
   const last = mm.map.all().at(-1);
   const above = mm.complete && last !== undefined && page >= last.end;
@@ -40,18 +75,48 @@ export function unseenVma(mm: Mm, tid: number, { t, address, access, present }: 
     const flags: EventObject['flags'] = ['private', 'anonymous', 'growsdown'];
     return { ...base, ...range, prot: 'rw-', flags, name: '[stack]', anon_vma: true, ...mark };
   }
-  const range = pageRange(address);
-  if (access === 'read' && Number(BigInt(address) & PAGE_OFFSET) === E_PHOFF) {
-    const file = { name: '[vdso]', fs: 'special' };
-    return { ...base, ...range, prot: 'r-x', flags: ['private'], file, 'x-inferred': 'its ELF header is read first' };
+  // nothing that is written lies so near above a stack but what execve left on it
+  if (
+    present &&
+    access === 'write' &&
+    unseen.stackEnd > 0 &&
+    page >= unseen.stackEnd &&
+    page < unseen.stackEnd + NEAR
+  ) {
+    const evidence = { 'x-evidence': 'written just above the first page of a stack' };
+    return { ...base, ...range, prot: 'rw-', flags: ['private', 'anonymous'], anon_vma: true, ...evidence };
   }
-  if (access !== 'write') {
+  const segment = access === 'exec' ? null : segmentEnd(unseen, page);
+  const evidence = { 'x-evidence': 'execve cleared the rest of the last page of its file' };
+  // its COW prepared the anon_vma
+  if (segment !== null && page <= segment) {
+    return { ...base, ...range, prot: 'rw-', flags: ['private'], file: {}, anon_vma: true, ...evidence };
+  }
+  if (access === 'exec') unseen.executed.add(page);
+  if (access !== 'write' && segment === null) {
     const prot = access === 'exec' ? 'r-x' : 'rw-';
     return { ...base, ...range, prot, flags: ['private'], file: {}, ...mark };
   }
-  const known = present || nearby(unseen.written, page) ? { anon_vma: true } : {};
+  const bss: EventObject = { ...base, ...range, prot: 'rw-', flags: ['private', 'anonymous'] };
+  if (access !== 'write') return { ...bss, ...mark };
+  const known = segment === null ? present || nearby(unseen.written, page) : wroteBss(unseen, segment);
   unseen.written.add(page);
-  return { ...base, ...range, prot: 'rw-', flags: ['private', 'anonymous'], ...known, ...mark };
+  if (known) bss.anon_vma = true;
+  return { ...bss, ...(segment === null ? mark : evidence) };
+}
+
+/** Where the file of the segment ends that `page` is of, or of whose bss it is; null when execve cleared none near it. */
+function segmentEnd({ cleared }: Unseen, page: Page): Page | null {
+  const own = cleared.filter(end => end >= page && end - page <= REACH);
+  if (own.length > 0) return Math.min(...own);
+  const below = cleared.filter(end => end < page && page - end <= REACH);
+  return below.length > 0 ? Math.max(...below) : null;
+}
+
+/** Was a page of the bss behind it written before? Then its anon_vma is there. */
+function wroteBss({ written }: Unseen, end: Page): boolean {
+  for (const page of written) if (page > end && page - end <= REACH) return true;
+  return false;
 }
 
 function nearby(pages: ReadonlySet<Page>, page: Page): boolean {

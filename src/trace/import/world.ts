@@ -4,7 +4,7 @@
  * An address space is known by the `mm=` pointer of the mmap_lock events. The kernel reuses pointers, so a pointer means
  * whatever mm was made last under it.
  */
-import type { Ns, Page } from '../../units.js';
+import type { Ns } from '../../units.js';
 import { AddressMap, type Extent } from './address-map.js';
 import type { EventObject, LockSection } from './event.js';
 import type { Shown } from './extent-check.js';
@@ -12,6 +12,7 @@ import type { FaultWindow } from './fault-window.js';
 import type { Entry } from './outbox.js';
 import type { Recording } from './recording.js';
 import type { Userfault } from './uffd.js';
+import { type Unseen, unseenOf } from './unseen.js';
 
 export class Mm {
   map: AddressMap;
@@ -20,16 +21,15 @@ export class Mm {
   uffd: Userfault | null = null;
   /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
   complete: boolean;
-  /** what was inferred outside the map: single pages, which of them were written, and the end of the stack (0: none yet) */
-  unseen: { pages: Set<Page>; written: Set<Page>; stackEnd: Page };
+  /** what is known of the rest of it */
+  unseen: Unseen;
   #id = 0;
   readonly #ids: { last: number };
 
   constructor(ids: { last: number }, from?: Mm) {
     this.#ids = ids;
     this.map = from?.map.clone() ?? new AddressMap();
-    const { pages, written, stackEnd = 0 } = from?.unseen ?? {};
-    this.unseen = { pages: new Set(pages), written: new Set(written), stackEnd };
+    this.unseen = unseenOf(from?.unseen);
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
   }

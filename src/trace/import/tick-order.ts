@@ -1,0 +1,142 @@
+/**
+ * The order of what several processors did within one tick of a clock that counts timer interrupts.
+ *
+ * Models: kernel/trace/trace.c, __find_next_entry() (v6.6): of records with one time stamp all of the first processor are
+ * printed, then all of the next. What each did is in order; between them only causes are: a thread runs after it was forked,
+ * on one processor at a time, and mmap_lock has one writer or readers. The text's order is kept but for these.
+ */
+import type { Ns } from '../../units.js';
+import { childOf, type LockFields, lockFields } from './fields.js';
+import { NS_PER_US, type TraceRecord } from './record.js';
+
+/** The shortest timer interrupt there is: CONFIG_HZ 1000. */
+export const TICK: Ns = 1_000_000;
+
+type Mode = 'read' | 'write';
+
+interface Queue {
+  readonly cpu: number;
+  readonly records: TraceRecord[];
+  next: number;
+  /** of what is still to come: records by thread, and releases by thread and lock */
+  readonly threads: Map<number, number>;
+  readonly releases: Map<string, number>;
+}
+
+export class TickOrder {
+  /** nothing was nearer to what came before it than a tick */
+  #ticks = true;
+  #stamp = -1;
+  #group: TraceRecord[] = [];
+  /** where each thread ran last */
+  readonly #ranOn = new Map<number, number>();
+  readonly #holders = new Map<string, Map<number, Mode>>();
+
+  /** Takes the next record of the text; hands back those whose place is known now, in order. */
+  push(record: TraceRecord): readonly TraceRecord[] {
+    if (!this.#ticks) return [record];
+    const stamp = Math.floor(record.t / NS_PER_US);
+    if (stamp === this.#stamp && record.cpu >= 0) {
+      this.#group.push(record);
+      return [];
+    }
+    this.#ticks = this.#stamp < 0 || stamp === this.#stamp || (stamp - this.#stamp) * NS_PER_US >= TICK;
+    this.#stamp = stamp;
+    const done = this.end();
+    this.#group = [record];
+    return this.#ticks ? done : [...done, ...this.end()];
+  }
+
+  /** What is left when the text is over. */
+  end(): readonly TraceRecord[] {
+    const group = this.#group;
+    this.#group = [];
+    if (!this.#ticks) return group;
+    if (group.every(({ cpu }) => cpu === group[0].cpu)) {
+      for (const record of group) this.#passes(record, lockOf(record));
+      return group;
+    }
+    const times = group.map(({ t }) => t);
+    const ordered = this.#arrange(queuesOf(group));
+    for (const [i, record] of ordered.entries()) record.t = times[i];
+    return ordered;
+  }
+
+  #arrange(queues: readonly Queue[]): TraceRecord[] {
+    const forks = new Map<number, Queue>();
+    for (const queue of queues) {
+      for (const { name, text } of queue.records) {
+        if (name === 'sched_process_fork') forks.set(childOf(text) ?? -1, queue);
+      }
+    }
+    const ordered: TraceRecord[] = [];
+    for (;;) {
+      const waiting = queues.filter(queue => queue.next < queue.records.length);
+      if (waiting.length === 0) return ordered;
+      const queue = waiting.find(candidate => this.#mayGoOn(candidate, waiting, forks)) ?? waiting[0];
+      const record = queue.records[queue.next++];
+      const lock = lockOf(record);
+      take(queue.threads, record.tid);
+      if (record.name === 'mmap_lock_released' && lock !== null) take(queue.releases, `${record.tid} ${lock.mm}`);
+      if (record.name === 'sched_process_fork') forks.delete(childOf(record.text) ?? -1);
+      this.#passes(record, lock);
+      ordered.push(record);
+    }
+  }
+
+  /** May the next record of `queue` come before everything that the others still hold? */
+  #mayGoOn(queue: Queue, waiting: readonly Queue[], forks: ReadonlyMap<number, Queue>): boolean {
+    const record = queue.records[queue.next];
+    const { tid } = record;
+    const forker = forks.get(tid);
+    if (forker !== undefined && forker !== queue) return false;
+    const ranOn = this.#ranOn.get(tid);
+    if (ranOn !== queue.cpu && waiting.some(({ cpu, threads }) => cpu === ranOn && threads.has(tid))) return false;
+    const lock = lockOf(record);
+    if (lock === null || record.name !== 'mmap_lock_acquire_returned' || !lock.success) return true;
+    for (const [holder, mode] of this.#holders.get(lock.mm) ?? []) {
+      const excludes = holder !== tid && (lock.write || mode === 'write');
+      if (excludes && waiting.some(({ releases }) => releases.has(`${holder} ${lock.mm}`))) return false;
+    }
+    return true;
+  }
+
+  #passes({ name, tid, cpu }: TraceRecord, lock: LockFields | null): void {
+    if (name === 'sched_process_exit') this.#ranOn.delete(tid);
+    else this.#ranOn.set(tid, cpu);
+    if (lock === null) return;
+    const holders = this.#holders.get(lock.mm) ?? new Map<number, Mode>();
+    if (name === 'mmap_lock_released') holders.delete(tid);
+    else if (name === 'mmap_lock_acquire_returned' && lock.success) holders.set(tid, lock.write ? 'write' : 'read');
+    if (holders.size === 0) this.#holders.delete(lock.mm);
+    else this.#holders.set(lock.mm, holders);
+  }
+}
+
+function queuesOf(group: readonly TraceRecord[]): Queue[] {
+  const queues = new Map<number, Queue>();
+  for (const record of group) {
+    const { cpu, tid } = record;
+    const fresh = (): Queue => ({ cpu, records: [], next: 0, threads: new Map(), releases: new Map() });
+    const queue = queues.get(cpu) ?? fresh();
+    queues.set(cpu, queue);
+    queue.records.push(record);
+    put(queue.threads, tid);
+    const lock = record.name === 'mmap_lock_released' ? lockOf(record) : null;
+    if (lock !== null) put(queue.releases, `${tid} ${lock.mm}`);
+  }
+  return [...queues.values()];
+}
+
+const lockOf = ({ name, text }: TraceRecord): LockFields | null =>
+  name.startsWith('mmap_lock_') ? lockFields(name, text) : null;
+
+function put<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function take<Key>(counts: Map<Key, number>, key: Key): void {
+  const left = (counts.get(key) ?? 0) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
+}

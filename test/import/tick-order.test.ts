@@ -1,0 +1,64 @@
+/** A clock of timer interrupts: of one tick, tracefs prints all of the first processor, then all of the next. */
+import { expect, test } from 'vitest';
+import { imported } from './sample.js';
+
+const at = (ms: number, tid: number, cpu: number, text: string): string =>
+  `            prog-${tid}     [00${cpu}] .....     1.${String(ms).padStart(3, '0')}000: ${text}`;
+const lock = (ms: number, tid: number, cpu: number, what: string): string =>
+  at(ms, tid, cpu, `mmap_lock_${what.replace(' ', ': mm=00000000bbe4e955 memcg_path=/ ')}`);
+const START = 'start_locking write=true';
+const GOT = 'acquire_returned write=true success=true';
+const END = 'released write=true';
+
+const order = async (lines: string[]): Promise<string[]> =>
+  (await imported(lines.join('\n'))).events.map(({ op, tid, mm = 1 }) => `${op} by ${tid} in ${mm}`);
+
+/** Thread 7 of processor 0 faults in the tick in which thread 5 of processor 1 forks it. */
+const forked = (clock: (ms: number) => number): string[] => [
+  at(clock(0), 5, 1, 'sys_brk(brk: 0)'),
+  lock(clock(0), 5, 1, START),
+  lock(clock(0), 5, 1, GOT),
+  lock(clock(0), 5, 1, END),
+  at(clock(0), 5, 1, 'sys_brk -> 0x5000000'),
+  at(clock(4), 7, 0, 'page_fault_user: address=0x5000000 ip=0x401000 error_code=0x6'),
+  at(clock(4), 7, 0, 'sys_brk(brk: 0)'),
+  at(clock(4), 5, 1, 'sys_clone3(uargs: 7fffffffe990, size: 58)'),
+  at(clock(4), 5, 1, 'sched_process_fork: comm=prog pid=5 child_comm=prog child_pid=7'),
+  at(clock(4), 5, 1, 'sys_clone3 -> 0x7'),
+];
+
+test('a thread does nothing before it is forked', async () => {
+  const events = await order(forked(ms => ms));
+  expect(events).toContain('fault by 7 in 1');
+  expect(events.indexOf('fork by 5 in 1')).toBeLessThan(events.indexOf('fault by 7 in 1'));
+});
+
+test('a clock that counts less than that has its own order, right or wrong', async () => {
+  const fine = ['1.004001', '1.004005'].map(t => at(4, 5, 1, 'sys_brk(brk: 0)').replace('1.004000', t));
+  expect(await order([...fine, ...forked(ms => ms + 5)])).toContain('fault by 7 in 2');
+});
+
+test('nobody has mmap_lock while another writes, and a thread is on one processor at a time', async () => {
+  const call = (tid: number, cpu: number, addr: string): string[] => [
+    at(4, tid, cpu, `sys_munmap(addr: ${addr}, len: 1000)`),
+    lock(4, tid, cpu, START),
+    lock(4, tid, cpu, GOT),
+  ];
+  const end = (tid: number, cpu: number): string[] => [lock(4, tid, cpu, END), at(4, tid, cpu, 'sys_munmap -> 0x0')];
+  // 5 takes it on processor 1 and goes on on processor 0; 6 takes it in between as the text has it
+  const { events } = await imported(
+    [
+      at(0, 5, 1, 'sys_getpid -> 0x5'),
+      ...end(5, 0),
+      ...call(6, 0, '7000000'),
+      ...end(6, 0),
+      ...call(5, 1, '6000000'),
+    ].join('\n'),
+  );
+  const calls = events.filter(({ op }) => op === 'munmap');
+  const sections = calls.map(({ tid, locks }) => [tid, (locks as unknown[]).length]);
+  expect(sections).toEqual([
+    [5, 1],
+    [6, 1],
+  ]);
+});
