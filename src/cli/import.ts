@@ -35,7 +35,7 @@ export function registerImport(program: Command): void {
 
 async function importText(file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const [input] = inputsOf(file === undefined ? [] : [file], command);
-  const [{ inStep, warnOfCount, warnOfUnread, writeTrace }, { importTrace }, { readBytes }] = await Promise.all([
+  const [{ inStep, warnOfCount, warnOfUnread, writeTrace }, { importBatches }, { readBytes }] = await Promise.all([
     import('./trace-file.js'),
     import('../trace/import/index.js'),
     import('../trace/input.js'),
@@ -48,7 +48,7 @@ async function importText(file: string | undefined, options: ImportOptions, comm
   try {
     const bytes = readBytes(input, { onProgress: (done, total) => progress.update(input, done, total) });
     const live = isPiped(input) && sink.streams;
-    const events = importTrace(live ? inStep(bytes, sink) : bytes, {
+    const events = importBatches(live ? inStep(bytes, sink) : bytes, {
       file: input,
       from: options.from,
       kernel: options.kernel,

@@ -1,5 +1,5 @@
 /** An imported trace on its way to its place: NDJSON, compressed when the output's name says so. */
-import type { EventObject, HeaderObject, ImportSummary } from '../trace/import/index.js';
+import type { Batch, EventObject, HeaderObject, ImportSummary } from '../trace/import/index.js';
 import { formatCount } from '../units.js';
 import { warn } from './complain.js';
 import { openSpool, type Sink } from './output.js';
@@ -7,7 +7,7 @@ import { choosePacking, writePacked } from './packing.js';
 import type { Progress } from './progress.js';
 
 /** What an importer yields. */
-export type ImportedEvents = AsyncGenerator<HeaderObject | EventObject, ImportSummary>;
+export type ImportedEvents = AsyncGenerator<Batch, ImportSummary>;
 
 export interface TraceFileOptions {
   sink: Sink;
@@ -35,7 +35,8 @@ export async function writeTrace(events: ImportedEvents, options: TraceFileOptio
   const packing = choosePacking(undefined, out);
   const spool = openSpool();
   try {
-    const { header, summary } = await spoolEvents(events, event => spool.write(formatEvent(each(event)) + '\n'));
+    const put = (event: EventObject): void => spool.write(formatEvent(each(event)) + '\n');
+    const { header, summary } = await forEach(events, { put });
     progress.clear();
     const pieces = trace(formatHeader(complete(header)) + '\n', spool.read());
     await writePacked(pieces, sink, packing);
@@ -53,18 +54,17 @@ async function writeLive(
   complete: (header: HeaderObject) => object,
 ): Promise<ImportSummary> {
   const { formatEvent, formatHeader, formatTrailer } = await import('../trace/writer.js');
-  const header = (await events.next()).value as HeaderObject;
-  sink.write(formatHeader(complete(header)) + '\n');
-  const said: Readonly<Record<string, unknown>> = { ...header.meta };
-  for (;;) {
-    const { value, done } = await events.next();
-    if (done) {
-      const late = Object.entries(header.meta).filter(([key, now]) => now !== said[key]);
-      if (late.length > 0) sink.write(formatTrailer(Object.fromEntries(late)) + '\n');
-      return value;
-    }
-    sink.write(formatEvent(each(value as EventObject)) + '\n');
-  }
+  let said: Readonly<Record<string, unknown>> = {};
+  const { header, summary } = await forEach(events, {
+    first: header => {
+      said = { ...header.meta };
+      sink.write(formatHeader(complete(header)) + '\n');
+    },
+    put: event => sink.write(formatEvent(each(event)) + '\n'),
+  });
+  const late = Object.entries(header.meta).filter(([key, now]) => now !== said[key]);
+  if (late.length > 0) sink.write(formatTrailer(Object.fromEntries(late)) + '\n');
+  return summary;
 }
 
 /** `chunks`, handed on when all that came of the one before is out of `sink`. */
@@ -76,15 +76,18 @@ export async function* inStep(chunks: AsyncIterable<Uint8Array>, sink: Sink): As
 }
 
 /** The events go by one at a time; the header is final only after the last, since it says how many were lost. */
-async function spoolEvents(
-  events: ImportedEvents,
-  put: (event: EventObject) => void,
+async function forEach(
+  batches: ImportedEvents,
+  to: { first?: (header: HeaderObject) => void; put: (event: EventObject) => void },
 ): Promise<{ header: HeaderObject; summary: ImportSummary }> {
-  const header = (await events.next()).value as HeaderObject;
+  const first = (await batches.next()).value as Batch;
+  const { header } = first;
+  to.first?.(header);
+  first.events.forEach(to.put);
   for (;;) {
-    const { value, done } = await events.next();
+    const { value, done } = await batches.next();
     if (done) return { header, summary: value };
-    put(value as EventObject);
+    value.events.forEach(to.put);
   }
 }
 

@@ -9,14 +9,15 @@ import { FORMAT, VERSION } from './header.js';
 import type { TraceEvent } from './schema.js';
 import { LOCK_KEYS, TRUTH_KEYS } from './words.js';
 
-const TOP: readonly string[] = ['$schema', 'format', 'version', 'meta', 'expect'];
-const META: readonly string[] = ['name', 'producer', 'kernel', 'arch', 'pageSize', 'cpus', 'clock', 'lost', 'command'];
-const ADDRESSES: readonly string[] = ['addr', 'len', 'offset', 'old_len', 'new_len', 'new_addr', 'src'];
-const INNER: Readonly<Record<string, readonly string[]>> = {
-  page: ['entry', 'folio', ...FACT_BITS, 'huge', 'wait', 'race'],
-  truth: TRUTH_KEYS,
-  file: ['name', 'fs', ...FILE_OPS],
-};
+const TOP = orderOf(['$schema', 'format', 'version', 'meta', 'expect']);
+const META = orderOf(['name', 'producer', 'kernel', 'arch', 'pageSize', 'cpus', 'clock', 'lost', 'command']);
+const ADDRESSES: ReadonlySet<string> = new Set(['addr', 'len', 'offset', 'old_len', 'new_len', 'new_addr', 'src']);
+const INNER: ReadonlyMap<string, Order> = new Map([
+  ['page', orderOf(['entry', 'folio', ...FACT_BITS, 'huge', 'wait', 'race'])],
+  ['truth', orderOf(TRUTH_KEYS)],
+  ['file', orderOf(['name', 'fs', ...FILE_OPS])],
+]);
+const LOCK = orderOf(LOCK_KEYS);
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -37,16 +38,32 @@ function spell(value: unknown): string {
   });
 }
 
+/** Keys in the order in which they are written; `texts` is empty between two objects. */
+interface Order {
+  readonly ranks: ReadonlyMap<string, number>;
+  readonly texts: string[];
+}
+
+function orderOf(keys: readonly string[]): Order {
+  return { ranks: new Map(keys.map((key, rank) => [key, rank])), texts: keys.map(() => '') };
+}
+
 /** The members of `object`: those of `order` first, then the others as they come; undefined ones are left out. */
-function spellObject(object: Plain, order: readonly string[], member: (key: string, value: unknown) => string): string {
-  const keys = Object.keys(object);
-  let known = '';
+function spellObject(object: Plain, order: Order, member: (key: string, value: unknown) => string): string {
+  const { ranks, texts } = order;
   let others = '';
-  for (const key of order) {
-    if (object[key] !== undefined && keys.includes(key)) known += `,"${key}":${member(key, object[key])}`;
+  for (const key of Object.keys(object)) {
+    const value = object[key];
+    if (value === undefined) continue;
+    const rank = ranks.get(key);
+    if (rank === undefined) others += `,${spell(key)}:${member(key, value)}`;
+    else texts[rank] = `,"${key}":${member(key, value)}`;
   }
-  for (const key of keys) {
-    if (object[key] !== undefined && !order.includes(key)) others += `,${spell(key)}:${member(key, object[key])}`;
+  let known = '';
+  for (let rank = 0; rank < texts.length; rank++) {
+    if (texts[rank] === '') continue;
+    known += texts[rank];
+    texts[rank] = '';
   }
   return `{${(known + others).slice(1)}}`;
 }
@@ -61,18 +78,22 @@ export type HeaderFields = { readonly [key: string]: unknown } | object;
 export function formatHeader(header: HeaderFields = {}): string {
   const whole: Plain = { ...header, format: FORMAT, version: VERSION };
   return spellObject(whole, TOP, (key, value) =>
-    key === 'meta' && isPlain(value) ? spellObject(value, META, (_, inner) => spell(inner)) : spell(value),
+    key === 'meta' && isPlain(value) ? spellObject(value, META, plainly) : spell(value),
   );
 }
 
 /** What follows the events of a stream when line 1 could not say it yet. */
 export function formatTrailer(meta: Plain): string {
-  return `{"meta":${spellObject(meta, META, (_, inner) => spell(inner))}}`;
+  return `{"meta":${spellObject(meta, META, plainly)}}`;
 }
 
 /** One event as one line, without its line end. */
 export function formatEvent(event: TraceEvent): string {
-  return spellObject(event, ORDER.get(event.op) ?? FOREIGN, (key, value) => spellValue(event.op, key, value));
+  const order = ORDER.get(event.op);
+  if (order === undefined) return spellObject(event, FOREIGN, plainly);
+  return spellObject(event, order, (key, value) =>
+    order.ranks.has(key) ? spellValue(event.op, key, value) : spell(value),
+  );
 }
 
 /** What stands before, between and behind the events of a trace; `none` is behind a trace without any. */
@@ -108,25 +129,28 @@ export function formatDocument(header: HeaderFields, events: Iterable<TraceEvent
   return lines.length === 0 ? open + none : open + first + lines.join(between) + close;
 }
 
-const FOREIGN: readonly string[] = ['t', 'tid', 'mm', 'cpu', 'op', 'dur'];
+const FOREIGN = orderOf(['t', 'tid', 'mm', 'cpu', 'op', 'dur']);
 /** The order of an event's keys: when and who, what, where and how, and the recorded sections last. */
-const ORDER: ReadonlyMap<string, readonly string[]> = new Map(
+const ORDER: ReadonlyMap<string, Order> = new Map(
   OPS.map(op => {
     const [required, optional] = OP_KEYS[op];
     const own: KeyName[] = [...required, ...optional];
-    return [op, ['t', 'tid', 'mm', 'cpu', 'op', ...own, 'dur', 'locks']] as const;
+    return [op, orderOf(['t', 'tid', 'mm', 'cpu', 'op', ...own, 'dur', 'locks'])];
   }),
 );
 
+const plainly = (_: string, value: unknown): string => spell(value);
+
 function spellValue(op: string, key: string, value: unknown): string {
-  const order = ORDER.get(op);
-  if (order === undefined || !order.includes(key)) return spell(value);
-  if (ADDRESSES.includes(key)) return spell(canonicalAddress(value));
+  if (typeof value === 'number' && !ADDRESSES.has(key)) return spell(value);
+  if (ADDRESSES.has(key)) return spell(canonicalAddress(value));
   if (key === 'flags') return spell(inOrder(value, op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
   if (key === 'modes') return spell(inOrder(value, UFFD_MODES));
-  if (key in INNER && isPlain(value)) return spellObject(value, INNER[key], (_, inner) => spell(inner));
-  if (key === 'locks' && Array.isArray(value))
-    return `[${value.map(lock => (isPlain(lock) ? spellObject(lock, LOCK_KEYS, (_, inner) => spell(inner)) : spell(lock))).join(',')}]`;
+  const inner = INNER.get(key);
+  if (inner !== undefined && isPlain(value)) return spellObject(value, inner, plainly);
+  if (key === 'locks' && Array.isArray(value)) {
+    return `[${value.map(lock => (isPlain(lock) ? spellObject(lock, LOCK, plainly) : spell(lock))).join(',')}]`;
+  }
   return spell(value);
 }
 

@@ -34,10 +34,10 @@ export async function recordInto(
     const smaps = isCommand ? '' : smapsOf(target.pid);
     const withAnonVma = anonVmaFrom(smaps);
     tell(name, await recordUntilStopped(recorder, target, progress));
-    const { importTrace } = await import('../../trace/import/index.js');
+    const { importBatches } = await import('../../trace/import/index.js');
     const file = `recording of ${name}`;
     const omitted = isCommand || recorder.writes !== 'perf' ? '' : omittedByPerf(target.pid, smaps);
-    const events = importTrace(after(omitted, text), { file, from: recorder.writes, swapSync: swapSync() });
+    const events = importBatches(after(omitted, text), { file, from: recorder.writes, swapSync: swapSync() });
     const showImported = importProgress(progress);
     let lost = 0;
     const summary = await writeTrace(events, {

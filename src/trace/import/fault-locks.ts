@@ -27,14 +27,23 @@ export interface Attempt {
   released: Ns;
 }
 
+/** Frames of the tracepoint and of the lock's own wrappers, above the function that took the lock. */
+const PLUMBING =
+  /^(?:__mmap_lock|mmap_(?:read|write)_|down_(?:read|write)|get_mmap_lock_carefully|__traceiter|perf_|trace_|bpf_|ftrace_|__ftrace)/;
+/** What the compiler and the printer append to a symbol. */
+const SUFFIX = /(?:\.(?:isra|constprop|part|cold|llvm)(?:\.\d+)?)*(?:\+0x[0-9a-f]+(?:\/0x[0-9a-f]+)?)?$/;
+
 /** Which function of a call chain wanted the lock, innermost first; null when the chain says nothing. */
 function takerOf(stack: readonly string[] | null): string | null {
-  if (stack === null || stack.length === 0) return null;
-  for (const symbol of stack) {
+  let innermost: string | null = null;
+  for (const frame of stack ?? []) {
+    if (PLUMBING.test(frame)) continue;
+    const symbol = frame.replace(SUFFIX, '');
     if (symbol === SLOW_PATH) return SLOW_PATH;
     if (symbol === ANON_PREPARE || symbol === 'vmf_anon_prepare') return ANON_PREPARE;
+    innermost ??= symbol;
   }
-  return stack[0];
+  return innermost;
 }
 
 export class FaultLocks {

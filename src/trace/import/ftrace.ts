@@ -15,7 +15,7 @@
  * thread's event before it has that chain, and lines of other processors may stand between the two.
  */
 import type { Line } from './lines.js';
-import { isComm, KERNEL_STACK, pushFrame, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
+import { isComm, KERNEL_STACK, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
 
 const HEAD =
   /-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?\[(\d{3,})\]\s+(?:[^\s\d]\S{3,4}\s+|\.{4,5}\s+)?(\d+)\.(\d{9}|\d{6}): +(\S.*)$/;
@@ -61,7 +61,7 @@ export class FtraceParser extends RecordParser {
       if (stack === null || this.pending === null) return;
       const event = OF_EVENT.exec(frame[1]);
       if (event !== null) this.pending.text = event[1];
-      pushFrame(stack, frame[1]);
+      stack.push(frame[1]);
     } else if (line.unterminated || TORN_HEAD.test(text)) {
       throw torn('ftrace', this.file, line.number, text);
     } else {
@@ -73,7 +73,7 @@ export class FtraceParser extends RecordParser {
     const [, tid, tgid, cpu, sec, fraction, body] = head;
     const comm = whole.slice(0, head.index).trim();
     const record: TraceRecord = {
-      t: this.origin.since(sec, fraction),
+      t: this.origin.since(Number(sec), Number(fraction), fraction.length),
       synthesized: false,
       pid: tgid === undefined || tgid.startsWith('-') ? -1 : Number(tgid),
       tid: Number(tid),

@@ -66,6 +66,26 @@ export async function* importTrace(
   chunks: AsyncIterable<string | Uint8Array>,
   options: ImportOptions,
 ): AsyncGenerator<HeaderObject | EventObject, ImportSummary> {
+  const batches = importBatches(chunks, options);
+  for (let first = true; ; first = false) {
+    const { value, done } = await batches.next();
+    if (done) return value;
+    if (first) yield value.header;
+    yield* value.events;
+  }
+}
+
+/** Events that are complete, and the header as it is by now; the list is the caller's until the next one is asked for. */
+export interface Batch {
+  readonly header: HeaderObject;
+  readonly events: readonly EventObject[];
+}
+
+/** importTrace(), many events at a time: what is complete comes before the next line is waited for. */
+export async function* importBatches(
+  chunks: AsyncIterable<string | Uint8Array>,
+  options: ImportOptions,
+): AsyncGenerator<Batch, ImportSummary> {
   const summary = newSummary();
   const batches = linesOf(chunks, options.file);
   let lines = await firstLines(batches);
@@ -77,15 +97,13 @@ export async function* importTrace(
     if (over) tolerating(options.onBadLine, () => reader.end(events));
     for (const line of lines) tolerating(options.onBadLine, () => reader.push(line, events));
     summary.lines += lines.length;
-    if (header === null && (over || events.length > 0)) {
-      header = headerOf(importer.name, options, reader);
-      yield header;
-    }
     summary.events += events.length;
-    // What is complete goes out before the next line is waited for.
-    for (const event of events) yield event;
+    if (events.length > 0 || over) {
+      header ??= headerOf(importer.name, options, reader);
+      header.meta.lost = summary.lost;
+      yield { header, events };
+    }
     events.length = 0;
-    if (header !== null) header.meta.lost = summary.lost;
     if (over) break;
     const next = await batches.next();
     over = next.done === true;

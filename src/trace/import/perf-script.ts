@@ -12,7 +12,7 @@
  * The name of a thread (comm) may hold spaces and digits, hence the anchor is the time with its colon.
  */
 import type { Line } from './lines.js';
-import { isComm, pushFrame, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
+import { isComm, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
 
 const HEAD = /(?:^|\s)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(?:\d+\s+)?(?=[A-Za-z])/;
 const SIDE_BAND = /^PERF_RECORD_[A-Z0-9_]+/;
@@ -61,6 +61,8 @@ export function isPerfLine(text: string): boolean {
 export class PerfScriptParser extends RecordParser {
   push(line: Line): TraceRecord | null {
     const { text } = line;
+    // most lines are frames, and no event begins with a tab
+    if (text.startsWith('\t') && this.#frame(line)) return null;
     const head = HEAD.exec(text);
     const event = head === null ? null : eventAt(text, head.index + head[0].length);
     if (head === null || event === null || event.name === '') {
@@ -76,34 +78,34 @@ export class PerfScriptParser extends RecordParser {
 
   #continuation(line: Line): void {
     const { text } = line;
-    if (text.trim() === '' || text.startsWith('#')) return;
-    const frame = FRAME.exec(text);
-    if (frame !== null && this.pending !== null && !line.unterminated) {
-      this.pending.stack ??= [];
-      pushFrame(this.pending.stack, frame[2]);
-    } else if (line.unterminated || TORN_HEAD.test(text)) {
-      throw torn('perf script', this.file, line.number, text);
-    } else {
-      this.unknownLines++;
-    }
+    if (text.trim() === '' || text.startsWith('#') || this.#frame(line)) return;
+    if (line.unterminated || TORN_HEAD.test(text)) throw torn('perf script', this.file, line.number, text);
+    this.unknownLines++;
+  }
+
+  /** Is it a frame of a call chain? */
+  #frame({ text, unterminated }: Line): boolean {
+    const frame = this.pending === null || unterminated ? null : FRAME.exec(text);
+    if (frame === null || this.pending === null) return false;
+    this.pending.stack ??= [];
+    this.pending.stack.push(frame[2]);
+    return true;
   }
 
   #record(head: RegExpExecArray, { name, rest }: { name: string; rest: string }, line: number): TraceRecord {
     const [, first, second, cpu, sec, fraction] = head;
     const tail = name.startsWith('mmap_lock_') ? TAIL_FRAME.exec(rest) : null;
-    const stack: string[] = [];
-    if (tail !== null) pushFrame(stack, tail[2]);
     const synthesized = Number(sec) === 0 && Number(fraction) === 0;
     return {
       synthesized,
-      t: synthesized ? 0 : this.origin.since(sec, fraction),
+      t: synthesized ? 0 : this.origin.since(Number(sec), Number(fraction), fraction.length),
       pid: second === undefined ? -1 : Number(first),
       tid: Number(second ?? first),
       cpu: cpu === undefined ? -1 : Number(cpu),
       comm: '',
       name,
       text: rest,
-      stack: tail === null ? null : stack,
+      stack: tail === null ? null : [tail[2]],
       line,
     };
   }

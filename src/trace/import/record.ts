@@ -25,7 +25,7 @@ export interface TraceRecord {
   name: string;
   /** what follows the name */
   text: string;
-  /** kernel symbols of the call chain, innermost first; null when none was printed */
+  /** kernel symbols of the call chain as printed, innermost first; null when none was printed */
   stack: string[] | null;
   /** line of the text, from 1 */
   line: number;
@@ -47,11 +47,10 @@ export class Origin {
   #last: Ns = -1;
   #same = 0;
 
-  /** `fraction` has six digits or nine. */
-  since(seconds: string, fraction: string): Ns {
-    const coarse = fraction.length === 6;
-    const sec = Number(seconds);
-    const ns = Number(fraction) * (coarse ? NS_PER_US : 1);
+  /** `fraction` as printed, of `digits` digits: six or nine. */
+  since(sec: number, fraction: number, digits: number): Ns {
+    const coarse = digits === 6;
+    const ns = fraction * (coarse ? NS_PER_US : 1);
     if (this.#sec < 0) {
       this.#sec = sec;
       this.#ns = ns;
@@ -85,17 +84,6 @@ export abstract class RecordParser {
     this.pending = null;
     return done;
   }
-}
-
-/** Frames of the tracepoint and of the lock's own wrappers, above the function that took the lock. */
-const PLUMBING =
-  /^(?:__mmap_lock|mmap_(?:read|write)_|down_(?:read|write)|get_mmap_lock_carefully|__traceiter|perf_|trace_|bpf_|ftrace_|__ftrace)/;
-/** What the compiler and the printer append to a symbol. */
-const SUFFIX = /(?:\.(?:isra|constprop|part|cold|llvm)(?:\.\d+)?)*(?:\+0x[0-9a-f]+(?:\/0x[0-9a-f]+)?)?$/;
-
-/** Appends a frame to a call chain, unless it is plumbing. */
-export function pushFrame(stack: string[], symbol: string): void {
-  if (!PLUMBING.test(symbol)) stack.push(symbol.replace(SUFFIX, ''));
 }
 
 /** Longest name of a thread: TASK_COMM_LEN less its NUL, and some room for kernel threads' long names. */

@@ -134,7 +134,7 @@ export class StraceReader implements Reader {
   }
 
   #line([, bracketed, plain, sec, fraction, body]: RegExpExecArray, number: number, text: string): void {
-    const t = Math.max(this.#now, this.#origin.since(sec, fraction));
+    const t = Math.max(this.#now, this.#origin.since(Number(sec), Number(fraction), fraction.length));
     this.#now = t;
     const thread = this.#thread(bracketed ?? plain, t);
     if (SIGNAL.test(body)) return;
