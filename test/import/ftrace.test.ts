@@ -42,7 +42,17 @@ test('system calls, a call chain of its own, and the rest of the line', () => {
   expect(found.map(({ name, text, stack }) => [name, text, stack])).toEqual([
     ['sys_enter_mmap', '(addr: 0, len: 2000, prot: 3, flags: 22, fd: ffffffff, off: 0)', null],
     ['sys_exit_mmap', '0x7ffff7f65000', null],
-    ['kernel_stack', 'mmap_lock_acquire_returned', ['lock_mm_and_find_vma', 'exc_page_fault']],
+    [
+      'kernel_stack',
+      'mmap_lock_acquire_returned',
+      [
+        'trace_event_raw_event_mmap_lock_acquire_returned',
+        '__mmap_lock_do_trace_acquire_returned',
+        'mmap_read_trylock',
+        'lock_mm_and_find_vma.isra.0',
+        'exc_page_fault',
+      ],
+    ],
     ['tracing_mark_write', ' >> a: b', null],
   ]);
 });

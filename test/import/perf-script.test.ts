@@ -33,7 +33,7 @@ test('time is exact to the nanosecond, however large the clock', () => {
   expect(found.map(record => record.t)).toEqual([0, 1, 86400000000002]);
 });
 
-test('a call chain belongs to the event above it, on the line or below; the tracepoint itself is left out', () => {
+test('a call chain belongs to the event above it, on the line or below', () => {
   const { found, unknown } = records(
     ' 1/1 [000] 1.000000001: mmap_lock:mmap_lock_acquire_returned: mm=0x1 write=false success=true   0',
     '\tffffffff815dbff0 __mmap_lock_do_trace_acquire_returned',
@@ -41,7 +41,10 @@ test('a call chain belongs to the event above it, on the line or below; the trac
     '',
     ' 1/1 [000] 1.000000002: mmap_lock:mmap_lock_released: mm=0x1 write=false   0 ffffffff815dbf5b do_munmap',
   );
-  expect(found.map(record => record.stack)).toEqual([['__vmf_anon_prepare'], ['do_munmap']]);
+  expect(found.map(record => record.stack)).toEqual([
+    ['__mmap_lock_do_trace_acquire_returned', '__vmf_anon_prepare+0x5a'],
+    ['do_munmap'],
+  ]);
   expect(unknown).toBe(0);
 });
 
