@@ -17,8 +17,8 @@ export interface TraceFileOptions {
   progress: Progress;
   /** events are written as they come, and what is known only at the end goes behind them */
   live?: boolean | undefined;
-  /** adds what the importer cannot know to an event */
-  each?: ((event: EventObject) => EventObject) | undefined;
+  /** called with each event */
+  onEvent?: (() => void) | undefined;
   /** adds what the importer cannot know to the header, once all events have gone by */
   complete?: ((header: HeaderObject) => object) | undefined;
 }
@@ -29,13 +29,16 @@ export interface TraceFileOptions {
  * @throws what the importer throws; Complaint (io)
  */
 export async function writeTrace(events: ImportedEvents, options: TraceFileOptions): Promise<ImportSummary> {
-  const { sink, out, progress, live, each = event => event, complete = header => header } = options;
+  const { sink, out, progress, live, onEvent, complete = header => header } = options;
   const { formatEvent, formatHeader } = await import('../trace/writer.js');
-  if (live) return writeLive(events, sink, each, complete);
+  if (live) return writeLive(events, sink, complete);
   const packing = choosePacking(undefined, out);
   const spool = openSpool();
   try {
-    const put = (event: EventObject): void => spool.write(formatEvent(each(event)) + '\n');
+    const put = (event: EventObject): void => {
+      onEvent?.();
+      spool.write(formatEvent(event) + '\n');
+    };
     const { header, summary } = await forEach(events, { put });
     progress.clear();
     const pieces = trace(formatHeader(complete(header)) + '\n', spool.read());
@@ -50,7 +53,6 @@ export async function writeTrace(events: ImportedEvents, options: TraceFileOptio
 async function writeLive(
   events: ImportedEvents,
   sink: Sink,
-  each: (event: EventObject) => EventObject,
   complete: (header: HeaderObject) => object,
 ): Promise<ImportSummary> {
   const { formatEvent, formatHeader, formatTrailer } = await import('../trace/writer.js');
@@ -60,7 +62,7 @@ async function writeLive(
       said = { ...header.meta };
       sink.write(formatHeader(complete(header)) + '\n');
     },
-    put: event => sink.write(formatEvent(each(event)) + '\n'),
+    put: event => sink.write(formatEvent(event) + '\n'),
   });
   const late = Object.entries(header.meta).filter(([key, now]) => now !== said[key]);
   if (late.length > 0) sink.write(formatTrailer(Object.fromEntries(late)) + '\n');

@@ -18,10 +18,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { anonVmaFrom, omittedByPerf } from '../../src/cli/recorder/snapshot.js';
 import { shellCommand } from '../../src/cli/shell.js';
 import { lookUp } from '../../src/cli/spawn.js';
-import type { EventObject } from '../../src/trace/import/index.js';
 import { FINISH, type PerfDoes, writeFakePerf } from './fake-perf.js';
 
 const BIN = fileURLToPath(new URL('../../bin/vmalock.js', import.meta.url));
@@ -153,43 +151,6 @@ describe('a process', () => {
     expect(status).toBe(2);
     expectLeft(false);
   });
-
-  test('has an anon_vma where it has anonymous pages, now or swapped out', () => {
-    const smaps = [
-      '00400000-00401000 r--p 00000000 fe:00 1 /bin/x',
-      'Anonymous:             0 kB',
-      'Swap:                  0 kB',
-      '7f0000000000-7f0000002000 rw-p 00000000 00:00 0 ',
-      'Anonymous:             8 kB',
-      '7f0000004000-7f0000006000 rw-p 00000000 00:00 0 ',
-      'Anonymous:             0 kB',
-      'Swap:                  4 kB',
-      '7f0000008000-7f000000a000 rw-s 00000000 00:01 7 /dev/zero (deleted)',
-      'Swap:                  4 kB',
-    ].join('\n');
-    const add = anonVmaFrom(smaps);
-    const known = ['0x400000', '0x7f0000000000', '0x7f0000004000', '0x7f0000008000'].filter(
-      addr => add({ t: 0, tid: 1, op: 'vma', addr } as EventObject).anon_vma === true,
-    );
-    expect(known).toEqual(['0x7f0000000000', '0x7f0000004000']);
-    const later = { t: 5, tid: 1, op: 'vma', addr: '0x7f0000000000' } as EventObject;
-    expect(add(later)).toBe(later);
-  });
-});
-
-test('mappings nobody may access yet are told, since perf leaves them out', () => {
-  const smaps = [
-    '00400000-00401000 r--p 00000000 fe:00 1                          /bin/x',
-    'Size:                  4 kB',
-    '7f0000000000-7f0000021000 ---p 00000000 00:00 0 ',
-    'VmFlags: mr mw me sd ',
-    '7f0000021000-7f0000022000 ---p 00003000 fe:00 9                  /lib/a b.so',
-  ].join('\n');
-  const head = ' [000] 0.000000000: PERF_RECORD_MMAP2 7/7: ';
-  expect(omittedByPerf(7, smaps)).toBe(
-    `7/7${head}[0x7f0000000000(0x21000) @ 0x00000000 00:00 0 0]: ---p //anon\n` +
-      `7/7${head}[0x7f0000021000(0x1000) @ 0x00003000 fe:00 9 0]: ---p /lib/a b.so\n`,
-  );
 });
 
 describe('what goes wrong is said, and leaves nothing', () => {

@@ -154,3 +154,15 @@ test.each(RECORDINGS)('shipped recording %s: valid, in order, every fault with i
   // nothing is known of what came before the first mmap_lock event of a buffer
   expect(untold).toBeLessThanOrEqual(kernel === '6.18.44' ? 0 : 1);
 });
+
+test('who recorded without one mmap_lock event knows that nobody took it, if it was asked for', async () => {
+  const text = [
+    line(0, 10, 'exceptions:page_fault_user: address=0x7f00 ip=0x1 error_code=0x6'),
+    line(5, 10, 'minor-faults: '),
+  ];
+  const untold = await imported(text.join('\n'));
+  expect(untold.faults[0]).not.toHaveProperty('truth');
+  expect(untold.summary.unclassified).toEqual({ 'fault before the first mmap_lock event': 1 });
+  const { faults } = await imported(text.join('\n'), { locks: true, kernel: '6.18.44' });
+  expect(faults[0].truth).toEqual({ path: 'vma_lock', fallback: false });
+});

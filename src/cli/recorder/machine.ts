@@ -1,6 +1,7 @@
 /** What the machine says about itself that a recording does not. */
 import { readFileSync } from 'node:fs';
 import { cpus, machine, release } from 'node:os';
+import type { MapsFile } from '../../trace/import/index.js';
 
 /** The text of a file of the kernel's, trimmed; null where there is none, or none for us. */
 function kernelFile(path: string): string | null {
@@ -43,4 +44,11 @@ export function whyRefused(): string {
 export function commandLineOf(pid: number): string[] | null {
   const text = kernelFile(`/proc/${pid}/cmdline`);
   return text === null ? null : text.split('\0').filter(word => word !== '');
+}
+
+/** /proc/PID/smaps, which has the lines of /proc/PID/maps too: what no event will say; undefined where it may not be read. */
+export function smapsOf(pid: number): MapsFile | undefined {
+  const file = `/proc/${pid}/smaps`;
+  const text = kernelFile(file);
+  return text === null ? undefined : { file, text };
 }

@@ -9,9 +9,8 @@ import { shellWord } from '../shell.js';
 import { releaseSignal, type StopSignal, takeSignal } from '../signals.js';
 import { type Ended, endingOf } from '../spawn.js';
 import { warnOfUnread, writeTrace } from '../trace-file.js';
-import { commandLineOf, machineMeta, swapSync } from './machine.js';
+import { commandLineOf, machineMeta, smapsOf, swapSync } from './machine.js';
 import type { Recorder, Target } from './recorder.js';
-import { anonVmaFrom, omittedByPerf, smapsOf } from './snapshot.js';
 
 /**
  * Records, imports and commits the trace; says how the command ended and what the trace does not hold.
@@ -31,23 +30,18 @@ export async function recordInto(
     const isCommand = target.kind === 'command';
     const name = isCommand ? target.words[0] : `process ${target.pid}`;
     const command = isCommand ? target.words : commandLineOf(target.pid);
-    const smaps = isCommand ? '' : smapsOf(target.pid);
-    const withAnonVma = anonVmaFrom(smaps);
+    const maps = isCommand ? undefined : smapsOf(target.pid);
     tell(name, await recordUntilStopped(recorder, target, progress));
     const { importBatches } = await import('../../trace/import/index.js');
     const file = `recording of ${name}`;
-    const omitted = isCommand || recorder.writes !== 'perf' ? '' : omittedByPerf(target.pid, smaps);
-    const events = importBatches(after(omitted, text), { file, from: recorder.writes, swapSync: swapSync() });
-    const showImported = importProgress(progress);
+    const about = { ...machineMeta(), locks: true, swapSync: swapSync(), maps };
+    const events = importBatches(text, { file, from: recorder.writes, ...about });
     let lost = 0;
     const summary = await writeTrace(events, {
       sink,
       out: options.out,
       progress,
-      each: event => {
-        showImported();
-        return withAnonVma(event);
-      },
+      onEvent: importProgress(progress),
       complete: ({ meta, ...header }) => {
         lost = meta.lost + recorder.lost();
         const producer = `vmalock record ${recorder.writes}`;
@@ -66,12 +60,6 @@ export async function recordInto(
     await text.return();
     recorder.close();
   }
-}
-
-/** `text` with something before it. */
-async function* after(first: string, text: AsyncIterable<Uint8Array>): AsyncGenerator<string | Uint8Array> {
-  if (first !== '') yield first;
-  yield* text;
 }
 
 /** How the command ended, if there was one; or by which signal the recording was. */

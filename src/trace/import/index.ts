@@ -21,6 +21,8 @@ export interface ImportOptions {
   from?: string | undefined;
   /** release of the recording kernel, where it is known */
   kernel?: string | undefined;
+  /** mmap_lock events were asked for: where there are none, nobody took the lock */
+  locks?: boolean | undefined;
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
   /** /proc/PID/maps or smaps of the process that was attached to, as it was then */

@@ -33,6 +33,8 @@ export interface PairingOptions {
   file: string;
   /** release of the recording kernel, where it is known */
   kernel?: string | undefined;
+  /** mmap_lock events were asked for: where there are none, nobody took the lock */
+  locks?: boolean | undefined;
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
   /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
@@ -69,6 +71,7 @@ export class Pairing {
     this.#options = options;
     this.summary = summary;
     this.#recording = new Recording(options.kernel);
+    this.#recording.locks = options.locks === true;
     this.#world = new World(this.#recording);
     this.#calls = new Calls(this.#outbox, this.#world, summary);
     this.#locking = new Locking(this.#outbox, this.#world, options.file);
