@@ -55,6 +55,7 @@ import {
   VM_HUGEPAGE,
   VM_HUGETLB,
   VM_SHARED,
+  VM_UFFD_ARMED,
   VM_UFFD_MISSING,
   VM_UFFD_RWP,
   VM_UFFD_WP,
@@ -128,9 +129,11 @@ export function entryOf(k: Kernel, task: Task, vma: Vma): number {
   if (entry === ENTRY.present) {
     const kind = derived & PTE_KIND_MASK;
     if (kind === PTE_NONE || kind >= PTE_SWAP) state = presentState(task, vma);
-    // A write does not fault on a page it may write to: writeback protected it again, page_mkclean(), or KSM merged it.
+    // A write does not fault on a page it may write to: writeback protected it again, page_mkclean(), or KSM merged it,
+    // where it was not a userfaultfd monitor.
     else if (kind === PTE_FILE_RW && isWrite(task) && vma.vm_ops & VM_OPS.page_mkwrite) state = PTE_FILE_RO;
-    else if (kind === PTE_ANON && isWrite(task)) state = PTE_ANON_WP | (derived & ~PTE_KIND_MASK);
+    else if (kind === PTE_ANON && isWrite(task) && !(vma.vm_flags & VM_UFFD_ARMED))
+      state = PTE_ANON_WP | (derived & ~PTE_KIND_MASK);
   } else if (entry !== 0 && exists(k, KIND_OF_ENTRY[entry])) state = KIND_OF_ENTRY[entry];
   if (isSaid(task.facts, 'shared') && state !== PTE_NONE) {
     if (says(task.facts, 'shared')) state |= PTE_SHARED_COW;

@@ -38,6 +38,13 @@ test('a clock that counts less than that has its own order, right or wrong', asy
   expect(await order([...fine, ...forked(ms => ms + 5)])).toContain('fault by 7 in 2');
 });
 
+test('a clock that goes on by a microsecond within a tick is one that counts ticks', async () => {
+  const adjusted = forked(ms => ms).map(text => text.replace('1.004000: sys_clone', '1.004001: sys_clone'));
+  expect(await order(adjusted.map(text => text.replace('1.004000: sched', '1.004001: sched')))).toContain(
+    'fault by 7 in 1',
+  );
+});
+
 test('nobody has mmap_lock while another writes, and a thread is on one processor at a time', async () => {
   const call = (tid: number, cpu: number, addr: string): string[] => [
     at(4, tid, cpu, `sys_munmap(addr: ${addr}, len: 1000)`),

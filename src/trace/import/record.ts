@@ -34,7 +34,7 @@ export interface TraceRecord {
 /** Name of a record that is only the call chain of the thread's last event. */
 export const KERNEL_STACK = 'kernel_stack';
 
-export const NS_PER_US = 1000;
+const NS_PER_US = 1000;
 
 /**
  * Seconds and fraction as printed -> ns since the first; subtracted apart, so that a large clock costs no precision. Of a

@@ -4,12 +4,10 @@
  * Models: mm/memory.c, __vmf_anon_prepare() (since v6.10); include/trace/events/mmap_lock.h (memcg_id since v6.16).
  */
 import type { Ns } from '../../units.js';
-import { TICK } from './tick-order.js';
+import { READING, TICK } from './tick-order.js';
 
 /** User faults in a row that all took mmap_lock: a kernel without VMA locks. Any other kernel lets one through by then. */
 const ALL_LOCKED = 64;
-/** Records nearer than this have one time stamp. */
-const READING: Ns = 1_000;
 
 export class Recording {
   /** mmap_lock events */

@@ -7,10 +7,12 @@
  */
 import type { Ns } from '../../units.js';
 import { childOf, type LockFields, lockFields } from './fields.js';
-import { NS_PER_US, type TraceRecord } from './record.js';
+import type { TraceRecord } from './record.js';
 
 /** The shortest timer interrupt there is: CONFIG_HZ 1000. */
 export const TICK: Ns = 1_000_000;
+/** Records nearer than this are of one reading: a clock that is being adjusted may go on by a microsecond between two. */
+export const READING: Ns = 2_000;
 
 type Mode = 'read' | 'write';
 
@@ -26,7 +28,7 @@ interface Queue {
 export class TickOrder {
   /** nothing was nearer to what came before it than a tick */
   #ticks = true;
-  #stamp = -1;
+  #began: Ns = Number.NEGATIVE_INFINITY;
   #group: TraceRecord[] = [];
   /** where each thread ran last */
   readonly #ranOn = new Map<number, number>();
@@ -35,13 +37,13 @@ export class TickOrder {
   /** Takes the next record of the text; hands back those whose place is known now, in order. */
   push(record: TraceRecord): readonly TraceRecord[] {
     if (!this.#ticks) return [record];
-    const stamp = Math.floor(record.t / NS_PER_US);
-    if (stamp === this.#stamp && record.cpu >= 0) {
+    const since = record.t - this.#began;
+    if (since < READING && record.cpu >= 0) {
       this.#group.push(record);
       return [];
     }
-    this.#ticks = this.#stamp < 0 || stamp === this.#stamp || (stamp - this.#stamp) * NS_PER_US >= TICK;
-    this.#stamp = stamp;
+    this.#ticks = since < READING || since >= TICK;
+    this.#began = record.t;
     const done = this.end();
     this.#group = [record];
     return this.#ticks ? done : [...done, ...this.end()];
