@@ -105,6 +105,7 @@ test('execve is past the point of no return when it first writes to a page; its 
   const after = events.slice(events.findIndex(event => event.op === 'exec'));
   expect(after.slice(0, 3)).toMatchObject([
     { op: 'exec', new_mm: 2 },
+    { op: 'vma', mm: 2, file: {}, anon_vma: true },
     { op: 'fault', mm: 2, mode: 'kernel', truth: { path: 'mmap_lock', fallback: true, wait: 4000 } },
   ]);
 });

@@ -113,7 +113,8 @@ export class Faults {
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
     const endedWell = over || ((next === 'goesOn' || next === 'livesOn') && window.signal === 0);
-    const unseen = endedWell && !this.#recording.maps ? unseenVma(mm, thread.tid, window) : null;
+    const mayBe = endedWell || (next === 'unknown' && window.signal === 0);
+    const unseen = mayBe && !this.#recording.maps ? unseenVma(mm, thread.tid, window, endedWell) : null;
     if (unseen !== null) before.push(unseen);
     const judged = { window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line };
     if (fault.lossy) this.#tell(judged, 'fault during which records were lost');

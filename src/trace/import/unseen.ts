@@ -49,11 +49,21 @@ export function unseenOf(from?: Unseen): Unseen {
   };
 }
 
-/** The VMA that a fault proves, to stand before it; null when one is known there. */
-export function unseenVma(mm: Mm, tid: number, { t, address, access, present }: FaultWindow): EventObject | null {
+/**
+ * The VMA of a fault, to stand before it; null when one is known there, or none can be told.
+ *
+ * @param ended it ended well, which proves that there is one
+ */
+export function unseenVma(
+  mm: Mm,
+  tid: number,
+  { t, address, access, present }: FaultWindow,
+  ended: boolean,
+): EventObject | null {
   const page = pageOf(address);
   const { unseen } = mm;
   if (mm.map.at(page) !== null || unseen.pages.has(page)) return null;
+  if (!ended && segmentEnd(unseen, page) === null) return null;
   const base = { t, tid, ...mmKey(mm), op: 'vma' };
   const mark = { 'x-inferred': 'the next fault ended well' };
   const range = pageRange(address);
@@ -98,11 +108,11 @@ export function unseenVma(mm: Mm, tid: number, { t, address, access, present }: 
     return { ...base, ...range, prot, flags: ['private'], file: {}, ...mark };
   }
   const bss: EventObject = { ...base, ...range, prot: 'rw-', flags: ['private', 'anonymous'] };
-  if (access !== 'write') return { ...bss, ...mark };
   const known = segment === null ? present || nearby(unseen.written, page) : wroteBss(unseen, segment);
-  unseen.written.add(page);
   if (known) bss.anon_vma = true;
-  return { ...bss, ...(segment === null ? mark : evidence) };
+  if (access === 'write') unseen.written.add(page);
+  // who reads it first may find an anon_vma there later
+  return { ...bss, ...(segment === null || (access === 'read' && !known) ? mark : evidence) };
 }
 
 /** Where the file of the segment ends that `page` is of, or of whose bss it is; null when execve cleared none near it. */
