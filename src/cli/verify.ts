@@ -74,11 +74,16 @@ async function verify(traces: string[], options: Options, command: Command): Pro
   const sinks = openSinks(options, inputs, asked);
   const { report, events } = sinks;
   try {
-    const [start, { replayEach, replayFile }] = await Promise.all([prepare(options), import('./replay-file.js')]);
+    const [start, { replayEach, replayFile }, { mayInfer }] = await Promise.all([
+      prepare(options),
+      import('./replay-file.js'),
+      import('../trace/infers.js'),
+    ]);
     const running = { ...options, sinks, progress: new Progress(options) };
     const results = await replayEach(inputs, running, async (input, file) => {
       const onFault = events && ((fault: object) => events.write(formatEventRow(fault, fields.events, file)));
-      const machine = new Lazily(info => start(info, onFault ? { onFault } : {}));
+      const inferences = await mayInfer(input);
+      const machine = new Lazily(info => start(info, { inferences, ...(onFault && { onFault }) }));
       const result = await replayFile(input, machine, running);
       refuseUntold(result);
       return result;
@@ -100,7 +105,7 @@ async function verify(traces: string[], options: Options, command: Command): Pro
   }
 }
 
-type Start = (info: TraceInfo, more: Pick<VerifyOptions, 'onFault'>) => Verify;
+type Start = (info: TraceInfo, more: Pick<VerifyOptions, 'onFault' | 'inferences'>) => Verify;
 
 /** Loads what all traces share; a verification starts when the kernel of its trace is known. */
 async function prepare({ model, costs: sheet, truth: path, top }: Options): Promise<Start> {

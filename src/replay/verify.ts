@@ -48,6 +48,8 @@ export interface VerifyOptions {
   costs?: Costs;
   /** disagreements the result lists; FIRST when absent */
   top?: number;
+  /** false: the trace holds nothing that an importer concluded, so it need not be replayed without that; true when absent */
+  inferences?: boolean;
   /** what the kernel did, instead of what the trace says of it */
   truth?: TruthRows;
   /** Called once for each user fault, nearly in the order of the trace; some wait for the end of their program. */
@@ -114,7 +116,7 @@ export class Verify {
     private readonly stage: Stage,
     private readonly options: VerifyOptions = {},
   ) {
-    const { costs, top = FIRST, truth = null } = options;
+    const { costs, top = FIRST, truth = null, inferences = true } = options;
     this.top = top;
     this.truth = truth;
     const how = { timing: 'recorded', ...(costs && { costs }) } as const;
@@ -136,7 +138,7 @@ export class Verify {
       });
     const collect = (): Observer => new Observer(stage, over, this.sections, tried, unexplained);
     this.replay = new Replay([stage], { ...how, collect });
-    this.plain = ALTERNATIVES.map((_, at) => {
+    this.plain = (inferences ? ALTERNATIVES : []).map((_, at) => {
       const onFault = ({ i, fallback }: FaultRow): void =>
         about(i, fault => {
           fault.plain[at] = pathOf(fallback);
@@ -159,8 +161,10 @@ export class Verify {
     }
     this.events += columns.n;
     this.replay.feed(columns, info);
-    ALTERNATIVES.forEach((as, at) => {
-      withoutInferences(columns, info, as, () => this.plain[at].feed(columns, info));
+    const { n, inferred } = columns;
+    invariant(this.plain.length > 0 || !inferred.subarray(0, n).includes(1), 'an inference in a trace without any');
+    this.plain.forEach((plain, at) => {
+      withoutInferences(columns, info, ALTERNATIVES[at], () => plain.feed(columns, info));
     });
     const now = columns.n > 0 ? columns.t[columns.n - 1] : -1;
     this.settle(now < 0 ? Number.POSITIVE_INFINITY : now);
@@ -230,7 +234,7 @@ export class Verify {
       away: false,
       next: Number.POSITIVE_INFINITY,
       row: null,
-      plain: ALTERNATIVES.map(() => null),
+      plain: this.plain.map(() => null),
     };
     this.pending.set(i, fault);
     this.neighbours.add(fault, fault.slack.trylock);
