@@ -34,12 +34,8 @@ export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Al
     if (was.op === OP.vma) {
       // what execve mapped to be executed is a file's; where the vDSO may be the loader it could be written as well
       if ((code[row] & (PROT_EXEC | PROT_WRITE)) === PROT_EXEC) continue;
-      if ((code[row] >> PROT_BITS) & MAP.growsdown) {
-        // the page that a stack began with, which execve wrote its arguments to; it grows
-        page[row] += len[row] - 1;
-        len[row] = 1;
-        continue;
-      }
+      // a stack is as execve makes it
+      if ((code[row] >> PROT_BITS) & MAP.growsdown) continue;
       a[row] = as === 'anon_vma' ? 1 : 0;
       if (as !== 'file') file[row] = -1;
       else file[row] = regularFile(files, file[row]);

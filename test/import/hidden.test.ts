@@ -125,6 +125,7 @@ test('where execve clears the rest of a page, the file of the data ends and the 
   const faults = [
     user(40, 5, '4b8', 6),
     user(60, 5, '4a0', READ),
+    user(65, 5, '4a0', WRITE_PRESENT),
     user(70, 5, '4c1', READ),
     user(80, 5, '4c0', 6),
     user(90, 5, '4bf', READ),
@@ -136,6 +137,7 @@ test('where execve clears the rest of a page, the file of the data ends and the 
   expect(await mappings(faults)).toEqual([
     ['0x4bb000', 'rw-', 'file', true, false],
     ['0x4b8000', 'rw-', 'file', true, false],
+    ['0x4a0000', 'rw-', 'file', false, false],
     ['0x4a0000', 'rw-', 'file', true, false],
     ['0x4c1000', 'rw-', 'anonymous', false, true],
     ['0x4c0000', 'rw-', 'anonymous', false, false],
@@ -152,6 +154,27 @@ test('the page that is read for its ELF header is the vDSO, or the loader where 
   expect((await mappings([header])).map(([, prot]) => prot)).toEqual(['rw-', 'r-x']);
   const loader = user(40, 5, '7ffff7fc3', 14);
   expect((await mappings([loader, header])).map(([, prot]) => prot)).toEqual(['rw-', 'r-x', 'rwx']);
+  const used = [header, user(70, 5, '7ffff7fbb', READ), user(80, 5, '7ffff7fba', READ), user(90, 5, '7ffff7fc2', 14)];
+  expect((await mappings(used)).map(([addr, prot]) => [addr, prot]).slice(2)).toEqual([
+    ['0x7ffff7fbb000', 'rwx'],
+    ['0x7ffff7fba000', 'rw-'],
+    ['0x7ffff7fc2000', 'r-x'],
+  ]);
+  const low = line(60, 5, 'page_fault_user: address=0x54a1020 ip=0x401000 error_code=0x4');
+  expect((await mappings([low])).map(([, prot]) => prot)).toEqual(['rw-', 'rw-']);
+});
+
+test('far below the stack lies the loader, which does not grow', async () => {
+  const used = [
+    ...mmap(40, 5, 49, ANONYMOUS),
+    user(60, 5, '7ffffffde', 6),
+    user(70, 5, '7ffffff00', 6),
+    user(80, 5, '7fff00002', 14),
+  ];
+  expect((await mappings(used)).slice(1).map(([addr, prot]) => [addr, prot])).toEqual([
+    ['0x7ffffffbe000', 'rw-'],
+    ['0x7fff00002000', 'r-x'],
+  ]);
 });
 
 test('what is written just above the first page of a stack is of it', async () => {

@@ -10,7 +10,6 @@ import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
 import type { Recording } from './recording.js';
 import { type Circumstances, truthOf, UNKNOWN_LOCK } from './truth.js';
-import { unseenVma } from './unseen.js';
 import { pageOf, protBits } from './words.js';
 import { type Mm, mmKey, type OpenFault, type Thread, type World } from './world.js';
 
@@ -114,8 +113,8 @@ export class Faults {
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
     const endedWell = over || ((next === 'goesOn' || next === 'livesOn') && window.signal === 0);
     const mayBe = endedWell || (next === 'unknown' && window.signal === 0);
-    const unseen = mayBe && !this.#recording.maps ? unseenVma(mm, thread.tid, window, endedWell) : null;
-    if (unseen !== null) before.push(unseen);
+    const unseen = mayBe && !this.#recording.maps ? mm.unseen.vmaOf(window, mm, endedWell) : null;
+    if (unseen !== null) before.push({ t: window.t, tid: thread.tid, ...mmKey(mm), op: 'vma', ...unseen });
     const judged = { window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line };
     if (fault.lossy) this.#tell(judged, 'fault during which records were lost');
     else this.#judge(judged);

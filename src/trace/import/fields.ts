@@ -11,7 +11,7 @@ export const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,1
 
 const FAULT = new RegExp(`^ *address=(0x[0-9a-f]{1,16}) ip=\\S+ error_code=(0x[0-9a-f]{1,16}|0)${END}`);
 const COPIED = / ip=(?:strncpy_from_user|rep_movs|copy_user|_?copy_from_user)\S* error_code=(?:0x)?0(?=\s|$)/;
-const CLEARED = / ip=(?:\w*clear_user|rep_stos)\S* error_code=(?:0x)?2(?=\s|$)/;
+const CLEARED = / ip=(?:\w*clear_user|rep_stos|padzero|elf_load|load_elf_interp)\S* error_code=(?:0x)?2(?=\s|$)/;
 const LOCK = new RegExp(
   `^ *mm=(\\S+) (?:memcg_\\w+=.*? )?(?:\\w+=\\S* )*?write=(true|false)(?: success=(true|false))?${END}`,
 );
@@ -44,7 +44,7 @@ export function copiesFromUser(text: string): boolean {
   return COPIED.test(text);
 }
 
-/** page_fault_kernel: does it clear memory of the thread? */
+/** page_fault_kernel of an execve: does it clear memory of the thread? A fast processor does so without a call. */
 export function clearsUser(text: string): boolean {
   return CLEARED.test(text);
 }

@@ -97,7 +97,7 @@ export class Images {
   /**
    * Without PERF_RECORD_COMM lines: execve reads its arguments from the old address space, then clears and fills pages of
    * the new one, so the first page that it writes to is past the point of no return. What it clears is the rest of the last
-   * page that a segment takes from its file.
+   * page that a segment takes from its file; what else it writes there is the stack.
    */
   execWrites(thread: Thread, { name, text, t }: TraceRecord): void {
     const { call } = thread;
@@ -105,7 +105,7 @@ export class Images {
     const fields = faultFields(text);
     if (fields === null || (fields.errorCode & ERROR_WRITE) === 0) return;
     if (!thread.execed) this.exec(thread, t);
-    if (clearsUser(text)) thread.process.mm.unseen.cleared.push(pageOf(fields.address));
+    thread.process.mm.unseen.execWrote(pageOf(fields.address), clearsUser(text));
   }
 
   /**

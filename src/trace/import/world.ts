@@ -12,7 +12,7 @@ import type { FaultWindow } from './fault-window.js';
 import type { Entry } from './outbox.js';
 import type { Recording } from './recording.js';
 import type { Userfault } from './uffd.js';
-import { type Unseen, unseenOf } from './unseen.js';
+import { Unseen } from './unseen.js';
 
 export class Mm {
   map: AddressMap;
@@ -22,14 +22,14 @@ export class Mm {
   /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
   complete: boolean;
   /** what is known of the rest of it */
-  unseen: Unseen;
+  readonly unseen: Unseen;
   #id = 0;
   readonly #ids: { last: number };
 
   constructor(ids: { last: number }, from?: Mm) {
     this.#ids = ids;
     this.map = from?.map.clone() ?? new AddressMap();
-    this.unseen = unseenOf(from?.unseen);
+    this.unseen = from?.unseen.clone() ?? new Unseen();
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
   }
