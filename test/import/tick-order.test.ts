@@ -1,5 +1,6 @@
 /** A clock of timer interrupts: of one tick, tracefs prints all of the first processor, then all of the next. */
 import { expect, test } from 'vitest';
+import { MAX_TICK, TickOrder } from '../../src/trace/import/tick-order.js';
 import { imported } from './sample.js';
 
 const at = (ms: number, tid: number, cpu: number, text: string): string =>
@@ -68,4 +69,23 @@ test('nobody has mmap_lock while another writes, and a thread is on one processo
     [5, 1],
     [6, 1],
   ]);
+});
+
+test('a clock that stands still holds no more back than MAX_TICK records', () => {
+  const order = new TickOrder();
+  const record = {
+    t: 0,
+    synthesized: false,
+    pid: 1,
+    tid: 1,
+    cpu: 0,
+    comm: '',
+    name: 'x',
+    text: '',
+    stack: null,
+    line: 1,
+  };
+  for (let i = 0; i < MAX_TICK; i++) expect(order.push(record)).toHaveLength(0);
+  expect(order.push(record)).toHaveLength(MAX_TICK);
+  expect(order.end()).toHaveLength(1);
 });

@@ -14,6 +14,9 @@ export const TICK: Ns = 1_000_000;
 /** Records nearer than this are of one reading: a clock that is being adjusted may go on by a microsecond between two. */
 export const READING: Ns = 2_000;
 
+/** Records of one tick that are held back to be put in order; of more the order of the text is kept. */
+export const MAX_TICK = 1 << 17;
+
 type Mode = 'read' | 'write';
 
 interface Queue {
@@ -38,7 +41,7 @@ export class TickOrder {
   push(record: TraceRecord): readonly TraceRecord[] {
     if (!this.#ticks) return [record];
     const since = record.t - this.#began;
-    if (since < READING && record.cpu >= 0) {
+    if (since < READING && record.cpu >= 0 && this.#group.length < MAX_TICK) {
       this.#group.push(record);
       return [];
     }
