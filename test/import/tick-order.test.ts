@@ -85,7 +85,9 @@ test('a clock that stands still holds no more back than MAX_TICK records', () =>
     stack: null,
     line: 1,
   };
-  for (let i = 0; i < MAX_TICK; i++) expect(order.push(record)).toHaveLength(0);
+  let handed = 0;
+  for (let i = 0; i < MAX_TICK; i++) handed += order.push(record).length;
+  expect(handed).toBe(0);
   expect(order.push(record)).toHaveLength(MAX_TICK);
   expect(order.end()).toHaveLength(1);
 });
