@@ -42,8 +42,6 @@ const BITS: Readonly<Record<string, number>> = {
   MCL_FUTURE: 2,
   MCL_ONFAULT: 4,
   MLOCK_ONFAULT: 1,
-  CLONE_VM: 0x100,
-  CLONE_THREAD: 0x10000,
 };
 
 /** Splits at the commas that are not inside quotes or brackets; null when one of these is not closed. */
@@ -56,7 +54,7 @@ export function splitArguments(text: string): string[] | null {
     if (character === '"') {
       i = endOfString(text, i);
       if (i < 0) return null;
-    } else if (character === '<' && /[\dD]/.test(text[i - 1] ?? '') && text[i + 1] !== '<') {
+    } else if (character === '<' && /[\dD]/.test(text.charAt(i - 1)) && text[i + 1] !== '<') {
       i = endOfPath(text, i);
       if (i < 0) return null;
     } else if ('([{'.includes(character)) {
@@ -108,7 +106,7 @@ function bitsOf(word: string): number | null {
   if (word.startsWith('MADV_')) return adviceNumber(word.slice('MADV_'.length).toLowerCase());
   if (word.startsWith('MPOL_F_')) return 0;
   if (word.startsWith('MPOL_')) return policyNumber(word.slice('MPOL_'.length).toLowerCase());
-  return Object.hasOwn(BITS, word) ? BITS[word] : word.startsWith('CLONE_') ? 0 : null;
+  return Object.hasOwn(BITS, word) ? BITS[word] : null;
 }
 
 /** Path of an fd with -y, `3</a/b>`, or '' when it prints none. */

@@ -117,7 +117,7 @@ export class StraceReader implements Reader {
   }
 
   end(into: EventObject[]): void {
-    for (const call of this.#open.values()) if (call.entry !== null) this.#outbox.close(call.entry);
+    for (const thread of this.#world.threads()) this.#abandon(thread);
     this.#outbox.drain(into);
   }
 
@@ -147,14 +147,18 @@ export class StraceReader implements Reader {
       this.#enter(thread, t, nameOf(unfinished[1]), unfinished[2]);
       return;
     }
+    const cutOff = () => torn('strace', this.#file, number, text);
     const resumed = RESUMED.exec(body);
     const open = resumed === null ? undefined : this.#open.get(thread.tid);
-    // the rest of a call that began before strace attached
-    if (resumed !== null && open === undefined) return;
-    const cutOff = () => torn('strace', this.#file, number, text);
-    if (open !== undefined && open.name !== nameOf(resumed?.[1] ?? '')) throw cutOff();
-    const whole = WHOLE.exec(open === undefined ? body : `${open.name}(${open.text}${resumed?.[2]}`);
-    const result = RESULT.exec(whole?.[3] ?? '')?.[1];
+    let printed = body;
+    if (resumed !== null) {
+      // the rest of a call that began before strace attached
+      if (open === undefined) return;
+      if (open.name !== nameOf(resumed[1])) throw cutOff();
+      printed = `${open.name}(${open.text}${resumed[2]}`;
+    }
+    const whole = WHOLE.exec(printed);
+    const result = whole === null ? undefined : RESULT.exec(whole[3])?.[1];
     if (whole === null || result === undefined) throw cutOff();
     const call = open ?? this.#enter(thread, t, nameOf(whole[1]), '');
     this.#open.delete(thread.tid);
@@ -181,7 +185,7 @@ export class StraceReader implements Reader {
     for (const [tid, call] of this.#open) {
       const parent = this.#world.known(tid);
       if (isFork(call.name) && call.entry?.done === false && parent !== undefined) {
-        return this.#forks(parent, call, pid, t - call.t);
+        return this.#forks(parent, call, call.entry, pid, t - call.t);
       }
     }
     if (this.#first === null) {
@@ -198,6 +202,7 @@ export class StraceReader implements Reader {
   }
 
   #enter(thread: Thread, t: Ns, name: string, text: string): Unfinished {
+    this.#abandon(thread);
     const holds = isModelled(name) || isFork(name) || isExec(name) || SPECIAL.has(name);
     const call = { name, text, t, entry: holds ? this.#outbox.open() : null };
     this.#open.set(thread.tid, call);
@@ -208,10 +213,11 @@ export class StraceReader implements Reader {
     const { entry, name, result } = call;
     if (name === 'pidfd_open') this.#pidfd(thread, call);
     if (entry === null || entry.done) return;
-    if (result === '?' || result.startsWith('-')) {
-      this.#outbox.close(entry);
-    } else if (isFork(name)) {
-      this.#forks(thread, call, Number(result), call.took);
+    // nothing comes of it if it failed, or cannot be read
+    this.#outbox.close(entry);
+    if (result === '?' || result.startsWith('-')) return;
+    if (isFork(name)) {
+      this.#forks(thread, call, entry, Number(result), call.took);
     } else {
       const args = splitArguments(call.text);
       if (args === null) throw call.cutOff();
@@ -219,51 +225,57 @@ export class StraceReader implements Reader {
     }
   }
 
+  /** The call that a thread is in will not be seen to return. */
+  #abandon({ tid }: Thread): void {
+    const entry = this.#open.get(tid)?.entry;
+    if (entry?.done === false) this.#outbox.close(entry);
+    this.#open.delete(tid);
+  }
+
   #events(thread: Thread, call: Finished, args: readonly string[]): EventObject[] {
     const base = (mm: Mm) => ({ t: call.t, tid: thread.tid, ...mmKey(mm) });
     const { mm } = thread.process;
     const { name, result } = call;
     const dur = call.took;
+    if (args.length < (SPECIAL.get(name) ?? argumentsOf(name))) throw call.cutOff();
     if (isExec(name)) return this.#execs(thread, call, args);
     if (name === 'ioctl') {
-      if (!args[1]?.startsWith('UFFDIO_')) return [];
+      if (!args[1].startsWith('UFFDIO_')) return [];
       const operation = uffdOperation(args[1], args[2] ?? '');
       if (operation === null) this.#count(NOT_DECODED);
       return operation === null || operation === undefined ? [] : [{ ...base(mm), ...operation, dur }];
     }
     if (name === 'process_madvise')
-      return this.#processMadvise(thread, args).map(event => ({ ...base(event.mm), ...event.keys, dur }));
+      return this.#processMadvise(thread, call, args).map(event => ({ ...base(event.mm), ...event.keys, dur }));
     if (name === 'shmat' || name === 'shmdt') {
       if (name === 'shmat') this.#count(NO_LENGTH);
       return [];
     }
     const digits = args.slice(0, Math.max(6, argumentsOf(name))).map(hexOf);
-    if (digits.length < argumentsOf(name) || digits.slice(0, argumentsOf(name)).includes(null)) throw call.cutOff();
+    if (digits.slice(0, argumentsOf(name)).includes(null)) throw call.cutOff();
     const keys = decode(name, digits as string[], result.startsWith('0x') ? signed(result.slice(2)) : result);
     if (keys === null) return [];
     const event = { ...base(mm), ...keys, dur };
     if (keys.op !== 'mmap' || keys.file === undefined) return [event];
-    const path = pathOf(args[4] ?? '');
+    const path = pathOf(args[4]);
     return [path === '' ? event : { ...event, ...identity(path, (keys.flags as string[]).includes('shared')) }];
   }
 
-  #forks(parent: Thread, call: Unfinished, tid: number, dur: Ns): Thread {
+  #forks(parent: Thread, call: Unfinished, entry: Entry, tid: number, dur: Ns): Thread {
     const { mm } = parent.process;
     const sharesMm = call.name === 'vfork' || /\bCLONE_VM\b/.test(call.text);
     const childMm = sharesMm ? mm : this.#world.newMm();
     const pid = /\bCLONE_THREAD\b/.test(call.text) ? parent.process.pid : tid;
     const child = this.#world.fork(pid, tid, childMm);
-    const keys = { op: 'fork', child_tid: tid, child_mm: childMm.id };
-    if (call.entry !== null) {
-      this.#outbox.close(call.entry, { t: call.t, tid: parent.tid, ...mmKey(mm), ...keys, dur });
-    }
+    const keys = { ...mmKey(mm), op: 'fork', child_tid: tid, child_mm: childMm.id };
+    this.#outbox.close(entry, { t: call.t, tid: parent.tid, ...keys, dur });
     return child;
   }
 
   /** The first execve is strace's own child becoming the program. */
   #execs(thread: Thread, call: Finished, args: readonly string[]): EventObject[] {
     const { mm } = thread.process;
-    const path = stringOf(args[call.name === 'execveat' ? 1 : 0] ?? '');
+    const path = stringOf(args[call.name === 'execveat' ? 1 : 0]);
     const name = path.slice(path.lastIndexOf('/') + 1).slice(0, 15);
     const at = { t: call.t, tid: thread.tid };
     if (this.command === null) {
@@ -282,8 +294,11 @@ export class StraceReader implements Reader {
     if (Number.isInteger(pid)) this.#pidfds.set(`${thread.process.pid} ${Number.parseInt(result, 10)}`, pid);
   }
 
-  #processMadvise(thread: Thread, args: readonly string[]): { mm: Mm; keys: { op: string; [key: string]: unknown } }[] {
-    const fd = args[0] ?? '';
+  #processMadvise(
+    thread: Thread,
+    call: Finished,
+    [fd, vectors, , behaviour]: readonly string[],
+  ): { mm: Mm; keys: { op: string; [key: string]: unknown } }[] {
     const pid = Number(
       /<pid:(\d+)/.exec(fd)?.[1] ?? this.#pidfds.get(`${thread.process.pid} ${Number.parseInt(fd, 10)}`),
     );
@@ -292,8 +307,10 @@ export class StraceReader implements Reader {
       this.#count(FOREIGN_MM);
       return [];
     }
-    const advice = adviceWord(Number.parseInt(hexOf(args[3] ?? '') ?? '', 16));
-    const ranges = [...(args[1] ?? '').matchAll(/\{iov_base=(0x[0-9a-f]+), iov_len=(\d+)\}/g)];
+    const digits = hexOf(behaviour);
+    if (digits === null) throw call.cutOff();
+    const advice = adviceWord(Number.parseInt(digits, 16));
+    const ranges = [...vectors.matchAll(/\{iov_base=(0x[0-9a-f]+), iov_len=(\d+)\}/g)];
     return ranges.map(([, addr, length]) => ({
       mm: target.process.mm,
       keys: { op: 'madvise', addr, len: `0x${hexOf(length)}`, advice },
@@ -301,9 +318,7 @@ export class StraceReader implements Reader {
   }
 
   #exits(thread: Thread, t: Ns): void {
-    const call = this.#open.get(thread.tid);
-    if (call?.entry?.done === false) this.#outbox.close(call.entry);
-    this.#open.delete(thread.tid);
+    this.#abandon(thread);
     if (thread.exited) return;
     thread.exited = true;
     thread.process.threads--;
@@ -311,5 +326,11 @@ export class StraceReader implements Reader {
   }
 }
 
-/** Calls beside those of every importer that strace prints with all that is needed. */
-const SPECIAL = new Set(['ioctl', 'process_madvise', 'shmat']);
+/** Calls that strace prints with all that is needed, beside those of every importer; and arguments that it must have printed. */
+const SPECIAL = new Map([
+  ['execve', 1],
+  ['execveat', 2],
+  ['ioctl', 2],
+  ['process_madvise', 4],
+  ['shmat', 1],
+]);
