@@ -28,21 +28,19 @@ export async function* linesOf(chunks: AsyncIterable<string | Uint8Array>, file:
     const lines: Line[] = [];
     let from = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
+      if (end - from > MAX_TEXT_LINE) throw tooLong({ file, line: number + 1 });
       lines.push({ text: trimmed(text, from, end, number), number: ++number, unterminated: false });
       from = end + 1;
     }
     if (lines.length > 0) yield lines;
     rest = text.slice(from);
-    if (rest.length > MAX_TEXT_LINE) {
-      throw new Complaint(
-        'limit',
-        'line is longer than 1 MiB',
-        { file, line: number + 1 },
-        'perf prints no such lines',
-      );
-    }
+    if (rest.length > MAX_TEXT_LINE) throw tooLong({ file, line: number + 1 });
   }
   if (rest !== '') yield [{ text: trimmed(rest, 0, rest.length, number), number: number + 1, unterminated: true }];
+}
+
+function tooLong(where: Where): Complaint {
+  return new Complaint('limit', 'line is longer than 1 MiB', where, 'no recorder prints such lines');
 }
 
 function trimmed(text: string, from: number, end: number, number: number): string {
