@@ -124,6 +124,11 @@ const CALLS: readonly [enter: string, result: string, event: Record<string, unkn
   ['149 (7f0000000000, 1000, 0, 0, 0, 0)', '0', { op: 'mlock', addr: '0x7f0000000000', len: '0x1000' }],
   ['151 (3, 0, 0, 0, 0, 0)', '0', { op: 'mlockall', mode: 'current future' }],
   ['325 (7f0000000000, 1000, 1, 0, 0, 0)', '0', { op: 'mlock', mode: 'onfault' }],
+  ['325 (7f0000000000, 1000, 0, 0, 0, 0)', '0', { op: 'mlock', addr: '0x7f0000000000', len: '0x1000' }],
+  ['152 (0, 0, 0, 0, 0, 0)', '0', { op: 'munlockall' }],
+  ['216 (7f0000000000, 1000, 0, 2, 0, 0)', '0', { op: 'remap_file_pages', addr: '0x7f0000000000', len: '0x1000' }],
+  ['329 (7f0000000000, 1000, 1, 2, 0, 0)', '0', { op: 'pkey_mprotect', addr: '0x7f0000000000', prot: 'r--' }],
+  ['237 (7f0000000000, 1000, 63, 0, 0, 0)', '0', { op: 'mbind', mode: '99' }],
   ['237 (7f0000000000, 1000, 2, 0, 0, 0)', '0', { op: 'mbind', mode: 'bind' }],
   [
     '9 (0, 2000, 3, 22, ffffffff, 0)',
@@ -186,6 +191,17 @@ test('a call that failed is kept for its lock only; without one it leaves nothin
   const { events } = await imported(call(1, 10, failing, section(2, 10, true), 9, '-12').join('\n'));
   expect(events).toMatchObject([{ op: 'other', name: 'mmap', locks: [{ mode: 'write' }] }]);
   expect((await imported(call(1, 10, failing, [], 9, '-12').join('\n'))).events).toEqual([]);
+});
+
+test('tracefs prints an errno as 64 bits; the exit of a call whose number is gone ends what is under way', async () => {
+  const ftrace = [
+    ' a-1 [000] ..... 1.000001: sys_munmap(addr: 7f0000000000, len: 2000)',
+    ' a-1 [000] ..... 1.000002: sys_munmap -> 0xffffffffffffffea',
+  ];
+  expect(only((await imported(ftrace.join('\n'))).events, 'munmap')).toEqual([]);
+  const [enter, exit] = call(1, 10, '11 (7f0000000000, 2000, 0, 0, 0, 0)', [], 9, '0');
+  const restarted = exit.replace('NR 11 = 0', 'NR -1 = 0');
+  expect((await imported([enter, restarted].join('\n'))).events).toMatchObject([{ op: 'munmap' }]);
 });
 
 test('an operation that took no mmap_lock says so, where the recording would have shown it', async () => {

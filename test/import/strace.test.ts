@@ -143,6 +143,8 @@ test.each([
   ['MPOL_BIND|MPOL_F_STATIC_NODES', '2'],
   ['3</etc/x>', '3'],
   ['SIGCHLD', null],
+  ['MADV_NOBODY_KNOWS', null],
+  ['MPOL_NOBODY_KNOWS', null],
 ])('%s is %s', (argument, hex) => {
   expect(hexOf(argument)).toBe(hex);
 });

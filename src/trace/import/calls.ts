@@ -85,7 +85,7 @@ export class Calls {
     for (const other of this.#world.threads()) {
       if (by === null || other === thread || other.process.mm !== mm || other.fault === null) continue;
       const { window } = other.fault;
-      if (window.done !== null || window.kernelMode || window.t > call.t) continue;
+      if (window.kernelMode || window.t > call.t) continue;
       waiting = true;
       window.resolvers.push({ ...by, at: t });
     }

@@ -57,26 +57,23 @@ export class FaultLocks {
 
   /** The call chain of the last attempt, which came as an event of its own. */
   explain(stack: readonly string[]): void {
-    const last = this.attempts.at(-1);
-    if (last !== undefined) last.by ??= takerOf(stack);
+    this.attempts[this.attempts.length - 1].by ??= takerOf(stack);
   }
 
+  /** The lock that is held. */
   release(t: Ns): void {
-    const held = this.#held();
-    if (held !== undefined) held.released = t;
+    this.#held().released = t;
   }
 
-  #held(): Attempt | undefined {
-    return this.attempts.findLast(attempt => attempt.released < 0);
+  #held(): Attempt {
+    return this.attempts[this.attempts.findLastIndex(({ released }) => released < 0)];
   }
 
   /** A write lock became a read lock: the stack has grown. */
   downgrade(t: Ns, stack: readonly string[] | null): void {
     const held = this.#held();
-    if (held !== undefined) {
-      held.released = t;
-      held.downgraded = true;
-    }
+    held.released = t;
+    held.downgraded = true;
     this.acquire(t, t, false, true, stack);
   }
 }

@@ -4,7 +4,7 @@
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
-import { faultFields, rssFields } from './fields.js';
+import { type FaultFields, rssFields } from './fields.js';
 import { hiddenFrom } from './hidden.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
@@ -59,12 +59,10 @@ export class Faults {
     this.#swapSync = swapSync;
   }
 
-  /** page_fault_user or page_fault_kernel; false when its fields cannot be read. */
-  begin(thread: Thread, record: TraceRecord): boolean {
-    const fields = faultFields(record.text);
-    if (fields === null) return false;
+  /** page_fault_user or page_fault_kernel. */
+  begin(thread: Thread, record: TraceRecord, { address, errorCode }: FaultFields): void {
     const { mm } = thread.process;
-    const window = new FaultWindow(record.t, fields.address, fields.errorCode, record.name === 'page_fault_kernel');
+    const window = new FaultWindow(record.t, address, errorCode, record.name === 'page_fault_kernel');
     thread.fault = {
       window,
       entry: this.#outbox.open(),
@@ -75,7 +73,6 @@ export class Faults {
       before: [],
     };
     this.#summary.faults++;
-    return true;
   }
 
   /** minor-faults or major-faults: handle_mm_fault() completed. */
@@ -83,7 +80,7 @@ export class Faults {
     this.#recording.completions = true;
     this.#recording.pages = true;
     const { fault } = thread;
-    if (fault === null || fault.window.done !== null) return;
+    if (fault === null) return;
     fault.window.complete(record.t, record.name === 'major-faults' ? 'major' : 'minor');
     this.close(thread, 'goesOn');
   }
@@ -111,7 +108,7 @@ export class Faults {
     if (hidden !== null) event['x-hidden'] = hidden;
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
-    const endedWell = over || ((next === 'goesOn' || next === 'livesOn') && window.signal === 0);
+    const endedWell = over || next === 'livesOn';
     const mayBe = endedWell || (next === 'unknown' && window.signal === 0);
     const unseen = mayBe && !this.#recording.maps ? mm.unseen.vmaOf(window, mm, endedWell) : null;
     if (unseen !== null) before.push({ t: window.t, tid: thread.tid, ...mmKey(mm), op: 'vma', ...unseen });

@@ -33,8 +33,14 @@ export interface LockFields {
   memcgId: boolean;
 }
 
+export interface FaultFields {
+  address: string;
+  /** X86_PF_* bits */
+  errorCode: number;
+}
+
 /** page_fault_user and page_fault_kernel; null when cut off. */
-export function faultFields(text: string): { address: string; errorCode: number } | null {
+export function faultFields(text: string): FaultFields | null {
   const match = FAULT.exec(text);
   return match === null ? null : { address: match[1], errorCode: Number(match[2]) };
 }
@@ -65,12 +71,12 @@ export function rssFields(text: string): { counter: string; own: boolean; type: 
   return { counter: `${id} ${type}`, own: own === '1', type, size: Number(size) };
 }
 
-/** set_migration_pte and remove_migration_pte: hex digits of the address. */
+/** set_migration_pte and remove_migration_pte: hex digits of the address; null when cut off. */
 export function migrationAddress(text: string): string | null {
   return MIGRATION.exec(text)?.[1] ?? null;
 }
 
-/** sched_process_fork: the new thread. The names of threads stand before it and may hold anything. */
+/** sched_process_fork: the new thread. The names of threads stand before it and may hold anything. Null when cut off. */
 export function childOf(text: string): number | null {
   const child = CHILD.exec(text)?.[1];
   return child === undefined ? null : Number(child);
@@ -82,16 +88,15 @@ export function groupDead(text: string): boolean | null {
   return match === null ? null : match[1] === 'true';
 }
 
-/** sched_process_exec: the path that was executed. */
+/** sched_process_exec: the path that was executed; null when cut off. */
 export function execPath(text: string): string | null {
   return EXEC.exec(text)?.[1] ?? null;
 }
 
-/** signal_generate: a signal that the kernel raised for what its target did; null for any other. */
-export function raisedSignal(text: string): { signal: number; tid: number } | null {
+/** signal_generate: `raised` by the kernel for what its target `tid` did, not sent by a program; null when cut off. */
+export function signalFields(text: string): { signal: number; raised: boolean; tid: number } | null {
   const match = SIGNAL.exec(text);
-  if (match === null || Number(match[2]) <= 0) return null;
-  return { signal: Number(match[1]), tid: Number(match[3]) };
+  return match === null ? null : { signal: Number(match[1]), raised: Number(match[2]) > 0, tid: Number(match[3]) };
 }
 
 /** signal_deliver: the signal; null when cut off. */

@@ -56,12 +56,12 @@ export class FtraceParser extends RecordParser {
     const { text } = line;
     if (text.trim() === '' || text.startsWith('#')) return;
     const frame = FRAME.exec(text);
-    const stack = this.pending?.stack ?? null;
+    const { pending } = this;
     if (frame !== null && !line.unterminated) {
-      if (stack === null || this.pending === null) return;
+      if (pending === null || pending.stack === null) return;
       const event = OF_EVENT.exec(frame[1]);
-      if (event !== null) this.pending.text = event[1];
-      stack.push(frame[1]);
+      if (event !== null) pending.text = event[1];
+      pending.stack.push(frame[1]);
     } else if (line.unterminated || TORN_HEAD.test(text)) {
       throw torn('ftrace', this.file, line.number, text);
     } else {

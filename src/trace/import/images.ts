@@ -8,7 +8,7 @@ import { PROT_EXEC, PROT_READ } from '../../vocab.js';
 import { AddressMap, type Extent } from './address-map.js';
 import { type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
-import { clearsUser, faultFields } from './fields.js';
+import { clearsUser, type FaultFields } from './fields.js';
 import { type Mapped, vmaEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import { type Snapshot, snapshotEvents } from './proc-maps.js';
@@ -73,7 +73,7 @@ export class Images {
     map.map(extent);
     const { fault, call, episode } = thread;
     if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
-    else if (fault !== null && fault.window.done === null) {
+    else if (fault !== null) {
       const page = pageOf(fault.window.address);
       if (complete) checkExtent(shown, { start: page, end: shown.over[0]?.start ?? page + 1 }, this.#summary);
     } else if (call?.entry) call.mapped.push(shown);
@@ -99,13 +99,11 @@ export class Images {
    * the new one, so the first page that it writes to is past the point of no return. What it clears is the rest of the last
    * page that a segment takes from its file; what else it writes there is the stack.
    */
-  execWrites(thread: Thread, { name, text, t }: TraceRecord): void {
+  execFaults(thread: Thread, { name, text, t }: TraceRecord, { address, errorCode }: FaultFields): void {
     const { call } = thread;
-    if (name !== 'page_fault_kernel' || call === null || !isExec(call.name)) return;
-    const fields = faultFields(text);
-    if (fields === null || (fields.errorCode & ERROR_WRITE) === 0) return;
+    if (name !== 'page_fault_kernel' || call === null || !isExec(call.name) || (errorCode & ERROR_WRITE) === 0) return;
     if (!thread.execed) this.exec(thread, t);
-    thread.process.mm.unseen.execWrote(pageOf(fields.address), clearsUser(text));
+    thread.process.mm.unseen.execWrote(pageOf(address), clearsUser(text));
   }
 
   /**

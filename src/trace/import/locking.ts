@@ -118,8 +118,7 @@ export class Locking {
 
   /** Whose lock is it? A fault's until it completes, then the call's; a call that is not modelled gets an episode. */
   #owner(thread: Thread, key: string, t: number): Owner {
-    if (thread.fault !== null && thread.fault.window.done === null)
-      return { kind: 'fault', window: thread.fault.window };
+    if (thread.fault !== null) return { kind: 'fault', window: thread.fault.window };
     const { call } = thread;
     if (call === null || isExec(call.name)) return { kind: 'nobody' };
     if (call.entry !== null && !call.entry.done) return call;

@@ -62,7 +62,7 @@ export function identity(name: string, shared: boolean): { file?: FileObject; na
 }
 
 /** A VMA that was there before the program ran: mapped by execve, or found when the recording began. */
-export function vmaEvent(t: number, tid: number, extent: Extent): EventObject {
+export function vmaEvent(t: number, tid: number, extent: Extent): EventObject & { flags: MapFlag[] } {
   const who = identity(extent.name, extent.shared);
   const stack = extent.name === '[stack]';
   const flags: MapFlag[] = [extent.shared ? 'shared' : 'private'];

@@ -13,9 +13,10 @@ import {
   copiesFromUser,
   deliveredSignal,
   execPath,
+  faultFields,
   groupDead,
   migrationAddress,
-  raisedSignal,
+  signalFields,
 } from './fields.js';
 import { Images } from './images.js';
 import { Locking } from './locking.js';
@@ -25,7 +26,7 @@ import { type MapsFile, parseMaps } from './proc-maps.js';
 import { KERNEL_STACK, type TraceRecord } from './record.js';
 import { Recording } from './recording.js';
 import { parseEnter, parseExit } from './syscall-text.js';
-import { argumentsOf, isExec } from './syscalls.js';
+import { argumentsOf } from './syscalls.js';
 import { hex, pageRange } from './words.js';
 import { type Call, mmKey, type Thread, World } from './world.js';
 
@@ -94,7 +95,7 @@ export class Pairing {
   /** The recording is over: what is still open ends here. */
   end(into: EventObject[]): void {
     for (const thread of this.#world.threads()) {
-      if (thread.fault !== null) this.#faults.giveUp(thread, this.#recording.now);
+      this.#faults.giveUp(thread, this.#recording.now);
       if (this.#calls.abandon(thread, this.#recording.now)) this.#count('system call without its end');
       this.#locking.drop(thread, this.#recording.now);
     }
@@ -165,7 +166,7 @@ export class Pairing {
         this.#migrate(thread, record);
         break;
       case 'remove_migration_pte':
-        this.#endMigration(`${thread.process.mm.id} ${migrationAddress(text)}`, t);
+        this.#migrated(thread, record);
         break;
       case 'sched_process_fork':
         this.#schedFork(thread, record);
@@ -199,12 +200,14 @@ export class Pairing {
   }
 
   /** The kernel raises SIGSEGV or SIGBUS in the thread that faulted: there its fault ends. */
-  #signal(thread: Thread, { text }: TraceRecord): void {
+  #signal(thread: Thread, record: TraceRecord): void {
+    const fields = signalFields(record.text);
+    if (fields === null) throw this.#cutOff(record);
     this.#recording.signals = true;
-    const raised = raisedSignal(text);
-    if (raised === null || raised.tid !== thread.tid || thread.fault === null) return;
-    if (raised.signal !== SIGSEGV && raised.signal !== SIGBUS) return;
-    thread.fault.window.signal = raised.signal;
+    const { signal, raised, tid } = fields;
+    if (!raised || tid !== thread.tid || thread.fault === null) return;
+    if (signal !== SIGSEGV && signal !== SIGBUS) return;
+    thread.fault.window.signal = signal;
     this.#faults.close(thread, 'unknown');
   }
 
@@ -322,25 +325,37 @@ export class Pairing {
     const goesOn = record.name === 'page_fault_user' || copiesFromUser(record.text);
     this.#faults.close(thread, goesOn ? 'goesOn' : 'unknown');
     this.#images.flush(thread, record.t, record.name === 'page_fault_user');
-    this.#images.execWrites(thread, record);
-    if (!this.#faults.begin(thread, record)) throw this.#cutOff(record);
+    const fields = faultFields(record.text);
+    if (fields === null) throw this.#cutOff(record);
+    this.#images.execFaults(thread, record, fields);
+    this.#faults.begin(thread, record, fields);
   }
 
   /** A migration entry stands from set to remove; whoever removes it, the page is named by mm and address. */
-  #migrate(thread: Thread, { t, text }: TraceRecord): void {
-    const address = migrationAddress(text);
-    if (address === null) return;
+  #migrate(thread: Thread, record: TraceRecord): void {
+    const { key, address } = this.#migrated(thread, record);
     const { mm } = thread.process;
-    this.#endMigration(`${mm.id} ${address}`, t);
-    const event: EventObject = { t, tid: thread.tid, ...mmKey(mm), op: 'migrate', ...pageRange(hex(address)) };
-    this.#migrating.set(`${mm.id} ${address}`, { entry: this.#outbox.open(), event });
+    const event: EventObject = {
+      t: record.t,
+      tid: thread.tid,
+      ...mmKey(mm),
+      op: 'migrate',
+      ...pageRange(hex(address)),
+    };
+    this.#migrating.set(key, { entry: this.#outbox.open(), event });
   }
 
-  #endMigration(key: string, t: number): void {
+  /** What migration entry was there is gone. */
+  #migrated(thread: Thread, record: TraceRecord): { key: string; address: string } {
+    const address = migrationAddress(record.text);
+    if (address === null) throw this.#cutOff(record);
+    const key = `${thread.process.mm.id} ${address}`;
     const found = this.#migrating.get(key);
-    if (found === undefined) return;
-    this.#migrating.delete(key);
-    this.#outbox.close(found.entry, { ...found.event, dur: t - found.event.t });
+    if (found !== undefined) {
+      this.#migrating.delete(key);
+      this.#outbox.close(found.entry, { ...found.event, dur: record.t - found.event.t });
+    }
+    return { key, address };
   }
 
   #threadExits(thread: Thread, t: number, lastOfGroup: boolean): void {
@@ -348,9 +363,7 @@ export class Pairing {
     this.#faults.close(thread, lastOfGroup ? 'groupDead' : 'exits');
     const { call } = thread;
     if (call?.name !== 'exit') process.dying ??= { t, tid: thread.tid };
-    if (this.#calls.abandon(thread, t) && !(call !== null && isExec(call.name))) {
-      this.#count('system call without its end');
-    }
+    if (this.#calls.abandon(thread, t)) this.#count('system call without its end');
     this.#locking.drop(thread, t);
     thread.exited = true;
     process.threads--;

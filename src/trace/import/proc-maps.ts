@@ -91,9 +91,10 @@ const MODES: readonly [vmFlag: string, mode: (typeof UFFD_MODES)[number]][] = [
 /** `vma` with what the snapshot says of it, and the userfaultfd that its flags give away. */
 export function snapshotEvents(t: number, tid: number, { extent, anonymous, flags }: Snapshot): EventObject[] {
   const vma = vmaEvent(t, tid, extent);
-  const known = (vma.flags ?? []) as MapFlag[];
-  const more = FLAGS.filter(([word, flag]) => flags.includes(word) && !known.includes(flag)).map(([, flag]) => flag);
-  const events: EventObject[] = [{ ...vma, flags: [...known, ...more], ...(anonymous ? { anon_vma: true } : {}) }];
+  const more = FLAGS.filter(([word, flag]) => flags.includes(word) && !vma.flags.includes(flag)).map(
+    ([, flag]) => flag,
+  );
+  const events: EventObject[] = [{ ...vma, flags: [...vma.flags, ...more], ...(anonymous ? { anon_vma: true } : {}) }];
   const modes = MODES.filter(([word]) => flags.includes(word));
   if (modes.length > 0) {
     const range = { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start) };
