@@ -120,7 +120,7 @@ async function firstLines(batches: AsyncGenerator<Line[]>): Promise<Line[]> {
   while (lines.length < SNIFF_LINES) {
     const { value, done } = await batches.next();
     if (done) break;
-    lines.push(...value);
+    for (const line of value) lines.push(line);
   }
   return lines;
 }

@@ -43,7 +43,7 @@ export interface PairingOptions {
 }
 
 /** Unfinished calls and faults that may hold the order back; beyond it the oldest is given up. */
-const MAX_HELD_BACK = 1 << 18;
+export const MAX_HELD_BACK = 1 << 18;
 
 /** Characters of a thread's name that the kernel keeps (TASK_COMM_LEN). */
 const COMM_LENGTH = 15;
