@@ -64,3 +64,26 @@ test('a call on an empty range, and shmdt of what is not the beginning of a mapp
   const { events } = await imported(call(1, 10, `67 (${B}, 0, 0, 0, 0, 0)`, [], 2, '0').join('\n'));
   expect(events).toEqual([]);
 });
+
+test('a forked child has what its parent had mapped, and goes its own way from there', async () => {
+  const fault = (us: number, tid: number) => [
+    line(us, tid, `exceptions:page_fault_user: address=0x${A} ip=0x400000 error_code=0x6   0`).replace(
+      '10/20',
+      '20/20',
+    ),
+    ...section(us + 1, tid, false).map(row => row.replace('10/20', '20/20')),
+    line(us + 5, tid, `minor-faults:     ${A}`).replace('10/20', '20/20'),
+  ];
+  const text = [
+    ...call(1, 10, SHARED[0], [], 2, SHARED[1]),
+    line(3, 10, 'PERF_RECORD_FORK(20:20):(10:10)'),
+    ...call(4, 10, `11 (${A}, 2000, 0, 0, 0, 0)`, [], 5, '0'),
+    ...fault(10, 10),
+    ...fault(20, 20),
+  ];
+  const { faults } = await imported(text.join('\n'));
+  expect(faults.map(({ tid, truth }) => [tid, truth?.path])).toEqual([
+    [10, undefined],
+    [20, 'mmap_lock'],
+  ]);
+});

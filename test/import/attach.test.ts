@@ -48,6 +48,24 @@ test('a userfaultfd that was registered before is told by its VmFlags', async ()
   ]);
 });
 
+test('what smaps says of a VMA beside its line: locked, of page frames, huge; shared memory may have no name', async () => {
+  const text = [
+    '10000-11000 rw-p 00000000 00:00 0 ',
+    'VmFlags: rd wr mr mw lo ',
+    '7f0000000000-7f0000001000 rw-s 00000000 00:00 0 ',
+    'VmFlags: rd wr sh pf io ',
+    '7f0000200000-7f0000400000 rw-p 00000000 00:0f 6 /anon_hugepage (deleted)',
+    'VmFlags: rd wr mr mw ht ',
+  ];
+  const maps = { file: 'smaps', text: text.join('\n') };
+  const { events } = await imported(' a-1 [000] ..... 1.000001: sys_brk -> 0x1000', { maps });
+  expect(events.slice(1).map(({ flags, file }) => [flags, file])).toEqual([
+    [['private', 'anonymous', 'locked'], undefined],
+    [['shared', 'pfnmap'], { fs: 'shmem' }],
+    [['private', 'hugetlb'], { name: '/anon_hugepage (deleted)', fs: 'hugetlbfs' }],
+  ]);
+});
+
 test('perf makes up no lines for reservations that nobody may access: the maps file has them', async () => {
   const maps = { file: 'maps', text: '7f0000000000-7f0000010000 ---p 00000000 00:00 0 \n' };
   const { events, summary } = await imported(sample('attach'), { maps });

@@ -45,15 +45,15 @@ describe('perf script', () => {
 
   test('a line that stops where its event begins, or in its head', async () => {
     await refused([BEFORE, '   10/10  [000]     1.0000', AFTER]);
-    const { summary, events } = await imported(
-      [BEFORE, line(1, 10, 'PERF_RECORD_'), line(2, 10, '?'), AFTER].join('\n'),
-    );
-    expect(summary.unknownLines).toBe(2);
+    const none = ['PERF_RECORD_', 'page_fault_us', 'two words: x', '?'].map((text, i) => line(i, 10, text));
+    const { summary, events } = await imported([BEFORE, ...none, AFTER].join('\n'));
+    expect(summary.unknownLines).toBe(4);
     expect(events).toHaveLength(1);
   });
 
   test('a line that another one was written into', async () => {
     expect(await refused([BEFORE, BEFORE.slice(0, 60) + AFTER, AFTER])).toHaveLength(1);
+    expect(await refused([BEFORE, `make[1]: Entering directory '/home/user/src'${AFTER}`, AFTER])).toHaveLength(1);
   });
 
   test('an event without fields ends in its colon', async () => {
@@ -75,6 +75,7 @@ describe('ftrace', () => {
     ['in its arguments', ' a-1 [000] ..... 1.000001: sys_mmap(addr: 0, len: 2000, pro'],
     ['in its result', ' a-1 [000] ..... 1.000001: sys_mmap -> 0x'],
     ['by another line', ` a-1 [000] ..... 1.000001: sys_mmap(addr: 0, len: 2000, pro${FAULT}`],
+    ['by somebody else’s words', `make[1]: Entering directory '/home/user/src'${FAULT}`],
   ])('cut off %s', async (_what, text) => {
     const events = await refused(['# tracer: nop', text, FAULT], 'ftrace');
     expect(events.filter(({ op }) => op === 'fault')).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PageObject } from '../../src/trace/import/event.js';
-import { imported, sample, samples } from './sample.js';
+import { call, imported, line, sample, samples } from './sample.js';
 
 const FACTS: readonly [what: string, sample: string, addr: string, page: PageObject | undefined][] = [
   ['a folio with the readahead mark', 'readahead-mark', '0x7f4e4ce4a0cc', { readahead: true }],
@@ -16,6 +16,93 @@ const FACTS: readonly [what: string, sample: string, addr: string, page: PageObj
 test.each(FACTS)('%s', async (_what, name, addr, page) => {
   const { faults } = await imported(sample(name));
   expect(faults.find(fault => fault.addr === addr)?.page).toEqual(page);
+});
+
+const fault = (us: number, code = 6) =>
+  line(us, 10, `exceptions:page_fault_user: address=0x7f0000001000 ip=0x400000 error_code=0x${code}   0`);
+const counted = (us: number, type: string, pages: number) =>
+  line(us, 10, `kmem:rss_stat: mm_id=7 curr=1 type=${type} size=${pages * 4096}B   0`);
+const readAhead = (us: number) => line(us, 10, 'readahead:page_cache_sync_ra: dev=254:0 ino=2 index=1   0');
+const page = async (...rows: string[]) => (await imported(rows.join('\n'))).faults[0].page;
+
+test('a huge page of shared memory', async () => {
+  const grows = [counted(1, 'MM_SHMEMPAGES', 1), fault(2), counted(3, 'MM_SHMEMPAGES', 513)];
+  expect(await page(...grows, line(9, 10, 'minor-faults:     7f0000001000'))).toEqual({ huge: 'pmd' });
+});
+
+test('a swap entry: its page was in the swap cache, or had to be read; without a completion nobody knows', async () => {
+  const swapIn = [counted(1, 'MM_SWAPENTS', 5), fault(2), counted(5, 'MM_SWAPENTS', 4)];
+  const end = (kind: string) => line(9, 10, `${kind}-faults:     7f0000001000`);
+  expect(await page(...swapIn, end('minor'))).toEqual({ entry: 'swap', folio: 'cached' });
+  expect(await page(...swapIn, end('major'))).toEqual({ entry: 'swap', folio: 'absent', wait: 3000 });
+  expect(await page(...swapIn, fault(9))).toEqual({ entry: 'swap' });
+});
+
+test('readahead inside a fault: the page was absent, whether or not its handler was seen, and for how long if the end was', async () => {
+  expect(await page(fault(2, 4), readAhead(3), line(9, 10, 'major-faults:     7f0000001000'))).toEqual({
+    folio: 'absent',
+    wait: 6000,
+  });
+  expect(await page(fault(2, 4), readAhead(3), fault(9))).toEqual({ folio: 'absent' });
+});
+
+test('a recording without processors has faults without one', async () => {
+  expect((await imported(fault(2).replace('[000]', ''))).faults[0]).not.toHaveProperty('cpu');
+});
+
+const mmap = (flags: number, shown: string) =>
+  call(
+    1,
+    10,
+    `9 (0, 1000, 3, ${flags}, 3, 0)`,
+    [line(2, 10, `PERF_RECORD_MMAP2 10/10: ${shown}`)],
+    3,
+    '139637976727552',
+  );
+const AT = '[0x7f0000000000';
+
+test.each([
+  [
+    'of /dev/zero, private: anonymous memory that has a name',
+    2,
+    `${AT}(0x1000) @ 0 00:05 4 0]: rw-p /dev/zero`,
+    {
+      len: '0x1000',
+      flags: ['private', 'anonymous'],
+      name: '/dev/zero',
+    },
+  ],
+  [
+    'shared and anonymous: a file without an offset of the call',
+    21,
+    `${AT}(0x1000) @ 0 00:01 5 0]: rw-s /dev/zero (deleted)`,
+    {
+      len: '0x1000',
+      flags: ['shared', 'anonymous'],
+      file: { name: '/dev/zero (deleted)', fs: 'shmem' },
+    },
+  ],
+  [
+    'of a huge page: as long as that',
+    40022,
+    `${AT}(0x200000) @ 0 00:0f 6 0]: rw-p /anon_hugepage (deleted)`,
+    {
+      len: '0x200000',
+      flags: ['private', 'anonymous', 'hugetlb'],
+      file: { name: '/anon_hugepage (deleted)', fs: 'hugetlbfs' },
+    },
+  ],
+])('a mapping %s', async (_what, flags, shown, keys) => {
+  const {
+    t: _t,
+    tid: _tid,
+    op,
+    dur: _dur,
+    addr: _addr,
+    prot: _prot,
+    ...rest
+  } = (await imported(mmap(flags, shown).join('\n'))).events[0];
+  expect({ op, ...rest }).toEqual({ op: 'mmap', ...keys });
 });
 
 test('whether the swap device is synchronous is for the user to say', async () => {

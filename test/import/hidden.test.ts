@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import type { EventObject } from '../../src/trace/import/index.js';
 import { imported } from './sample.js';
 
+/** Threads below 10 are of process 5. */
 const line = (us: number, tid: number, text: string): string =>
-  `            prog-${tid}     [000] .....     1.${String(us).padStart(6, '0')}: ${text}`;
+  `   prog-${tid}  (${tid < 10 ? '      5' : '-------'}) [000] .....     1.${String(us).padStart(6, '0')}: ${text}`;
 const user = (us: number, tid: number, page: string, code: number): string =>
   line(us, tid, `page_fault_user: address=0x${page}000 ip=0x401000 error_code=0x${code}`);
 const lock = (us: number, tid: number, write: boolean): string[] => [
@@ -215,4 +216,32 @@ test('who lives on for a millisecond and does nothing more had no signal either'
     const { events } = await imported(text.join('\n'));
     expect(events.filter(({ op }) => op === 'vma')).toHaveLength(proven);
   }
+});
+
+test('after an execve, what is written first above all mappings is the stack, which grows by itself', async () => {
+  const exec = [
+    user(0, 5, '7f0000000', 6),
+    line(1, 5, 'sys_execve(filename: 55ff, argv: 55ee, envp: 55dd)'),
+    line(2, 5, 'page_fault_kernel: address=0x7fffffffeff8 ip=0xffffffff81 error_code=0x2'),
+    line(3, 5, 'sys_execve -> 0x0'),
+  ];
+  const { events } = await imported(
+    [
+      ...exec,
+      ...mmap(10, 5, 19, ANONYMOUS),
+      user(30, 5, '7ffd00100', 4),
+      user(40, 5, '7ffd00200', 6),
+      user(50, 5, '7ffd001f0', 6),
+      user(60, 5, '7ffd00201', 6),
+      user(70, 5, '7effffff0', 6),
+      line(80, 5, 'sys_brk(brk: 0)'),
+    ].join('\n'),
+  );
+  const vmas = events.filter(({ op, mm }) => op === 'vma' && mm === 2);
+  expect(vmas.map(({ addr, len, name = null }) => [addr, len, name])).toEqual([
+    ['0x7ffd00100000', '0x1000', null],
+    ['0x7ffd001e0000', '0x21000', '[stack]'],
+    ['0x7ffd00201000', '0x1000', null],
+    ['0x7effffff0000', '0x1000', null],
+  ]);
 });

@@ -244,3 +244,10 @@ test('a migration entry stands from set to remove', async () => {
   );
   expect(events).toEqual([{ t: 0, tid: 10, op: 'migrate', addr: '0x7f790ad81000', len: '0x1000', dur: 8000 }]);
 });
+
+test('a migration that is not over when the recording is has no end; one page after another has one each', async () => {
+  const set = (us: number) => line(us, 10, 'migrate:set_migration_pte: addr=7f790ad81000, pte=f7ff order=0   0');
+  const { events } = await imported([set(1), set(5)].join('\n'));
+  expect(events).toMatchObject([{ op: 'migrate', t: 0, dur: 4000 }, { t: 4000 }]);
+  expect(events[1]).not.toHaveProperty('dur');
+});

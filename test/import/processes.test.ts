@@ -24,6 +24,22 @@ test.each([
   expect(await who(text)).toEqual([['fork', 10, 1, 20, mm]]);
 });
 
+test('the kernel uses the pointer of an mm again: it means the one that was made last', async () => {
+  const forks = (us: number, child: number) => [
+    line(us, 10, 'raw_syscalls:sys_enter: NR 57 (0, 0, 0, 0, 0, 0)   0'),
+    ...section(us + 1, 10, true),
+    ...section(us + 4, 10, true, 'mm=0xffff8881000692c0'),
+    line(us + 8, 10, `PERF_RECORD_FORK(${child}:${child}):(10:10)`),
+    line(us + 9, 10, `raw_syscalls:sys_exit: NR 57 = ${child}   0`),
+  ];
+  const reads = call(40, 10, '310 (14, 0, 0, 0, 0, 0)', section(41, 10, false, 'mm=0xffff8881000692c0'), 49, '1');
+  expect(await who([...forks(1, 20), ...forks(20, 21), ...reads])).toEqual([
+    ['fork', 10, 1, 20, 2],
+    ['fork', 10, 1, 21, 3],
+    ['other', 10, 3],
+  ]);
+});
+
 test('a fork of which nobody says whom it made leaves nothing', async () => {
   expect(await who(call(1, 10, '57 (0, 0, 0, 0, 0, 0)', [], 3, '20'))).toEqual([]);
 });
