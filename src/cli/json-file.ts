@@ -1,7 +1,7 @@
 /** Small JSON files a person writes beside a trace: step costs, a series that is not merged. */
 import { Complaint } from '../errors.js';
 import { readBytes } from '../trace/input.js';
-import { JsonError, type JsonValue, parseJson } from '../trace/json.js';
+import { type JsonFailure, type JsonValue, parseJson } from '../trace/json.js';
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -15,13 +15,11 @@ export async function readJsonFile(path: string): Promise<JsonValue> {
     chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);
-  try {
-    return parseJson(bytes, 0, bytes.length);
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error;
-    const before = bytes.subarray(0, error.offset);
+  const fail: JsonFailure = (kind, offset, message, hint) => {
+    const before = bytes.subarray(0, offset);
     const line = before.filter(byte => byte === 0x0a).length + 1;
-    const column = error.offset - before.lastIndexOf(0x0a);
-    throw new Complaint(error.class, error.message, { file: path, line, column }, error.hint);
-  }
+    const column = offset - before.lastIndexOf(0x0a);
+    return new Complaint(kind, message, { file: path, line, column }, hint);
+  };
+  return parseJson(bytes, 0, bytes.length, { fail });
 }

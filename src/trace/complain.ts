@@ -24,19 +24,15 @@ export function pathText(path: readonly PropertyKey[]): string {
   return out;
 }
 
+/** What stands at the place of an issue, which lies inside of what is there; undefined when it is missing. */
 function valueAt(value: JsonValue, path: readonly PropertyKey[]): JsonValue | undefined {
-  let at: JsonValue | undefined = value;
-  for (const part of path) {
-    if (typeof at !== 'object' || at === null) return undefined;
-    at = (at as JsonObject)[part as string];
-  }
-  return at;
+  return path.reduce<JsonValue | undefined>((at, part) => (at as JsonObject)[part as string], value);
 }
 
 /** `spelled` is the text of a number, which may say more than the number can hold. */
 function issueText(value: JsonValue, issue: Issue, spelled?: string): string {
   const found = valueAt(value, issue.path);
-  const name = issue.path.length === 0 ? 'this' : quote(pathText(issue.path));
+  const name = quote(pathText(issue.path));
   if (found === undefined) return `${name} is missing: it ${issue.message}`;
   const exact = typeof found === 'number' && spelled !== undefined ? spelled : JSON.stringify(found);
   return `${name} ${issue.message}, got ${typeof found === 'string' ? quote(found) : quoteBare(exact)}`;
@@ -47,7 +43,7 @@ function quoteBare(text: string): string {
   return quote(text).slice(1, -1);
 }
 
-/** Everything that is wrong with the event of the last step, which did not pass encodeEvent() and Draft.check(). */
+/** Everything that is wrong with the event of the last step, which did not pass encodeEvent() and Draft.check(); something is. */
 export async function eventComplaints(
   frames: Frames,
   value: JsonValue,
@@ -78,8 +74,8 @@ export async function eventComplaints(
     return [frames.complaint('semantic', message, hereFor(path), hint, at(path))];
   }
   const { TraceEventSchema } = await import('./schema.js');
-  const result = TraceEventSchema.safeParse(value);
-  const issues: readonly Issue[] = result.error?.issues ?? [];
+  // what was refused by hand the schema refuses
+  const { issues } = TraceEventSchema.safeParse(value).error!;
   return issues.map(issue => {
     const path = pathText(issue.path);
     const here = hereFor(path);
@@ -162,12 +158,11 @@ function problemText(
   }
 }
 
-/** Everything that is wrong with the header or document, which did not pass readHeader(). */
+/** Everything that is wrong with the header or document, which did not pass readHeader(); something is. */
 export async function headerComplaints(frames: Frames): Promise<Complaint[]> {
   const { TraceHeaderSchema } = await import('./schema.js');
   const { head } = frames;
-  const result = TraceHeaderSchema.safeParse(head);
-  const issues: readonly Issue[] = result.error?.issues ?? [];
+  const { issues } = TraceHeaderSchema.safeParse(head).error!;
   return issues.map(issue => {
     const complaint = frames.complaint(
       'schema',

@@ -144,7 +144,6 @@ const K_ADDR = KEY.addr;
 const K_LEN = KEY.len;
 const B_NAME = 1 << KEY.name;
 const B_MODE = 1 << KEY.mode;
-const B_LOCKS = 1 << KEY.locks;
 const B_INFERRED = 1 << KEY['x-inferred'];
 const B_HIDDEN = 1 << KEY['x-hidden'];
 
@@ -209,7 +208,7 @@ export class Draft {
     const op = val[0];
     if ((seen & REQUIRED[op]) !== REQUIRED[op] || (seen & ~ALLOWED[op]) !== 0) return NOT_THIS_SHAPE;
     if ((seen & (1 << K_T)) !== 0 && val[K_T] < this.lastT) return BACKWARDS;
-    if ((seen & B_LOCKS) !== 0 && !inOrder(this.locks)) return LOCKS_DISORDER;
+    if (this.locks !== null && !inOrder(this.locks)) return LOCKS_DISORDER;
     if (op === OP.fault) return FINE;
     if (MUST_ALIGN[op] !== 0 && low[K_ADDR] !== 0) return UNALIGNED;
     if ((seen & (1 << K_LEN)) !== 0) {
@@ -345,8 +344,7 @@ function wraps(page: number, off: number, lenPages: number, lenLow: number): boo
 }
 
 /** Sections must be asked for, got and ended in that order. */
-function inOrder(locks: Float64Array | null): boolean {
-  if (locks === null) return true;
+function inOrder(locks: Float64Array): boolean {
   for (let i = 0; i < locks.length; i += 4) {
     if (locks[i + 1] > locks[i + 2] || locks[i + 2] > locks[i + 3]) return false;
   }

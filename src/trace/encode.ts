@@ -232,17 +232,16 @@ export function plainFile(value: JsonValue): FileFacts | null {
 function encodeFile(value: JsonValue, unknown: UnknownKey): FileFacts | null {
   if (!isObject(value)) return null;
   unknownKeys(value, FILE_KEYS, 'file.', unknown);
-  const { name = null, fs = null } = value;
-  if ((name !== null && typeof name !== 'string') || (fs !== null && typeof fs !== 'string')) return null;
-  if (value.name === null || value.fs === null) return null;
-  let ops = defaultFileOps(fs);
+  const { name, fs } = value;
+  if ((name !== undefined && typeof name !== 'string') || (fs !== undefined && typeof fs !== 'string')) return null;
+  let ops = defaultFileOps(fs ?? null);
   for (const key of FILE_OPS) {
     const said = value[key];
     if (said === undefined) continue;
     if (typeof said !== 'boolean') return null;
     ops = said ? ops | VM_OPS[key] : ops & ~VM_OPS[key];
   }
-  return { name, fs, ops };
+  return { name: name ?? null, fs: fs ?? null, ops };
 }
 
 function encodePage(value: JsonValue, draft: Draft, unknown: UnknownKey): boolean {

@@ -2,7 +2,7 @@
  * A trace as objects, one event at a time with every key it has: for those who rewrite, explain or check a trace. Who only
  * wants to know what is wrong needs no object of an event that the scanner finds good.
  */
-import { Bug, Complaint } from '../errors.js';
+import { Complaint } from '../errors.js';
 import { eventComplaints, headerComplaints, unknownKeyComplaint } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
@@ -122,9 +122,8 @@ class Walk {
       try {
         value = frames.value();
       } catch (error) {
-        if (!(error instanceof Complaint)) throw error;
         // behind a repeated key or a lost number the next element is still where it was
-        if (!frames.linewise && (error.class === 'json-syntax' || error.class === 'encoding')) throw error;
+        if (!(error instanceof Complaint) || (!frames.linewise && error.class !== 'schema')) throw error;
         yield error;
         this.index++;
         continue;
@@ -176,9 +175,7 @@ class Walk {
       if (foreign || encodeEvent(value, draft, names, key => unknown.push(key))) problem = draft.check();
     }
     if (problem !== FINE) {
-      const complaints = await eventComplaints(frames, value, problem, this.index, draft);
-      if (complaints.length === 0) throw new Bug(`line ${frames.line}: refused by hand and accepted by the schema`);
-      yield* complaints;
+      yield* await eventComplaints(frames, value, problem, this.index, draft);
       return;
     }
     draft.remember();

@@ -149,7 +149,7 @@ async function* gunzip(source: AsyncIterable<Uint8Array>, file: string): AsyncGe
   const counted = (async function* () {
     for await (const chunk of source) {
       given += chunk.length;
-      if (chunk.length > 0) last = chunk[chunk.length - 1];
+      last = chunk[chunk.length - 1];
       yield chunk;
     }
   })();
@@ -182,8 +182,6 @@ function asComplaint(error: unknown, file: string): unknown {
     case 'Z_DATA_ERROR':
       return new Complaint('encoding', `damaged gzip data: ${quote(error.message)}`, { file }, 'copy the file again');
     default:
-      if (code.startsWith('Z_'))
-        return new Complaint('encoding', quote(error.message), { file }, 'copy the file again');
       return code.startsWith('E') && !code.startsWith('ERR_')
         ? new Complaint('io', `cannot read: ${quote(error.message)}`, { file }, `the system said ${code}`)
         : error;

@@ -13,7 +13,7 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
-/** What is wrong and at which byte of the buffer; whoever knows the file makes a Complaint of it. */
+/** What is wrong and at which byte of the buffer. */
 export class JsonError extends Error {
   readonly class: ComplaintClass;
   readonly offset: number;
@@ -28,23 +28,31 @@ export class JsonError extends Error {
   }
 }
 
+/** Makes an error of what is wrong at a byte of the buffer: a Complaint, where the file is known. */
+export type JsonFailure = (kind: ComplaintClass, offset: number, message: string, hint?: string) => Error;
+
 export interface JsonOptions {
   /** how deep the value already is inside another one */
   depth?: number;
   /** filled with the byte offset of every value, by path: `''` is the value itself, then `page.wait`, `locks[0].ask` */
   positions?: Map<string, number>;
+  /** what is thrown, JsonError when absent */
+  fail?: JsonFailure;
 }
 
 /**
  * The one JSON value in `bytes[start, end)`, white space around it allowed.
- * @throws JsonError; an error of the grammar is reported before a repeated key or a number that would be lost
+ * @throws what `fail` makes; an error of the grammar is reported before a repeated key or a number that would be lost
  */
 export function parseJson(bytes: Uint8Array, start: number, end: number, options: JsonOptions = {}): JsonValue {
-  const parser = new Parser(bytes, start, end, options.positions ?? null);
-  const value = parser.document(options.depth ?? 0);
+  const { depth = 0, positions = null, fail = jsonError } = options;
+  const parser = new Parser(bytes, start, end, positions, fail);
+  const value = parser.document(depth);
   if (parser.soft !== null) throw parser.soft;
   return value;
 }
+
+const jsonError: JsonFailure = (...what) => new JsonError(...what);
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** For what a complaint repeats. */
@@ -63,7 +71,7 @@ const ESCAPES: Readonly<Record<number, string>> = Object.freeze({
 
 class Parser {
   /** The first thing that is grammatical and yet refused. */
-  soft: JsonError | null = null;
+  soft: Error | null = null;
   private at: number;
 
   constructor(
@@ -71,6 +79,7 @@ class Parser {
     start: number,
     private readonly end: number,
     private readonly positions: Map<string, number> | null,
+    private readonly fail: JsonFailure,
   ) {
     this.at = start;
   }
@@ -89,7 +98,7 @@ class Parser {
   }
 
   private refuse(kind: ComplaintClass, offset: number, message: string, hint?: string): void {
-    this.soft ??= new JsonError(kind, offset, message, hint);
+    this.soft ??= this.fail(kind, offset, message, hint);
   }
 
   private space(): void {
@@ -124,12 +133,7 @@ class Parser {
 
   private enter(depth: number): void {
     if (depth > MAX_DEPTH)
-      throw new JsonError(
-        'json-syntax',
-        this.at,
-        `nested deeper than ${MAX_DEPTH}`,
-        'a trace needs at most six levels',
-      );
+      throw this.fail('json-syntax', this.at, `nested deeper than ${MAX_DEPTH}`, 'a trace needs at most six levels');
     this.at++;
     this.space();
   }
@@ -196,13 +200,10 @@ class Parser {
       whole = false;
       this.digits();
     }
-    if (this.bytes[this.at] === 0x65 || this.bytes[this.at] === 0x45) {
-      if (this.at < this.end) {
-        whole = false;
-        this.at++;
-        if (!this.take(0x2b)) this.take(0x2d);
-        this.digits();
-      }
+    if (this.take(0x65) || this.take(0x45)) {
+      whole = false;
+      if (!this.take(0x2b)) this.take(0x2d);
+      this.digits();
     }
     let text = '';
     for (let i = from; i < this.at; i++) text += String.fromCharCode(this.bytes[i]);
@@ -228,7 +229,7 @@ class Parser {
         text += this.decode(from, this.at) + this.escape();
         from = this.at;
       } else if (c < 0x20) {
-        if (c === -1) throw new JsonError('json-syntax', open, 'string without its closing quote');
+        if (c === -1) throw this.fail('json-syntax', open, 'string without its closing quote');
         throw this.unexpected('a string without control characters', 'write \\n, \\t or \\u00XX');
       } else this.at++;
     }
@@ -251,7 +252,9 @@ class Parser {
     try {
       return UTF8.decode(bytes.subarray(from, to));
     } catch {
-      throw notUtf8(bytes, from, to);
+      let bad = from;
+      for (let n = sequenceLength(bytes, bad, to); n > 0; n = sequenceLength(bytes, bad, to)) bad += n;
+      throw this.fail('encoding', bad, notUtf8(bytes[bad]), UTF8_ONLY);
     }
   }
 
@@ -262,35 +265,33 @@ class Parser {
       let code = 0;
       for (let i = at + 2; i < at + 6; i++) {
         const digit = i < this.end ? hexDigit(this.bytes[i]) : -1;
-        if (digit < 0) throw new JsonError('json-syntax', at, '\\u needs four hex digits');
+        if (digit < 0) throw this.fail('json-syntax', at, '\\u needs four hex digits');
         code = code * 16 + digit;
       }
       this.at = at + 6;
       return String.fromCharCode(code);
     }
     const plain = ESCAPES[c];
-    if (plain === undefined) throw new JsonError('json-syntax', at, 'unknown escape in a string');
+    if (plain === undefined) throw this.fail('json-syntax', at, 'unknown escape in a string');
     this.at = at + 2;
     return plain;
   }
 
-  private unexpected(wanted: string, hint?: string): JsonError {
+  private unexpected(wanted: string, hint?: string): Error {
     const { at, bytes, end } = this;
-    if (at >= end) return new JsonError('json-syntax', end, `expected ${wanted}, found the end of the text`, hint);
+    if (at >= end) return this.fail('json-syntax', end, `expected ${wanted}, found the end of the text`, hint);
+    const bad = badCharacter(bytes, at, end);
+    if (bad !== null) return this.fail('encoding', at, bad, UTF8_ONLY);
     let to = at + 1;
     while (to < end && to < at + 100 && bytes[to] !== 10) to++;
     const slice = bytes.subarray(at, to);
-    if (bytes[at] >= 0x80) {
-      const bad = notUtf8(bytes, at, Math.min(end, at + 4), true);
-      if (bad !== null) return bad;
-    }
-    return new JsonError('json-syntax', at, `expected ${wanted}, found ${quote(LENIENT.decode(slice))}`, hint);
+    return this.fail('json-syntax', at, `expected ${wanted}, found ${quote(LENIENT.decode(slice))}`, hint);
   }
 }
 
 /** Does this number, spelled with a point or an exponent, have digits behind the point when written out? */
 function hasFraction(text: string): boolean {
-  const [, digits, behind = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text) ?? [];
+  const [, digits, behind = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text)!;
   const shown = `${digits}${behind}`.replace(/0+$/, '');
   const zeros = digits.length + behind.length - shown.length;
   return shown !== '' && Number(exponent) + zeros < behind.length;
@@ -315,15 +316,14 @@ function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
   return n;
 }
 
-function notUtf8(bytes: Uint8Array, from: number, to: number, firstOnly: true): JsonError | null;
-function notUtf8(bytes: Uint8Array, from: number, to: number): JsonError;
-function notUtf8(bytes: Uint8Array, from: number, to: number, firstOnly = false): JsonError | null {
-  let at = from;
-  for (let n = 1; at < to; at += n) {
-    n = sequenceLength(bytes, at, to);
-    if (n === 0) break;
-    if (firstOnly) return null;
-  }
-  const byte = (bytes[Math.min(at, to - 1)] ?? 0).toString(16).padStart(2, '0');
-  return new JsonError('encoding', at, `byte 0x${byte} is not UTF-8`, 'traces are UTF-8 text');
+/** The hint that goes with it. */
+export const UTF8_ONLY = 'traces are UTF-8 text';
+
+function notUtf8(byte: number): string {
+  return `byte 0x${byte.toString(16).padStart(2, '0')} is not UTF-8`;
+}
+
+/** What is wrong with the character at `at`; null when it is UTF-8. */
+export function badCharacter(bytes: Uint8Array, at: number, end: number): string | null {
+  return sequenceLength(bytes, at, end) === 0 ? notUtf8(bytes[at]) : null;
 }

@@ -4,7 +4,7 @@
  * An event takes the fast path (scan.ts) or the slow one (json.ts, encode.ts); both fill a Draft, whose check and commit
  * are shared. The schema's library is loaded only to word a complaint.
  */
-import { Bug, Complaint } from '../errors.js';
+import { Complaint } from '../errors.js';
 import { Columns, type TraceInfo } from './columns.js';
 import { eventComplaints, headerComplaints, unknownKeyComplaint } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
@@ -104,7 +104,7 @@ class Reader {
         columns.n = 0;
         if (why === DONE) return;
       } else if (why === BAD_HEADER) {
-        throw (await headerComplaints(this.frames))[0] ?? this.strange();
+        throw (await headerComplaints(this.frames))[0];
       } else await this.badEvent();
     }
   }
@@ -119,22 +119,15 @@ class Reader {
   private pump(): number {
     const { frames, draft, columns, names } = this;
     for (;;) {
-      const step = this.step();
-      if (step === SCANNED) {
-        if (draft.check() !== FINE) {
-          if (!this.slow()) return BAD_EVENT;
-        } else draft.commit(columns, names, frames.line);
-      } else if (step === MORE) return MORE;
+      const step = frames.step();
+      if (step === SCANNED && draft.check() === FINE) draft.commit(columns, names, frames.line);
+      else if (step === MORE) return MORE;
       else if (step === END) return this.finish() ? DONE : BAD_HEADER;
       else if (step === HEADER) {
         if (!this.header()) return BAD_HEADER;
       } else if (!this.slow()) return BAD_EVENT;
       if (columns.n === columns.capacity) return BATCH_FULL;
     }
-  }
-
-  private step(): number {
-    return this.frames.step();
   }
 
   /** The slow path for the event at hand; false when it is bad. */
@@ -180,17 +173,13 @@ class Reader {
   private async badEvent(): Promise<void> {
     const { frames, info, unknown } = this;
     const index = info.events;
-    let complaint: Complaint | undefined;
-    if (this.problem === FINE) complaint = unknownKeyComplaint(frames, unknown[0]);
-    else complaint = (await eventComplaints(frames, this.value, this.problem, index, this.draft))[0];
-    complaint ??= this.strange();
+    const [complaint] =
+      this.problem === FINE
+        ? [unknownKeyComplaint(frames, unknown[0])]
+        : await eventComplaints(frames, this.value, this.problem, index, this.draft);
     if (this.skips(complaint)) return;
     if (index > 0 || frames.linewise) throw complaint;
     this.pending = complaint;
-  }
-
-  private strange(): Complaint {
-    throw new Bug(`line ${this.frames.line}: refused by hand and accepted by the schema`);
   }
 
   /** What does not even begin like a trace may not be JSON either: that is then the complaint. */
@@ -207,7 +196,7 @@ class Reader {
       try {
         frames.value();
       } catch (error) {
-        if (error instanceof Complaint && (error.class === 'json-syntax' || error.class === 'encoding')) throw error;
+        if (!(error instanceof Complaint) || error.class !== 'schema') throw error;
       }
     }
   }

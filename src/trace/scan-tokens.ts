@@ -1,5 +1,5 @@
 /**
- * The tokens of the fast path: quoted words, integers, addresses and booleans at an offset of a buffer, without a string
+ * The tokens of the fast path: quoted words, integers and booleans at an offset of a buffer, without a string
  * being made. Everything that is not plainly spelled is "not sure" (-1).
  */
 import { PAGE_SIZE } from '../units.js';
@@ -91,8 +91,8 @@ export class TokenScanner {
     this.at = end + 1;
     let entry = this.texts.get(this.buf, p + 1, end, this.hash);
     if (entry === null) {
-      entry = this.names.string(String.fromCharCode(...this.buf.subarray(p + 1, Math.min(end, p + 1 + LONGEST))));
       if (end - p > LONGEST) return null;
+      entry = this.names.string(String.fromCharCode(...this.buf.subarray(p + 1, end)));
       this.texts.set(this.buf, p + 1, end, this.hash, entry);
     }
     return entry;
@@ -125,29 +125,14 @@ export class TokenScanner {
     return c === COMMA || c === CLOSE || c === CLOSE_LIST || c === 32 || c === 10 || c === 13 || c === 9 ? p : NOT_SURE;
   }
 
-  protected address(p: number, key: number): number {
-    const buf = this.buf;
-    if (buf[p] !== QUOTE) {
-      const end = this.integer(p, key);
-      if (end < 0) return NOT_SURE;
-      const n = this.val[key];
-      this.val[key] = Math.floor(n / PAGE_SIZE);
-      this.draft.low[key] = n % PAGE_SIZE;
-      return end;
-    }
-    if (buf[p + 1] !== 0x30 || buf[p + 2] !== 0x78) return NOT_SURE;
-    let hi = 0;
-    let lo = 0;
-    let i = p + 3;
-    for (let digit = HEX_DIGIT[buf[i]]; digit >= 0; digit = HEX_DIGIT[buf[++i]]) {
-      hi = (hi << 4) | (lo >>> 28);
-      lo = (lo << 4) | digit;
-    }
-    const digits = i - p - 3;
-    if (buf[i] !== QUOTE || digits === 0 || digits > 16) return NOT_SURE;
-    this.val[key] = (hi >>> 0) * 2 ** 20 + (lo >>> 12);
-    this.draft.low[key] = lo & 0xfff;
-    return i + 1;
+  /** An address or length that is spelled as a number. */
+  protected numericAddress(p: number, key: number): number {
+    const end = this.integer(p, key);
+    if (end < 0) return NOT_SURE;
+    const n = this.val[key];
+    this.val[key] = Math.floor(n / PAGE_SIZE);
+    this.low[key] = n % PAGE_SIZE;
+    return end;
   }
 
   protected boolean(p: number, slot: number): number {

@@ -184,7 +184,7 @@ export class Scanner extends FactScanner {
   private value(p: number, key: number): number {
     switch (KIND[key]) {
       case ADDRESS:
-        return this.address(p, key);
+        return this.numericAddress(p, key);
       case TEXT:
         this.draft.name = this.text(p);
         return this.draft.name === null ? NOT_SURE : this.at;

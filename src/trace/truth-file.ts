@@ -3,7 +3,7 @@ import { Complaint, quote } from '../errors.js';
 import type { Ns } from '../units.js';
 import { linesOf } from './import/lines.js';
 import { readBytes } from './input.js';
-import { JsonError, type JsonValue, parseJson } from './json.js';
+import { type JsonFailure, type JsonValue, parseJson } from './json.js';
 
 export interface TruthRow {
   /** ns of the recorder's clock */
@@ -28,25 +28,13 @@ export async function* readTruth(path: string): AsyncGenerator<TruthRow> {
 }
 
 function rowOf(text: string, where: { file: string; line: number }): TruthRow {
-  const row = truthRow(parse(text, where));
+  const bytes = Buffer.from(text);
+  const fail: JsonFailure = (kind, offset, message, hint = 'check the JSON here') =>
+    new Complaint(kind, message, { ...where, column: offset + 1 }, hint);
+  const row = truthRow(parseJson(bytes, 0, bytes.length, { fail }));
   if (row !== null) return row;
   const hint = 'a row is {"ts_ns":1,"tid":1,"addr":"0x1000","fallback":false}';
   throw new Complaint('schema', `expected a row of truth, found ${quote(text)}`, where, hint);
-}
-
-function parse(text: string, where: { file: string; line: number }): JsonValue {
-  const bytes = Buffer.from(text);
-  try {
-    return parseJson(bytes, 0, bytes.length);
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error;
-    throw new Complaint(
-      error.class,
-      error.message,
-      { ...where, column: error.offset + 1 },
-      error.hint ?? 'check the JSON here',
-    );
-  }
 }
 
 function truthRow(value: JsonValue): TruthRow | null {

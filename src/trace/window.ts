@@ -2,7 +2,15 @@
  * A window of bytes that slides along the input, and the places in it as people count them: lines and columns.
  */
 import { Complaint, type ComplaintClass, quote } from '../errors.js';
-import { JsonError, type JsonOptions, type JsonValue, LENIENT, parseJson } from './json.js';
+import {
+  badCharacter,
+  type JsonFailure,
+  type JsonOptions,
+  type JsonValue,
+  LENIENT,
+  parseJson,
+  UTF8_ONLY,
+} from './json.js';
 import { MAX_DEPTH } from './limits.js';
 
 const LF = 10;
@@ -142,27 +150,17 @@ export class Window {
 
   /** Strictly parses `[start, end)` of the part at hand. */
   parse(start: number, end: number, options: JsonOptions): JsonValue {
-    try {
-      return parseJson(this.buf, start, end, options);
-    } catch (error) {
-      if (error instanceof JsonError)
-        throw this.complaint(error.class, error.message, error.offset, error.hint ?? 'check the JSON here');
-      throw error;
-    }
+    const fail: JsonFailure = (kind, offset, message, hint = 'check the JSON here') =>
+      this.complaint(kind, message, offset, hint);
+    return parseJson(this.buf, start, end, { ...options, fail });
   }
 
   /** The complaint that something else was wanted at `p`. */
   syntax(p: number, wanted: string): Complaint {
     this.mark(p);
     const ends = p >= this.limit;
-    if (!ends && this.buf[p] >= 0x80) {
-      try {
-        parseJson(this.buf, p, Math.min(this.limit, p + 4));
-      } catch (error) {
-        if (error instanceof JsonError && error.class === 'encoding')
-          return this.complaint(error.class, error.message, p, error.hint);
-      }
-    }
+    const bad = ends ? null : badCharacter(this.buf, p, this.limit);
+    if (bad !== null) return this.complaint('encoding', bad, p, UTF8_ONLY);
     const text = LENIENT.decode(this.buf.subarray(p, Math.min(this.limit, p + 200))).split('\n', 1)[0];
     const crOnly = this.buf[p - 1] === 13;
     return this.complaint(

@@ -142,26 +142,22 @@ const ORDER: ReadonlyMap<string, Order> = new Map(
 const plainly = (_: string, value: unknown): string => spell(value);
 
 function spellValue(op: string, key: string, value: unknown): string {
-  if (typeof value === 'number' && !ADDRESSES.has(key)) return spell(value);
-  if (ADDRESSES.has(key)) return spell(canonicalAddress(value));
-  if (key === 'flags') return spell(inOrder(value, op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
-  if (key === 'modes') return spell(inOrder(value, UFFD_MODES));
+  if (ADDRESSES.has(key)) return spell(canonicalAddress(value as string | number));
+  if (typeof value === 'number') return spell(value);
+  if (key === 'flags') return spell(inOrder(value as string[], op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
+  if (key === 'modes') return spell(inOrder(value as string[], UFFD_MODES));
+  if (key === 'locks') return `[${(value as Plain[]).map(lock => spellObject(lock, LOCK, plainly)).join(',')}]`;
   const inner = INNER.get(key);
-  if (inner !== undefined && isPlain(value)) return spellObject(value, inner, plainly);
-  if (key === 'locks' && Array.isArray(value)) {
-    return `[${value.map(lock => (isPlain(lock) ? spellObject(lock, LOCK, plainly) : spell(lock))).join(',')}]`;
-  }
+  if (inner !== undefined) return spellObject(value as Plain, inner, plainly);
   return spell(value);
 }
 
-/** Hex in lower case without leading zeros; what is no address is left as it is. */
-function canonicalAddress(value: unknown): unknown {
-  if (typeof value === 'number') return `0x${value.toString(16)}`;
-  return typeof value === 'string' ? value.replace(/^0x0+(?=[0-9a-f])/, '0x') : value;
+/** Hex in lower case without leading zeros. */
+function canonicalAddress(value: string | number): string {
+  return typeof value === 'number' ? `0x${value.toString(16)}` : value.replace(/^0x0+(?=[0-9a-f])/, '0x');
 }
 
 /** The words of a set, each once, in the order of the vocabulary. */
-function inOrder(value: unknown, words: readonly string[]): unknown {
-  if (!Array.isArray(value)) return value;
-  return [...words.filter(word => value.includes(word)), ...value.filter(word => !words.includes(word))];
+function inOrder(value: readonly string[], words: readonly string[]): string[] {
+  return words.filter(word => value.includes(word));
 }
