@@ -66,7 +66,8 @@ export class Frames extends Window {
       }
     } catch (error) {
       if (error !== NEED_MORE) throw error;
-      if (this.limit - this.pos > this.maxLine + (this.mode === 'lines' ? 0 : SLACK)) throw this.tooLong(this.what());
+      if (this.limit - this.pos > this.maxLine + (this.mode === 'lines' ? 0 : SLACK))
+        throw this.tooLong(this.mode === 'elements');
       return MORE;
     }
   }
@@ -80,10 +81,6 @@ export class Frames extends Window {
   /** Does each event have a line of its own, so that reading can go on behind a bad one? */
   get linewise(): boolean {
     return this.mode === 'lines';
-  }
-
-  private what(): string {
-    return this.mode === 'elements' ? `the event of line ${this.posLine}` : `line ${this.posLine}`;
   }
 
   private other(): number {
@@ -129,7 +126,7 @@ export class Frames extends Window {
     }
     let lf = buf.indexOf(LF, p);
     if (lf < 0 || lf >= limit) lf = limit;
-    if (lf - this.pos > this.maxLine) throw this.tooLong(this.what());
+    if (lf - this.pos > this.maxLine) throw this.tooLong(false);
     this.end = lf;
     this.pos = Math.min(lf + 1, limit);
     this.posLine++;
@@ -158,7 +155,7 @@ export class Frames extends Window {
     }
     const q = this.frame(p);
     if (q === p) throw this.syntax(p, 'an event');
-    if (q - p > this.maxLine) throw this.tooLong(this.what());
+    if (q - p > this.maxLine) throw this.tooLong(true);
     return this.found(q, TEXT, false);
   }
 

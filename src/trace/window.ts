@@ -171,11 +171,16 @@ export class Window {
     );
   }
 
-  tooLong(what: string): Complaint {
+  /** The complaint about what comes next: an element of a list, or a line. */
+  tooLong(element: boolean): Complaint {
+    let line = this.posLine;
+    for (let p = this.pos; p < this.limit && (this.buf[p] <= 32 || this.buf[p] === 0x2c); p++) {
+      if (this.buf[p] === LF) line++;
+    }
     return new Complaint(
       'limit',
-      `${what} is longer than ${this.maxLine} bytes`,
-      { file: this.file, line: this.posLine, column: 1 },
+      `${element ? 'the event of ' : ''}line ${line} is longer than ${this.maxLine} bytes`,
+      { file: this.file, line, column: 1 },
       'raise the limit with --max-line if it is meant',
     );
   }

@@ -8,6 +8,7 @@ import { emptyInfo, Interner } from '../../src/trace/intern.js';
 import type { JsonObject } from '../../src/trace/json.js';
 import { TraceEventSchema, TraceHeaderSchema, traceJsonSchema } from '../../src/trace/schema.js';
 import { anyEvent, rightEvent } from './arbitrary.js';
+import { RIGHT, WRONG } from './odd-lines.js';
 
 function shapeByHand(event: Record<string, unknown>): boolean {
   const draft = new Draft();
@@ -27,6 +28,14 @@ describe('the schema', () => {
       { numRuns: 3000 },
     );
     expect(refused).toBeGreaterThan(300);
+  });
+
+  test('and the hand-written check accept what is rare, and refuse what is wrong in one place', () => {
+    for (const line of [...RIGHT, ...WRONG]) {
+      const event = JSON.parse(line) as Record<string, unknown>;
+      const right = RIGHT.includes(line);
+      expect([shapeByHand(event), TraceEventSchema.safeParse(event).success], line).toEqual([right, right]);
+    }
   });
 
   test('and the hand-written header check accept the same headers', () => {
@@ -50,6 +59,7 @@ describe('the schema', () => {
       { ...good, expect: { m: [] } },
       { ...good, expect: { m: { 0: { verdict: 1 } } } },
       { ...good, expect: { m: { 0: { verdict: 'x', counter: 1 } } } },
+      { ...good, expect: { m: { 0: { verdict: 'x', site: 1 } } } },
       { ...good, $schema: 1 },
       { ...good, events: 1 },
     ];
