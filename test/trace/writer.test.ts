@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readEvents } from '../../src/trace/reader.js';
 import type { TraceEvent } from '../../src/trace/schema.js';
-import { formatDocument, formatEvent, formatHeader } from '../../src/trace/writer.js';
+import { formatDocument, formatEvent, formatHeader, formatTrailer } from '../../src/trace/writer.js';
 import { rightEvent } from './arbitrary.js';
 import { file, outcome, read } from './helpers.js';
 
@@ -20,6 +20,10 @@ describe('the writer', () => {
     expect(formatHeader({ meta: { lost: 0, name: 'x' } })).toBe(
       '{"format":"vmalock-trace","version":1,"meta":{"name":"x","lost":0}}',
     );
+  });
+
+  test('spells what follows the events of a stream as the header does', () => {
+    expect(formatTrailer({ 'x-end': true, lost: 3, name: 'n' })).toBe('{"meta":{"name":"n","lost":3,"x-end":true}}');
   });
 
   test('escapes what a terminal must not meet', () => {

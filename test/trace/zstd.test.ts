@@ -87,6 +87,12 @@ describe('zstd', () => {
     expect(await outcome(frame(long))).toEqual(await outcome(long));
   });
 
+  test('may come in pieces of any size, a byte order mark in two of them', async () => {
+    const bytes = Buffer.from(`\ufeff${TEXT}`);
+    const pieces = Buffer.concat([frame(bytes.subarray(0, 1)), frame(bytes.subarray(1))]);
+    expect(await outcome(pieces)).toEqual(await outcome(TEXT));
+  });
+
   test('cut off anywhere is a complaint', async () => {
     for (const bytes of [PACKED, frame(TEXT), Buffer.concat([frame(TEXT), skipped(9)])]) {
       for (let end = 4; end < bytes.length; end += 3) {
