@@ -139,9 +139,8 @@ function* exit_mmap(k: Kernel, task: Task, mm: Mm): Operation {
     zap = 0;
   }
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
-  for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) {
-    if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
-  }
+  // nobody is left who could be inside
+  for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) vma_start_write(k, task, mm, vma);
   if (!hold(k, task, k.costs.op + zap)) yield;
   leave(k, task, mm, WRITE);
 }

@@ -36,7 +36,7 @@ export class Kernel {
   /** Threads that hold a lock for reading, and whose release is made up for when somebody asks. */
   private readonly holding: Task[] = [];
   /** Called when such a release is made up for: `task.until` has passed. */
-  onRelease: (task: Task) => void = () => {};
+  onRelease!: (task: Task) => void;
   /** counts up: identities of policies, userfaultfd contexts and unknown file offsets */
   private identities = 0;
 
@@ -72,7 +72,6 @@ export class Kernel {
 
   /** `task` uses `mm` from now on, and no other; null when it is gone. */
   uses(task: Task, mm: Mm | null): void {
-    if (task.uses === mm) return;
     if (task.uses !== null) task.uses.users--;
     task.uses = mm;
     if (mm !== null) mm.users++;

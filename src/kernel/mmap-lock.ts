@@ -58,11 +58,6 @@ export class MmapLock {
     return this.queued > 0;
   }
 
-  /** The thread at the head of the queue; -1 when it is empty. */
-  get firstWaiter(): number {
-    return this.queued > 0 ? this.threads[this.head] : NOBODY;
-  }
-
   /** The queued writer nearest to the head: the one new readers queue behind; -1 when only readers wait. */
   get firstWaitingWriter(): number {
     for (let i = 0; i < this.queued; i++) {

@@ -316,15 +316,16 @@ export function* mremap(k: Kernel, task: Task): Operation {
   if (locked) yield* populate(k, task, mm, to + oldLen, to + newLen, true);
 }
 
-/** vma_merge_extend(): `vma` ends at `end` and takes the empty `delta` pages behind it; perhaps it reaches the next. */
+/**
+ * vma_merge_extend(): `vma` ends at `end` and takes the empty `delta` pages behind it; perhaps it reaches the next. It merges with
+ * itself, but for VM_SPECIAL, where mremap fails with EFAULT.
+ */
 function* grow(k: Kernel, task: Task, mm: Mm, vma: Vma, end: Page, delta: number): Operation {
   if (vma.vm_end !== end) return;
   const next = mm.mm_mt.next(vma);
   if (next !== null && next.vm_start < end + delta) return;
   mm.vmg.forExtend(mm.mm_mt, vma, delta);
-  if ((yield* vma_merge(k, task, mm)) !== null) return;
-  if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
-  mm.mm_mt.resize(vma, vma.vm_start, end + delta);
+  yield* vma_merge(k, task, mm);
 }
 
 /** remap_move(): where the stage moves several VMAs by one call, each goes the same way; else only the first. */
@@ -368,8 +369,7 @@ function* mremap_to(
     yield* unmap_range(k, task, mm, from + newLen, from + oldLen);
     unmap_region(mm, from + newLen, from + oldLen);
   }
-  const source = mm.mm_mt.walk(from);
-  if (source === null) return;
+  const source = mm.mm_mt.walk(from)!;
   const moved = Math.min(oldLen, newLen, source.vm_end - from);
   if (!vma_start_write(k, task, mm, source)) yield* readersLeave(k, task, mm, source);
   const anonymous = source.vm_file < 0;

@@ -185,7 +185,7 @@ export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma, killabl
   if (lock === null || lock.isMarked(mm, vma)) return true;
   const holder = lock.readers(vma) > 0 ? k.settleHolders(vma) : -1;
   if (lock.excludeReaders(vma)) {
-    vma.writer = task.id;
+    queueMark(k, task, vma);
     k.blame(task, holder >= 0 ? holder : vma.reader);
     task.markSince = k.engine.now;
     k.sleepsOn(task, killable ? 'the readers of a VMA (killable)' : 'the readers of a VMA');
@@ -196,13 +196,24 @@ export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma, killabl
   return true;
 }
 
+/** The thread sleeps in down_write() of the VMA's lock, behind those who do already: NUMA scans mark under the read lock. */
+function queueMark(k: Kernel, task: Task, vma: Vma): void {
+  if (vma.writer < 0) {
+    vma.writer = task.id;
+    return;
+  }
+  let last = k.tasks[vma.writer];
+  while (last.markNext >= 0) last = k.tasks[last.markNext];
+  last.markNext = task.id;
+}
+
 /** Sleeps until the last reader has left; then `vma` is marked. */
 export function* readersLeave(k: Kernel, task: Task, mm: Mm, vma: Vma): Generator<undefined, void, undefined> {
   yield;
   readersLeft(k, task, mm, vma);
 }
 
-/** The last reader has left: `vma` is marked, and what that took is told. */
+/** The last reader has left: `vma` is marked, what that took is told, and who waits behind is woken. */
 export function readersLeft(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
   const waited = k.engine.now - task.markSince;
   task.blockedOn = null;
@@ -211,6 +222,8 @@ export function readersLeft(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
   k.lock?.mark(mm, vma);
   k.ledger.vmaMarked(task, mm, vma, waited, true);
   k.ledger.blocked(task, vma, waited);
+  if (task.markNext >= 0) k.engine.wake(task.markNext, k.costs.wake);
+  task.markNext = -1;
 }
 
 /** vma_mark_attached() and the store: `vma` becomes reachable. */

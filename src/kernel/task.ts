@@ -59,6 +59,8 @@ export class Task {
   sectionEnd: Ns = FRACTION;
   /** since when it waits for the readers of a VMA */
   markSince: Ns = FRACTION;
+  /** who waits for them behind it; -1 for nobody */
+  markNext = -1;
   /** ns the recording waited for mmap_lock in the sections used so far */
   recordedWait: Ns = FRACTION;
   /** ns of `dur` already spent in sections */

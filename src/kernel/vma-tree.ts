@@ -292,7 +292,7 @@ export class VmaTree {
       const joined = new Block(BLOCK);
       blocks[low].moveTo(joined, 0);
       blocks[low + 1].moveTo(joined, 0);
-      if (joined.n > 0) this.firsts[low] = joined.keys[0];
+      this.firsts[low] = joined.keys[0];
       blocks[low] = joined;
       blocks.splice(low + 1, 1);
       this.firsts.copyWithin(low + 1, low + 2, blocks.length + 1);

@@ -136,7 +136,7 @@ describe('the queue', () => {
     bench.lock.releaseWrite(0);
     expect(bench.takeWoken()).toEqual(readers.slice(0, MAX_READERS_WAKEUP));
     expect(bench.lock.readers).toBe(MAX_READERS_WAKEUP);
-    expect(bench.lock.firstWaiter).toBe(MAX_READERS_WAKEUP + 1);
+    expect(bench.lock.hasWaiters).toBe(true);
     for (let i = 0; i < MAX_READERS_WAKEUP; i++) bench.lock.releaseRead();
     expect(bench.takeWoken()).toEqual(readers.slice(MAX_READERS_WAKEUP));
   });
@@ -144,7 +144,6 @@ describe('the queue', () => {
   test('whom a new reader queues behind is the writer nearest to the head', () => {
     const bench = new Bench();
     bench.ask('w1', 'r2', 'w3', 'w4');
-    expect(bench.lock.firstWaiter).toBe(2);
     expect(bench.lock.firstWaitingWriter).toBe(3);
   });
 });

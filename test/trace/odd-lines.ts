@@ -26,6 +26,7 @@ export const RIGHT: readonly string[] = [
   mmap('["private"]', ',"file":{"name":"/etc/x","fs":"ext4"},"offset":8192'),
   mmap('["private"]', ',"file":{"name":"/etc/\u00e4"}'),
   mmap('["private"]', ',"file":{"x-mine":{}}'),
+  mmap('["private"]', ',"file":{"later":1}'),
   mmap('["private"]', ',"file":{"map_pages":false,"pfn":true}'),
   mmap('["private"]', `,"name":"${'n'.repeat(5000)}"`),
   // texts that share a slot of a cache: the same hash, and another length
