@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COSTS, type Costs } from '../src/kernel/costs.js';
 import type { Mm } from '../src/kernel/mm.js';
-import type { Stage } from '../src/kernel/stage.js';
+import { defineStage, type Stage } from '../src/kernel/stage.js';
 import { resolveModels } from '../src/lineage/resolve.js';
 import { Diff, type DiffOptions } from '../src/replay/diff.js';
 import { type Choice, Explain, type ExplainOptions } from '../src/replay/explain.js';
@@ -99,6 +99,17 @@ export async function replayUnder(
   const path = typeof trace === 'string' ? trace : traceFile(trace);
   const info = await readTrace(path, { batch, onBatch: (columns, soFar) => machine.feed(columns, soFar) });
   return new Replayed(machine.finish(info), rows);
+}
+
+/** A stage that answers otherwise than `model` at some sites; its id is `other`. */
+export function otherwise(model: string, answers: Readonly<Record<string, string>>): Stage {
+  const [stage] = resolveModels(model);
+  const { names: _, lock: __, ...rest } = stage;
+  const changes = Object.fromEntries(Object.entries(answers).map(([site, answer]) => [site, { answer, by: 'a test' }]));
+  return defineStage(
+    { ...rest, id: 'other', parent: model, changes, ...(stage.names && { names: stage.names }) },
+    stage,
+  );
 }
 
 /** Compares two models (ids or stages) on a trace; `rows` are the faults that change, as they come. */

@@ -6,9 +6,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COSTS, type Costs } from '../../src/kernel/costs.js';
-import { defineStage, type Stage } from '../../src/kernel/stage.js';
+import type { Stage } from '../../src/kernel/stage.js';
 import { resolveModels } from '../../src/lineage/resolve.js';
-import { type Event, replayUnder } from '../helpers.js';
+import { type Event, otherwise, replayUnder } from '../helpers.js';
 import { play } from './play.js';
 import { traces } from './traces.js';
 
@@ -78,12 +78,6 @@ describe('the reference is not content', () => {
   ];
   test.each(broken)('when %s answers otherwise at %s: %s', async (model, site, answer) => {
     const [stage] = resolveModels(model);
-    const { names: _, lock: __, ...rest } = stage;
-    const changes = { [site]: { answer, by: 'a test' } };
-    const other = defineStage(
-      { ...rest, id: 'other', parent: model, changes, ...(stage.names && { names: stage.names }) },
-      stage,
-    );
-    await expect(agree(stage, other, 'closed', 2_000)).rejects.toThrow(`seed: ${SEED}`);
+    await expect(agree(stage, otherwise(model, { [site]: answer }), 'closed', 2_000)).rejects.toThrow(`seed: ${SEED}`);
   });
 });
