@@ -15,17 +15,20 @@ const T = 100_000_000;
 const WAKE = 3_000;
 const WIDTH = 40;
 
-function started({ before, op }: Case, between: readonly Event[]): Event[] {
+function started({ before, op }: Case, between: readonly Event[], after: readonly Event[]): Event[] {
   const timed = before.map((event, i) => ({ ...event, t: i * 1_000_000 }));
-  return [...timed, ...between, { ...op, t: T }];
+  return [...timed, ...between, { ...op, t: T }, ...after];
 }
 
-/** The operation with and without `between`: what it waits, and whether it leaves the same VMAs. */
-async function disturbed(one: Case, stage: StageId, between: readonly Event[]) {
+/** The operation with and without what others do before and during it: what it waits, and whether it leaves the same VMAs. */
+async function disturbed(one: Case, stage: StageId, between: readonly Event[], after: readonly Event[] = []) {
   const [with_, without] = await Promise.all(
-    [between, []].map(async events => draw(await addressSpace(started(one, events), stage), WIDTH)),
+    [
+      [between, after],
+      [[], []],
+    ].map(async ([before, later]) => draw(await addressSpace(started(one, before, later), stage), WIDTH)),
   );
-  const { result } = await replay(started(one, between), stage);
+  const { result } = await replay(started(one, between, after), stage);
   return { waited: result.models[0].time.op_wait_ns, same: with_ === without };
 }
 
@@ -40,6 +43,18 @@ describe.each(CASES)('%s', (_, one) => {
       // Who reads every VMA comes to the one that is marked.
       else if (sections === '-' && one.op.op === 'read_maps') expect(same).toBe(true);
       else expect([stage, waited, same]).toEqual([stage, sections === '-' ? 0 : 50_000 + WAKE, true]);
+    }
+  });
+
+  test('between two of its sections waits for who came meanwhile, and then does the same', async () => {
+    const elsewhere = vma(400, 4, { t: T - 2_000, tid: 90 });
+    // without the reader it would take the lock again before the writer is awake
+    const reader = { ...range('gup', 400, 4, { tid: 91 }), t: T + 50, dur: 20_000 };
+    const writer = { ...range('mprotect', 400, 4, { tid: 90, prot: 'r--' }), t: T + 100, dur: 20_000 };
+    for (const stage of ['rfc_2022', 'v6.4', 'v6.12', 'v6.18'] as const) {
+      const { waited, same } = await disturbed(one, stage, [elsewhere], [reader, writer]);
+      expect([stage, same]).toEqual([stage, true]);
+      if (/^[RW]k? [RW]/.test(of(one.sections, STAGES.indexOf(stage)))) expect(waited).toBeGreaterThan(50_000);
     }
   });
 
