@@ -139,6 +139,30 @@ describe('collapse of a file', () => {
   });
 });
 
+test('MADV_COLLAPSE reads once more at its end, behind a writer that came while it collapsed', async () => {
+  const collapse = range('madvise', 0, 512, { tid: 1, t: 100_000, advice: 'collapse' });
+  const others = [
+    range('gup', 600, 4, { tid: 3, t: 150_000, dur: 20_000 }),
+    range('mprotect', 600, 4, { tid: 2, t: 160_000, dur: 20_000, prot: 'r--' }),
+  ];
+  const before = [vma(0, 512, { t: 0 }), vma(600, 4, { t: 0 }), fault(0, { t: 1_000 }), collapse];
+  const end = async (events: Event[]) => (await replay(events, NEW)).model(NEW).time.makespan_ns;
+  expect((await end([...before, ...others])) - (await end(before))).toBeGreaterThan(40_000);
+});
+
+test('remap_file_pages of nothing holds mmap_lock all the same', async () => {
+  const nothing = range('remap_file_pages', 8, 4, { t: 10_000 });
+  const other = range('mprotect', 0, 4, { tid: 2, t: 10_100, prot: 'r--' });
+  const { result } = await replay([vma(0, 4, { t: 0 }), nothing, other], NEW);
+  expect(result.models[0].blockers).toMatchObject([{ op: 'remap_file_pages', victims: 1 }]);
+});
+
+test('fork waits killably for readers since 7.2', async () => {
+  const fork: Event = { op: 'fork', tid: 1, t: 10_000, child_tid: 9, child_mm: 2 };
+  const events = [vma(0, 4, { t: 0 }), inside(0, 5_000, 90_000), fork];
+  expect(await opWait(events, 'v7.2')).toBe(await opWait(events, NEW));
+});
+
 test('who speculates on a page that another thread mapped meanwhile leaves that as it is', async () => {
   // the read is the faster one
   const both = [fault(1, { tid: 2, t: 90_000 }), fault(1, { tid: 3, t: 90_000, access: 'read' })];
@@ -164,6 +188,16 @@ describe('a monitor', () => {
     ];
     const [first, second] = [await waits(events, 2), await waits(events, 3)];
     expect(second.wait_ns - first.wait_ns).toBe(40_000);
+  });
+
+  test('moves pages under mmap_lock in 6.8, then with the VMAs locked: one of them where both are the same', async () => {
+    const move = (src: number) => range('uffd_move', 0, 2, { tid: 9, t: 50_000, src: at(src) });
+    const busy = range('mprotect', 400, 1, { tid: 2, t: 49_000, dur: 21_000, prot: 'r--' });
+    const events = (src: number) => [vma(0, 8, { t: 0 }), vma(16, 4, { t: 0 }), vma(400, 1, { t: 0 }), busy, move(src)];
+    const locks = async (src: number) => (await replay(events(src), NEW)).lock(NEW, 'vma_lock', 'read').acquired;
+    expect([await locks(4), await locks(16)]).toEqual([1, 2]);
+    expect(await opWait(events(4), 'v6.8')).toBe(20_000 + COSTS.wake);
+    expect(await opWait(events(4))).toBe(0);
   });
 
   test('takes its protection away where somebody waits for that', async () => {

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { defineStage } from '../../src/kernel/stage.js';
+import { parseStageFile } from '../../src/kernel/stage-file.js';
+import { resolveModels } from '../../src/lineage/resolve.js';
+
+const SERIES = {
+  $schema: 'https://example.org/series.json',
+  id: 'mine',
+  title: '[PATCH] mm: swap faults',
+  author: 'me',
+  date: '2026-01-02',
+  link: '',
+  merged: null,
+  parent: 'v6.5',
+  changes: { do_swap_page: { answer: 'go', by: '[PATCH] mm: swap faults' } },
+};
+
+test('a series file is a stage but for the address of its schema', () => {
+  const { $schema: _, ...data } = SERIES;
+  expect(parseStageFile(SERIES, 'mine.json')).toEqual(data);
+});
+
+test.each([
+  ['id', { id: 'a b' }],
+  ['date', { date: 'yesterday' }],
+  ['changes.do_swap_page.by', { changes: { do_swap_page: { answer: 'go' } } }],
+  ['', { more: 1 }],
+])('a complaint names the file and the place: %j', (path, wrong) => {
+  expect(() => parseStageFile({ ...SERIES, ...wrong }, 'mine.json')).toThrow(
+    expect.objectContaining({ class: 'schema', where: { file: 'mine.json', path } }),
+  );
+});
+
+test('an unknown site is told with the nearest one, or with where they are listed', () => {
+  const [parent] = resolveModels('v6.5');
+  const hint = (site: string) => {
+    try {
+      defineStage({ ...SERIES, changes: { [site]: { answer: 'go', by: 'me' } } }, parent);
+    } catch (error) {
+      return (error as { hint?: string }).hint;
+    }
+    return 'accepted';
+  };
+  expect(hint('do_swap_pgae')).toBe('did you mean do_swap_page?');
+  expect(hint('something_else_entirely')).toBe('vmalock models --matrix lists the sites');
+});
