@@ -27,6 +27,7 @@ describe('perf script', () => {
     'migrate:set_migration_pte: addr=7f790ad81000',
     'migrate:remove_migration_pte: addr=7f7',
     'signal:signal_generate: sig=11 errno=0 code=1 com',
+    'signal:signal_deliver: sig',
     'sched:sched_process_fork: comm=x pid=10 child_comm=x child_p',
     'sched:sched_process_exec: filename=/usr/bin/x pi',
     'raw_syscalls:sys_enter: NR 9 (0, 2000, 3',

@@ -150,6 +150,13 @@ test('where execve clears the rest of a page, the file of the data ends and the 
   ]);
 });
 
+test('what was written far from a bss prepared no anon_vma there', async () => {
+  const prepared = async (...pages: string[]) =>
+    (await mappings(pages.map((page, i) => user(40 + 20 * i, 5, page, 6)))).map(([, , , anonVma]) => anonVma);
+  expect(await prepared('20000', '4c0')).toEqual([false, false]);
+  expect(await prepared('4c0', '4bd')).toEqual([false, true]);
+});
+
 test('the page that is read for its ELF header is the vDSO, or the loader where that has run', async () => {
   const header = line(60, 5, 'page_fault_user: address=0x7ffff7fc1020 ip=0x401000 error_code=0x4');
   expect((await mappings([header])).map(([, prot]) => prot)).toEqual(['rw-', 'r-x']);

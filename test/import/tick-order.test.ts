@@ -91,3 +91,77 @@ test('a clock that stands still holds no more back than MAX_TICK records', () =>
   expect(order.push(record)).toHaveLength(MAX_TICK);
   expect(order.end()).toHaveLength(1);
 });
+
+/** munmap of one page by `tid` on processor `cpu`, in the tick `ms`, from its entry to the lock. */
+const takes = (ms: number, tid: number, cpu: number, mode = 'write'): string[] => [
+  at(ms, tid, cpu, `sys_munmap(addr: ${tid}000000, len: 1000)`),
+  lock(ms, tid, cpu, START.replace('write=', `${mode}=`).replace('read=true', 'write=false')),
+  lock(ms, tid, cpu, GOT.replace('write=true', `write=${mode === 'write'}`)),
+];
+const gives = (ms: number, tid: number, cpu: number, mode = 'write'): string[] => [
+  lock(ms, tid, cpu, END.replace('write=true', `write=${mode === 'write'}`)),
+  at(ms, tid, cpu, 'sys_munmap -> 0x0'),
+];
+/** The sections that the calls took, by when they got the lock. */
+async function sections(lines: string[]) {
+  const { events } = await imported(lines.join('\n'));
+  return events
+    .flatMap(({ tid, locks = [] }) =>
+      (locks as { got: number; end: number }[]).map(({ got, end }) => ({ tid, got, end })),
+    )
+    .toSorted((a, b) => a.got - b.got);
+}
+
+test.each([
+  ['a writer keeps out a writer', 'write', 'write'],
+  ['a writer keeps out a reader', 'write', 'read'],
+  ['a reader keeps out a writer', 'read', 'write'],
+])('%s until it releases, in the same tick on a later processor', async (_what, held, wanted) => {
+  const text = [...takes(0, 6, 1, held), ...takes(4, 5, 0, wanted), ...gives(4, 5, 0, wanted), ...gives(4, 6, 1, held)];
+  const [first, second] = await sections(text);
+  expect([first.tid, second.tid]).toEqual([6, 5]);
+  expect(second.got).toBeGreaterThan(first.end);
+});
+
+test('two readers hold the lock beside each other, in the order of the text', async () => {
+  const text = [
+    ...takes(0, 6, 1, 'read'),
+    ...takes(4, 5, 0, 'read'),
+    ...gives(4, 5, 0, 'read'),
+    ...gives(4, 6, 1, 'read'),
+  ];
+  const [first, second] = await sections(text);
+  expect([first.tid, second.tid]).toEqual([6, 5]);
+  expect(second.end).toBeLessThan(first.end);
+});
+
+test('a thread that exited may come again anywhere; where causes contradict each other, the order is the text’s', async () => {
+  const exits = at(4, 7, 1, 'sched_process_exit: comm=prog pid=7 prio=120 group_dead=false');
+  const again = [
+    at(0, 7, 1, 'sys_getpid -> 0x7'),
+    at(4, 5, 0, 'sys_getpid -> 0x5'),
+    exits,
+    at(8, 7, 0, 'sys_brk(brk: 0)'),
+    at(8, 5, 1, 'sys_brk(brk: 0)'),
+  ];
+  expect((await order(again)).filter(event => event.startsWith('exit'))).toEqual(['exit by 7 in 1']);
+  // each thread is to run first where the other one ran before
+  const crossed = [
+    at(0, 5, 0, 'sys_getpid -> 0x5'),
+    at(0, 6, 1, 'sys_getpid -> 0x6'),
+    at(4, 6, 0, 'sys_munmap(addr: 6000000, len: 1000)'),
+    at(4, 5, 0, 'sys_munmap(addr: 5000000, len: 1000)'),
+    at(4, 5, 1, 'sys_munmap -> 0x0'),
+    at(4, 6, 1, 'sys_munmap -> 0x0'),
+  ];
+  expect((await order(crossed)).filter(event => event.startsWith('munmap'))).toHaveLength(2);
+});
+
+test('a fork that is cut off in a tick of two processors is told, like any other line', async () => {
+  const cut = [
+    at(0, 5, 1, 'sys_getpid -> 0x5'),
+    at(4, 7, 0, 'sys_getpid -> 0x7'),
+    at(4, 5, 1, 'sched_process_fork: comm=prog pid=5 chi'),
+  ];
+  await expect(imported(cut.join('\n'))).rejects.toMatchObject({ class: 'schema', where: { line: 3 } });
+});

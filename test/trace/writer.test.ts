@@ -22,6 +22,12 @@ describe('the writer', () => {
     );
   });
 
+  test('leaves out what is undefined', () => {
+    expect(formatEvent({ op: 'exit', tid: 1, t: undefined, 'x-mine': undefined } as unknown as TraceEvent)).toBe(
+      '{"tid":1,"op":"exit"}',
+    );
+  });
+
   test('spells what follows the events of a stream as the header does', () => {
     expect(formatTrailer({ 'x-end': true, lost: 3, name: 'n' })).toBe('{"meta":{"name":"n","lost":3,"x-end":true}}');
   });

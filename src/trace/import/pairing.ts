@@ -151,9 +151,7 @@ export class Pairing {
         this.#signal(thread, record);
         break;
       case 'signal_deliver':
-        this.#recording.signals = true;
-        // what a fault raises is delivered before anything else
-        this.#faults.close(thread, thread.fault?.window.kernelMode === false && !isFatal(text) ? 'goesOn' : 'unknown');
+        this.#deliver(thread, record);
         break;
       case 'rss_stat':
         if (!this.#faults.rss(thread, t, text)) throw this.#cutOff(record);
@@ -209,6 +207,15 @@ export class Pairing {
     if (signal !== SIGSEGV && signal !== SIGBUS) return;
     thread.fault.window.signal = signal;
     this.#faults.close(thread, 'unknown');
+  }
+
+  /** A signal reaches the thread: what a fault raises does so before anything else. */
+  #deliver(thread: Thread, record: TraceRecord): void {
+    const signal = deliveredSignal(record.text);
+    if (signal === null) throw this.#cutOff(record);
+    this.#recording.signals = true;
+    const another = thread.fault?.window.kernelMode === false && signal !== SIGSEGV && signal !== SIGBUS;
+    this.#faults.close(thread, another ? 'goesOn' : 'unknown');
   }
 
   #sideBand(record: TraceRecord): void {
@@ -369,12 +376,6 @@ export class Pairing {
     process.threads--;
     this.#outbox.add({ t, tid: thread.tid, ...mmKey(process.mm), op: 'exit' });
   }
-}
-
-/** signal_deliver: of a signal that faults raise. */
-function isFatal(text: string): boolean {
-  const signal = deliveredSignal(text);
-  return signal === null || signal === SIGSEGV || signal === SIGBUS;
 }
 
 /** vfork and clone(CLONE_VM): no address space is made. The flags of clone3 are out of sight. */

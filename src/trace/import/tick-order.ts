@@ -141,7 +141,7 @@ function put<Key>(counts: Map<Key, number>, key: Key): void {
 }
 
 function take<Key>(counts: Map<Key, number>, key: Key): void {
-  const left = (counts.get(key) ?? 0) - 1;
+  const left = counts.get(key)! - 1;
   if (left > 0) counts.set(key, left);
   else counts.delete(key);
 }
