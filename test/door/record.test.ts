@@ -1,6 +1,6 @@
 /**
  * Recording, with a perf that is a shell script: what it is asked for, what becomes of what it leaves, and of what it
- * does not. The last part records for real, where that is possible.
+ * does not.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -16,10 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { shellCommand } from '../../src/cli/shell.js';
-import { lookUp } from '../../src/cli/spawn.js';
 import { FINISH, type PerfDoes, writeFakePerf } from './fake-perf.js';
 
 const BIN = fileURLToPath(new URL('../../bin/vmalock.js', import.meta.url));
@@ -301,76 +299,4 @@ describe('a signal', () => {
     while (existsSync(stat) && !/\) Z /.test(readFileSync(stat, 'utf8')))
       await new Promise(done => setTimeout(done, 10));
   }
-});
-
-describe('small things', () => {
-  test('a word is quoted so that a shell gives it back', () => {
-    const words = ['plain', '', 'a b', "it's", '$HOME `x` "y" \\ \n * ~ # !', '-n', 'ü', '='];
-    const { stdout } = spawnSync('sh', ['-c', shellCommand([['printf', '%s\\0', ...words]])], { encoding: 'utf8' });
-    expect(stdout.split('\0').slice(0, -1)).toEqual(words);
-  });
-
-  test('a long command goes on in the next line', () => {
-    const parts = Array.from({ length: 40 }, (_, n) => ['-e', `event${n}`]);
-    const shown = shellCommand([['echo'], ...parts]);
-    expect(Math.max(...shown.split('\n').map(line => line.length))).toBeLessThanOrEqual(102);
-    const { stdout } = spawnSync('sh', ['-c', shown], { encoding: 'utf8' });
-    expect(stdout.trim()).toBe(parts.flat().join(' '));
-  });
-
-  test('programs are found as execvp(3) finds them', () => {
-    writeFileSync(join(folder, 'bin/data'), '');
-    const before = process.env.PATH;
-    process.env.PATH = `${folder}:${folder}/bin:${before}`;
-    try {
-      expect(['sh', '/bin/sh', 'bin', 'data', './nowhere/sh', 'no-such-program'].map(lookUp)).toEqual([
-        'found',
-        'found',
-        'missing',
-        'refused',
-        'missing',
-        'missing',
-      ]);
-    } finally {
-      process.env.PATH = before;
-    }
-  });
-});
-
-const REAL_TRACEFS = '/sys/kernel/tracing';
-const canRecord =
-  process.getuid?.() === 0 && lookUp('perf') === 'found' && existsSync(join(REAL_TRACEFS, 'events/exceptions'));
-
-describe.skipIf(!canRecord)('on this machine, as root and with perf', () => {
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, [BIN, ...args], {
-      env: { PATH: process.env.PATH, TMPDIR: join(folder, 'tmp') },
-      encoding: 'utf8',
-    });
-
-  test.each([
-    { words: ['true'], faults: 20 },
-    { words: [process.execPath, '-e', 'Buffer.alloc(1 << 24, 1)'], faults: 500 },
-  ])('$words.0 becomes a trace that is valid and can be replayed', { timeout: 60_000 }, ({ words, faults }) => {
-    const trace = join(folder, 'real.ndjson.gz');
-    const recorded = run('record', '-q', '-o', trace, '--', ...words);
-    expect(recorded).toMatchObject({ status: 0, stdout: '' });
-    expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
-    const [header] = gunzipSync(readFileSync(trace)).toString().split('\n');
-    expect(JSON.parse(header).meta).toMatchObject({ lost: 0, producer: 'vmalock record perf' });
-    expect(run('validate', '--strict', trace)).toMatchObject({ status: 0 });
-    const replayed = run('replay', trace, '-m', 'per-vma', '--json');
-    expect(JSON.parse(replayed.stdout).models[0].faults.total).toBeGreaterThan(faults);
-  });
-
-  const asked = spawnSync(process.execPath, [BIN, 'import', '--from', 'ftrace', '/dev/null'], { encoding: 'utf8' });
-  const readsFtrace = !asked.stderr.includes('unknown importer');
-  test.skipIf(!readsFtrace)('tracefs alone does too, and its instance is gone', { timeout: 60_000 }, () => {
-    const trace = join(folder, 'real.ndjson');
-    const recorded = run('record', '-q', '--with', 'tracefs', '-o', trace, '--', 'sh', '-c', 'echo out; exit 3');
-    expect(recorded).toMatchObject({ status: 0, stdout: 'out\n', stderr: 'vmalock: sh exited with 3\n' });
-    expect(run('validate', '--strict', trace)).toMatchObject({ status: 0 });
-    expect(readFileSync(trace, 'utf8').split('"op":"fault"').length).toBeGreaterThan(20);
-    expect(readdirSync(join(REAL_TRACEFS, 'instances')).filter(name => name.includes(`-${recorded.pid}`))).toEqual([]);
-  });
 });
