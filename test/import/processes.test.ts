@@ -38,6 +38,16 @@ test('the kernel uses the pointer of an mm again: it means the one that was made
     ['fork', 10, 1, 21, 3],
     ['other', 10, 3],
   ]);
+  // and the first child is known by what it uses from then on
+  const other = 'mm=0xffff8881000aaaa0';
+  const own = call(60, 20, '202 (0, 0, 0, 0, 0, 0)', section(61, 20, false, other), 69, '0').map(row =>
+    row.replace('10/20', '20/20'),
+  );
+  const looks = call(70, 10, '310 (14, 0, 0, 0, 0, 0)', section(71, 10, false, other), 79, '1');
+  expect((await who([...forks(1, 20), ...forks(20, 21), ...own, ...looks])).slice(2)).toEqual([
+    ['other', 20, 2],
+    ['other', 10, 2],
+  ]);
 });
 
 test('a fork of which nobody says whom it made leaves nothing', async () => {
