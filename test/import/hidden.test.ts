@@ -215,11 +215,13 @@ test.each([
 });
 
 test('who lives on for a millisecond and does nothing more had no signal either', async () => {
-  for (const [until, proven] of [
-    [500, 0],
-    [2_000, 1],
-  ]) {
-    const text = [...lock(0, 5, true), user(20, 5, '4c1', 6), ...lock(until, 6, true)];
+  const LOST = ['CPU:1 [LOST 34 EVENTS]'];
+  for (const [until, lost, proven] of [
+    [500, [], 0],
+    [2_000, [], 1],
+    [2_000, LOST, 0],
+  ] as const) {
+    const text = [...lock(0, 5, true), user(20, 5, '4c1', 6), ...lost, ...lock(until, 6, true)];
     const { events } = await imported(text.join('\n'));
     expect(events.filter(({ op }) => op === 'vma')).toHaveLength(proven);
   }

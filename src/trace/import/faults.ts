@@ -230,7 +230,9 @@ export class Faults {
     const { window, mm } = fault;
     const locked = window.locks.attempts.length > 0;
     if (!this.#recording.completions && (locked || mm.uffd === null)) {
-      this.close(thread, now - window.t >= SETTLED_NS ? 'livesOn' : locked ? 'unknown' : 'cutOff');
+      const settled = now - window.t >= SETTLED_NS;
+      // where records were lost, silence says nothing
+      this.close(thread, settled && !fault.lossy ? 'livesOn' : settled || locked ? 'unknown' : 'cutOff');
       return;
     }
     thread.fault = null;
