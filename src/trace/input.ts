@@ -2,7 +2,7 @@
  * A path or `-` to bytes: plain, gzip or zstd by their magic bytes, with anything that is plainly not a trace named for
  * what it is. Every way the bytes can be incomplete is a complaint; a short trace is never silent.
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Complaint, quote } from '../errors.js';
 import { isZstd, unzstd } from './zstd.js';
@@ -37,6 +37,16 @@ export async function* readBytes(path: string, options: InputOptions = {}): Asyn
     throw asComplaint(error, path);
   } finally {
     await raw.return?.(undefined);
+  }
+}
+
+/** Is `path` a file, which gives the same bytes each time it is read? */
+export async function canReadAgain(path: string): Promise<boolean> {
+  if (path === '-') return false;
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
   }
 }
 
