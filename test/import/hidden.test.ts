@@ -172,6 +172,27 @@ test('the page that is read for its ELF header is the vDSO, or the loader where 
   expect((await mappings([low])).map(([, prot]) => prot)).toEqual(['rw-', 'rw-']);
 });
 
+test('of the pages that execve writes without clearing them the first is of the stack', async () => {
+  const wrote = (us: number, page: string) =>
+    line(us, 5, `page_fault_kernel: address=0x${page}000 ip=rep_movs_alternative error_code=0x2`);
+  const { events } = await imported(
+    [
+      line(0, 5, 'sys_execve(filename: 5ac272, argv: 18d7808, envp: 18d7868)'),
+      wrote(10, '7ffffffde'),
+      wrote(20, '7ffffffdf'),
+      line(30, 5, 'sys_execve -> 0x0'),
+      user(40, 5, '7ffffffdf', 6),
+      user(60, 5, '7ffffffde', 6),
+      line(80, 5, 'sys_brk(brk: 0)'),
+    ].join('\n'),
+  );
+  const vmas = events.filter(({ op }) => op === 'vma');
+  expect(vmas.map(({ addr, len, name = null }) => [addr, len, name])).toEqual([
+    ['0x7ffffffdf000', '0x1000', null],
+    ['0x7ffffffbe000', '0x21000', '[stack]'],
+  ]);
+});
+
 test('far below the stack lies the loader, which does not grow', async () => {
   const used = [
     ...mmap(40, 5, 49, ANONYMOUS),
