@@ -1,5 +1,5 @@
 /**
- * Are the truth labels that `vmalock import` reads off a recording right? Takes a folder of recordings, each NAME.perf.txt
+ * Are the truth labels that `vmalock import` reads off a recording right? Takes folders of recordings, each NAME.perf.txt
  * or NAME.trace (gzip or not) beside NAME.truth.ndjson (gzip or not): rows with `ts_ns`, `tid`, `addr`, `fallback` and
  * `anon_prep` (null, "ok" or "busy"), derived by other means. Every row must find its fault, and every label must agree.
  *
@@ -76,18 +76,24 @@ const HEAD = ['recording', 'faults', 'agree', 'unlabelled', 'missing', 'fallback
 const rows = [HEAD];
 const total = [0, 0, 0, 0, 0, 0];
 for (const folder of positionals) {
-  for (const name of readdirSync(folder).filter(file => TRUTHS.test(file))) {
-    const stem = name.replace(TRUTHS, '');
-    const recording = RECORDINGS.map(end => join(folder, stem + end)).find(path => existsSync(path));
+  for (const path of readdirSync(folder, { recursive: true })
+    .filter(file => TRUTHS.test(file))
+    .sort()) {
+    const stem = path.replace(TRUTHS, '');
+    const recording = RECORDINGS.map(end => join(folder, stem + end)).find(file => existsSync(file));
     if (recording === undefined) {
-      process.stderr.write(`${join(folder, name)}: no recording beside it\n`);
+      process.stderr.write(`${join(folder, path)}: no recording beside it\n`);
       process.exit(2);
     }
-    const { faults, agree, unlabelled, missing, fallback, prepared } = await score(recording, join(folder, name));
+    const { faults, agree, unlabelled, missing, fallback, prepared } = await score(recording, join(folder, path));
     const numbers = [faults, agree, unlabelled, missing, fallback, prepared];
     for (const [at, n] of numbers.entries()) total[at] += n;
     rows.push([stem, ...numbers.map(String)]);
   }
+}
+if (rows.length === 1) {
+  process.stderr.write(`${positionals.join(' ')}: no NAME.truth.ndjson there\n`);
+  process.exit(2);
 }
 rows.push(['total', ...total.map(String)]);
 const widths = HEAD.map((_, at) => Math.max(...rows.map(row => row[at].length)));
