@@ -40,6 +40,11 @@ export class Engine {
     return this.threads.length - 1;
   }
 
+  /** Puts `thread` in the place of number `id`, which has no wake-up pending. */
+  put(id: number, thread: Thread): void {
+    this.threads[id] = thread;
+  }
+
   /** Resumes `thread` at `now + delay`. A thread has at most one wake-up pending. */
   wake(thread: number, delay: Ns): void {
     this.timers.push(this.now + delay, thread);

@@ -10,7 +10,7 @@ import type { Ledger } from './ledger.js';
 import { Mm } from './mm.js';
 import type { Answers } from './sites.js';
 import { isSpeculation, type Stage } from './stage.js';
-import type { Sleep, Task } from './task.js';
+import type { Seen, Sleep, Task } from './task.js';
 import { Vma } from './vma.js';
 import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
 import type { Witness } from './witness.js';
@@ -29,7 +29,8 @@ export class Kernel {
   /** by which sequence count faults speculate; null where they do not */
   readonly speculates: 'vm_sequence' | 'mmap_seq' | null;
   readonly mms: Mm[] = [];
-  readonly tasks: Task[] = [];
+  /** by dense index, as in TraceInfo.tids */
+  readonly tasks: Seen[] = [];
   /** files and names of the trace, by index */
   files: readonly FileFacts[] = [];
   strings: readonly string[] = [];
@@ -71,7 +72,7 @@ export class Kernel {
   }
 
   /** `task` uses `mm` from now on, and no other; null when it is gone. */
-  uses(task: Task, mm: Mm | null): void {
+  uses(task: Pick<Task, 'uses'>, mm: Mm | null): void {
     if (task.uses !== null) task.uses.users--;
     task.uses = mm;
     if (mm !== null) mm.users++;
@@ -95,19 +96,19 @@ export class Kernel {
   settleHolders(lock: Vma | Mm): number {
     const { holding, engine } = this;
     let kept = 0;
-    let longest = NOBODY;
+    let longest: Task | null = null;
     for (const task of holding) {
       if (task.holds !== null && task.until <= engine.now) this.onRelease(task);
       else if (task.holds === lock) {
         task.holds = null;
         engine.wake(task.id, task.until - engine.now);
-        if (longest < 0 || task.until > this.tasks[longest].until) longest = task.id;
+        if (longest === null || task.until > longest.until) longest = task;
       }
       if (task.holds === null) task.listed = false;
       else holding[kept++] = task;
     }
     holding.length = kept;
-    return longest;
+    return longest?.id ?? NOBODY;
   }
 
   /** The latest time at which anybody releases what he holds. */

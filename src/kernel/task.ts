@@ -29,6 +29,13 @@ export type Sleep =
 
 const NOBODY = -1;
 
+/** What others may ask of a thread, be it at work or not. */
+export type Seen = Pick<
+  Task,
+  | ('id' | 'i' | 'op' | 'code' | 'page' | 'off' | 'len' | 'name' | 'mm' | 'start' | 'since' | 'until' | 'uses')
+  | ('byThread' | 'byIndex' | 'byOp')
+>;
+
 export class Task {
   // The event in hand.
   /** index in the trace; -1 between events */
@@ -129,7 +136,7 @@ export class Task {
 
   constructor(
     /** dense index, as in TraceInfo.tids */
-    readonly id: number,
+    public id: number,
   ) {
     this.t = 0;
     this.dur = -1;

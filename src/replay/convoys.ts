@@ -5,7 +5,7 @@
  * Waits that a recording itself knows (`locks`), at recorded times, are in none: nobody queues for those.
  */
 import type { Kernel } from '../kernel/kernel.js';
-import type { Sleep, Task } from '../kernel/task.js';
+import type { Seen, Sleep, Task } from '../kernel/task.js';
 import type { Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns, type Page } from '../units.js';
@@ -165,7 +165,7 @@ export class Convoys {
   }
 }
 
-function memberOf(task: Task, mode: Queued['mode'], from: Ns): Member {
+function memberOf(task: Seen, mode: Queued['mode'], from: Ns): Member {
   const { i, op, code, id: thread, page, len, byIndex, byOp, byThread } = task;
   const name = op === OP.other ? task.name : -1;
   const vma = len > 0 ? task.mm.mm_mt.walk(page) : null;

@@ -37,7 +37,7 @@ export class Observer extends Collector {
 
   override mmapLocked(task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
     super.mmapLocked(task, mm, write, waited, contended);
-    if (write) this.sections.entered(this.kernel.tasks[mm.mmap_lock.writer]);
+    if (write) this.sections.entered(task);
   }
 
   override mmapHeld(task: Task, mm: Mm, write: boolean, held: Ns): void {

@@ -32,6 +32,11 @@ export class Pace {
     this.base = 0;
   }
 
+  /** Who acted in this epoch last, or before it, is asked no more how late he is. */
+  get forgotten(): number {
+    return this.epoch - EPOCHS;
+  }
+
   /** `thread` acts for the first time in this epoch. */
   saw(thread: Shifted): void {
     thread.epoch = this.epoch;

@@ -21,8 +21,9 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Pace } from './pace.js';
-import { FAULTING, IDLE, NONE, OPERATING, RELEASING, Runner } from './runner.js';
+import { FAULTING, IDLE, NONE, OPERATING, RELEASING, type Runner } from './runner.js';
 import { inSample } from './sample.js';
+import { Threads } from './threads.js';
 
 export interface RunOptions {
   readonly timing: 'closed' | 'recorded';
@@ -40,7 +41,7 @@ export class Run {
   readonly kernel: Kernel;
   readonly collector: Collector;
   private readonly engine = new Engine();
-  private readonly runners: Runner[] = [];
+  private readonly threads: Threads;
   private readonly backlog = new Backlog();
   private readonly closed: boolean;
   /** how a fault goes on: walk(), or who follows some of them */
@@ -65,6 +66,7 @@ export class Run {
     this.walk = this.collector.walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
     this.kernel.onRelease = task => this.release(task as Runner);
+    this.threads = new Threads(this, this.kernel, this.engine);
     this.collector.kernel = this.kernel;
     this.kernel.witness = this.collector.inside;
   }
@@ -94,7 +96,7 @@ export class Run {
         continue;
       }
       if (sample > 1 && op[row] === OP.fault && !inSample(first + row, sample)) continue;
-      const runner = this.runners[thread[row]] ?? this.addRunner(thread[row]);
+      const runner = this.threads.at(thread[row]) ?? this.wake(thread[row]);
       if (runner.epoch !== pace.epoch) pace.saw(runner);
       if (op[row] === OP.fork) this.expectChild(columns.a[row], runner);
       if (runner.state === FAULTING) userfaultAnswered(kernel, runner);
@@ -124,7 +126,7 @@ export class Run {
     for (let row = 0; row < columns.n; row++) {
       const thread = columns.thread[row];
       if (columns.op[row] === OP.fork) born.add(columns.a[row]);
-      const runner = this.runners[thread] ?? this.addRunner(thread);
+      const runner = this.threads.at(thread) ?? this.wake(thread);
       if (runner.uses === null && !born.has(thread)) this.kernel.uses(runner, this.kernel.mm(columns.mm[row]));
     }
   }
@@ -134,7 +136,7 @@ export class Run {
     this.engine.horizon = Number.POSITIVE_INFINITY;
     for (;;) {
       this.quiesce();
-      if (!this.runners.some(runner => runner.state !== IDLE || runner.head !== NONE)) break;
+      if (!this.threads.awake.some(runner => runner.state !== IDLE || runner.head !== NONE)) break;
       this.unblock();
     }
     this.collector.close(this.backlog.size, this.begun);
@@ -253,21 +255,14 @@ export class Run {
     return t >= 0 ? t + this.pace.base : Number.POSITIVE_INFINITY;
   }
 
-  private addRunner(thread: number): Runner {
-    // Dense indexes appear in order, but a fork may name its child before the child acts.
-    while (this.runners.length <= thread) {
-      const runner = new Runner(this.runners.length, this);
-      this.runners.push(runner);
-      this.kernel.tasks.push(runner);
-      this.engine.add(runner);
-    }
-    return this.runners[thread];
+  private wake(thread: number): Runner {
+    return this.threads.wake(thread, this.pace.forgotten);
   }
 
   /** The child's events must not start before its fork is over. */
   private expectChild(child: number, parent: Runner): void {
     if (child < 0) return;
-    const runner = this.runners[child] ?? this.addRunner(child);
+    const runner = this.threads.at(child) ?? this.wake(child);
     if (runner !== parent && runner.state === IDLE) runner.unborn = true;
   }
 
@@ -350,7 +345,7 @@ export class Run {
 
   /** A fork is over: its child may act, as long after it as it did in the recording. */
   private bear(parent: Runner): void {
-    const child = parent.a >= 0 ? this.runners[parent.a] : undefined;
+    const child = parent.a >= 0 ? this.threads.at(parent.a) : undefined;
     if (!child?.unborn) return;
     child.unborn = false;
     child.shift = parent.shift;
@@ -366,7 +361,7 @@ export class Run {
       released = true;
       wake_userfault(this.kernel, mm, 0, PAGE_END, true, null);
     }
-    for (const runner of this.runners) {
+    for (const runner of this.threads.awake) {
       if (!runner.unborn || runner.head === NONE) continue;
       // Its fork waits behind its own events, which no kernel can have recorded: let it live.
       runner.unborn = false;

@@ -5,7 +5,7 @@ import { Task } from '../kernel/task.js';
 import { FRACTION, type Ns } from '../units.js';
 
 /** Who runs it. */
-interface Host {
+export interface Host {
   /** It was woken: it goes on, releases what it was asked for, or starts its next event. */
   resume(runner: Runner): void;
   /** What it waits for and who holds that, in words. */
@@ -46,6 +46,16 @@ export class Runner extends Task implements Thread {
     super(id);
     this.shift = 0;
     this.lastEnd = 0;
+  }
+
+  /** Serves thread `id` from now on; the one before rests. */
+  become(id: number): this {
+    this.id = id;
+    this.uses = null;
+    this.epoch = NONE;
+    this.shift = 0;
+    this.lastEnd = 0;
+    return this;
   }
 
   resume(): void {
