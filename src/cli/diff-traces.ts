@@ -39,6 +39,7 @@ export async function diffTwoTraces(
     const replay = async (input: string): Promise<ReplayResult> => {
       const machine = replayToCompare(model, {
         timing: options.timing,
+        maxVmas: options.maxVmas,
         ...(costs && { costs }),
         ...(pictures && { watcher: pictures.watcher(input) }),
       });

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { Complaint, nearest, quote } from '../errors.js';
 import { HOT_KEYS, type HotKey } from '../replay/result.js';
 import { FORMATS, type Format } from '../report/index.js';
-import { MAX_LINE } from '../trace/limits.js';
+import { LIMITS, type LimitName } from '../trace/limits.js';
 import type { ColorChoice } from './color.js';
 import { type Condition, parseFailIf } from './fail-if.js';
 
@@ -20,8 +20,8 @@ export interface BaseOptions {
 export interface InputOptions {
   strict?: boolean;
   keepGoing?: boolean;
-  /** bytes */
   maxLine: number;
+  maxNames: number;
 }
 
 /** Options of commands that report. */
@@ -35,6 +35,9 @@ export interface TimingOptions {
   timing: 'closed' | 'recorded';
   costs?: string;
   seed: number;
+  maxThreads: number;
+  maxMms: number;
+  maxVmas: number;
 }
 
 /** Options of those that have rows of events. */
@@ -71,9 +74,16 @@ export function withInput(command: Command): Command {
 
 /** Options of commands that read a trace and stop at its first bad line. */
 export function withReading(command: Command): Command {
-  return command
-    .option('--strict', 'refuse unknown keys instead of warning about them')
-    .option('--max-line <bytes>', 'longest line that is read', size('--max-line', 2 ** 28), MAX_LINE);
+  command.option('--strict', 'refuse unknown keys instead of warning about them');
+  withLimit(command, 'maxLine', 'longest line that is read', 2 ** 28);
+  return withLimit(command, 'maxNames', 'most that all names may take', 2 ** 34);
+}
+
+/** An option that moves a limit: a number, or where `most` is given bytes up to that. */
+function withLimit(command: Command, name: LimitName, description: string, most?: number): Command {
+  const { option, standard } = LIMITS[name];
+  if (most === undefined) return command.option(`${option} <n>`, description, natural, standard);
+  return command.option(`${option} <bytes>`, description, size(option, most), standard);
 }
 
 export function withReport<F extends string>(command: Command, formats: readonly F[]): Command {
@@ -92,10 +102,13 @@ export function withTiming(
   command: Command,
   timings: readonly RunningOptions['timing'][] = ['closed', 'recorded'],
 ): Command {
-  return command
+  command
     .addOption(choice('--timing <timing>', 'when operations start', timings, timings[0]))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
     .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0);
+  withLimit(command, 'maxThreads', 'most threads of a trace');
+  withLimit(command, 'maxMms', 'most address spaces of a trace');
+  return withLimit(command, 'maxVmas', 'most VMAs at once, of all address spaces');
 }
 
 /**

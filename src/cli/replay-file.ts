@@ -4,7 +4,7 @@ import type { Columns, TraceInfo } from '../trace/columns.js';
 import { readTrace } from '../trace/reader.js';
 import { formatCount } from '../units.js';
 import { complain, formatWhere, warn } from './complain.js';
-import type { InputOptions } from './options.js';
+import type { InputOptions, TimingOptions } from './options.js';
 import type { Progress } from './progress.js';
 
 /** Unknown keys a warning names. */
@@ -16,7 +16,7 @@ export interface Machine<Result> {
   finish(info: TraceInfo): Result;
 }
 
-export interface FileOptions extends InputOptions {
+export interface FileOptions extends InputOptions, Pick<TimingOptions, 'maxThreads' | 'maxMms'> {
   /** where the machine writes to while it runs: waited for between batches */
   sinks: { drain(): Promise<void> };
   progress: Progress;
@@ -28,11 +28,11 @@ export async function replayFile<Result extends { warnings: string[] }>(
   machine: Machine<Result>,
   options: FileOptions,
 ): Promise<Result> {
-  const { sinks, progress, strict = false, maxLine } = options;
+  const { sinks, progress, strict = false, maxLine, maxNames, maxThreads, maxMms } = options;
   const skipped = new SkippedLines();
   const info = await readTrace(path, {
     strict,
-    maxLine,
+    ...{ maxLine, maxNames, maxThreads, maxMms },
     onBatch: async (columns, soFar) => {
       machine.feed(columns, soFar);
       await sinks.drain();

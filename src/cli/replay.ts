@@ -87,6 +87,7 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
       const onFault = events && ((row: FaultRow) => events.write(formatEventRow(row, fields.events, file)));
       const machine = new Replay(models, {
         timing: options.timing,
+        maxVmas: options.maxVmas,
         ...(costs && { costs }),
         ...(onFault && { onFault }),
         ...(options.by && { by: options.by }),

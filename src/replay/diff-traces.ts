@@ -5,7 +5,10 @@ import { Replay, type ReplayOptions } from './replay.js';
 import type { FromTo, HotSpot, ModelResult, Rated, ReplayResult, TracesDiff } from './result.js';
 
 /** A replay of one of two traces that diffTraces() compares. */
-export function replayToCompare(stage: Stage, options: Pick<ReplayOptions, 'timing' | 'costs' | 'watcher'>): Replay {
+export function replayToCompare(
+  stage: Stage,
+  options: Pick<ReplayOptions, 'timing' | 'costs' | 'watcher' | 'maxVmas'>,
+): Replay {
   return new Replay([stage], { ...options, by: 'vma', byAll: true });
 }
 

@@ -3,6 +3,7 @@ import { invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import type { Limited } from '../trace/limits.js';
 import { keepFirst } from './first.js';
 import { Replay } from './replay.js';
 import {
@@ -18,7 +19,7 @@ import {
   type Watcher,
 } from './result.js';
 
-export interface DiffOptions {
+export interface DiffOptions extends Limited<'maxVmas'> {
   timing?: 'closed' | 'recorded';
   costs?: Costs;
   /** changed faults the result lists; FIRST when absent */

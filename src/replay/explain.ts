@@ -4,6 +4,7 @@ import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import { lineage } from '../lineage/resolve.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import type { Limited } from '../trace/limits.js';
 import { formatAddr, formatCount, type Page } from '../units.js';
 import { ACCESS_MASK, ACCESSES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import type { ExplainedFault, Explanation, ModelExplanation } from './explanation.js';
@@ -12,7 +13,7 @@ import { type Ending, rangesOf, ruleOf } from './ruling.js';
 import { saidOfPage } from './seen.js';
 import { Watch } from './watch.js';
 
-export interface ExplainOptions {
+export interface ExplainOptions extends Limited<'maxVmas'> {
   timing?: 'closed' | 'recorded';
   costs?: Costs;
 }

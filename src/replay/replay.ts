@@ -2,6 +2,7 @@
 import { COSTS, type Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import type { Limited } from '../trace/limits.js';
 import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
 import { Collector } from './collect.js';
@@ -11,7 +12,7 @@ import type { ExpectFailure, FaultRow, HotKey, ReplayResult, Watcher } from './r
 import { Run } from './run.js';
 import { inSample } from './sample.js';
 
-export interface ReplayOptions {
+export interface ReplayOptions extends Limited<'maxVmas'> {
   /** `closed` (default): threads keep their think time and waiting shifts what follows; `recorded`: recorded times */
   timing?: 'closed' | 'recorded';
   costs?: Costs;
@@ -50,12 +51,12 @@ export class Replay {
     const onFault = options.onFault ?? null;
     this.by = options.by;
     this.sample = options.sample ?? 1;
-    const { watcher } = options;
+    const { watcher, maxVmas } = options;
     const { timing, by, sample } = this;
     const spots = (): HotSpots | null => (by === undefined ? null : new HotSpots(by, options.byAll));
     const records = watcher && ((stage: Stage) => new Recorder(stage, onFault, watcher, spots()));
     const collect = options.collect ?? records ?? (stage => new Collector(stage, onFault, spots()));
-    this.runs = stages.map(stage => new Run(stage, { timing, costs, sample, collector: collect(stage) }));
+    this.runs = stages.map(stage => new Run(stage, { timing, costs, sample, maxVmas, collector: collect(stage) }));
   }
 
   /** Takes the next batch of a trace's events. */

@@ -6,7 +6,7 @@
  * it is over. Recorded timing: nothing shifts. An event without a time starts when everybody before it is done or blocked.
  */
 import { Engine } from '../engine/engine.js';
-import { Bug } from '../errors.js';
+import { Bug, type Where } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { walk } from '../kernel/fault.js';
 import { BLOCKED, HOLDING, userfaultAnswered, wake_userfault } from '../kernel/fault-steps.js';
@@ -16,6 +16,7 @@ import { OPERATIONS } from '../kernel/operations.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import { LIMITS, type Limited, tooMany } from '../trace/limits.js';
 import { type Ns, PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
@@ -24,8 +25,9 @@ import { Pace } from './pace.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, type Runner } from './runner.js';
 import { inSample } from './sample.js';
 import { Threads } from './threads.js';
+import { VmaCount } from './vma-count.js';
 
-export interface RunOptions {
+export interface RunOptions extends Limited<'maxVmas'> {
   readonly timing: 'closed' | 'recorded';
   readonly costs: Costs;
   /** who counts; one of the run's own when absent */
@@ -47,6 +49,8 @@ export class Run {
   /** how a fault goes on: walk(), or who follows some of them */
   private readonly walk: typeof walk;
   private readonly sample: number;
+  private readonly maxVmas: number;
+  private readonly vmas = new VmaCount();
   /** how far the clock is ahead of the recording for everybody */
   private readonly pace = new Pace();
   /** threads whose next event must not overtake another */
@@ -58,10 +62,14 @@ export class Run {
   /** faults that were started */
   private begun = 0;
   private info!: TraceInfo;
+  /** the latest batch, and the index of its first event */
+  private batch!: Columns;
+  private first = 0;
 
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
     this.sample = options.sample ?? 1;
+    this.maxVmas = options.maxVmas ?? LIMITS.maxVmas.standard;
     this.collector = options.collector ?? new Collector(stage, null);
     this.walk = this.collector.walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
@@ -74,6 +82,8 @@ export class Run {
   /** Takes a batch of events, the first of which is event `first` of the trace. */
   feed(columns: Columns, first: number, info: TraceInfo): void {
     this.info = info;
+    this.batch = columns;
+    this.first = first;
     const { engine, kernel } = this;
     kernel.files = info.files;
     kernel.strings = info.strings;
@@ -244,6 +254,11 @@ export class Run {
     overtaken.length = kept;
   }
 
+  /** Event `i`, by its line too where it is in the latest batch. */
+  private where(i: number): Where {
+    return { file: this.info.file, line: this.batch.line[i - this.first], path: `events[${i}]` };
+  }
+
   /** What `task` waits for and who holds it, in words. */
   describe(task: Task): string {
     const tid = this.info.tids[task.id];
@@ -339,6 +354,8 @@ export class Run {
   private afterOperation(runner: Runner): void {
     runner.operation = null;
     this.collector.operation(runner);
+    this.vmas.after(runner, this.kernel);
+    if (this.vmas.total > this.maxVmas) throw tooMany('maxVmas', this.maxVmas, this.where(runner.i));
     if (this.closed) runner.shift = Math.max(0, runner.shift + runner.waitedForLocks - runner.recordedWait);
     if (runner.op === OP.fork) this.bear(runner);
   }

@@ -9,6 +9,7 @@ import { invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import type { Limited } from '../trace/limits.js';
 import { formatAddr, formatCount, type Ns } from '../units.js';
 import {
   FAULT_KERNEL_MODE,
@@ -44,7 +45,7 @@ import { Tempo } from './tempo.js';
 import type { TruthRows } from './truth.js';
 import { isRace, type Slack, whileHeld, whileMarked } from './windows.js';
 
-export interface VerifyOptions {
+export interface VerifyOptions extends Limited<'maxVmas'> {
   costs?: Costs;
   /** disagreements the result lists; FIRST when absent */
   top?: number;
@@ -116,10 +117,10 @@ export class Verify {
     private readonly stage: Stage,
     private readonly options: VerifyOptions = {},
   ) {
-    const { costs, top = FIRST, truth = null, inferences = true } = options;
+    const { costs, maxVmas, top = FIRST, truth = null, inferences = true } = options;
     this.top = top;
     this.truth = truth;
-    const how = { timing: 'recorded', ...(costs && { costs }) } as const;
+    const how = { timing: 'recorded', maxVmas, ...(costs && { costs }) } as const;
     const about = (i: number, say: (fault: Pending) => void): void => {
       const fault = this.pending.get(i);
       if (fault !== undefined) say(fault);

@@ -11,13 +11,12 @@ import { addTrailer, readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
-import { MAX_LINE } from './limits.js';
+import { LIMITS, type Limited } from './limits.js';
 import { Scanner } from './scan.js';
 import type { TraceEvent, TraceHeader } from './schema.js';
 
-export interface EventOptions {
+export interface EventOptions extends Limited<'maxLine' | 'maxNames'> {
   strict?: boolean | undefined;
-  maxLine?: number | undefined;
   /** told before the first event, when there is a header; again at the end with what follows the events, if anything may */
   onHeader?: ((header: TraceHeader) => void) | undefined;
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
@@ -34,9 +33,8 @@ export async function* readEvents(path: string, options: EventOptions = {}): Asy
   }
 }
 
-export interface ValidateOptions {
+export interface ValidateOptions extends Limited<'maxLine' | 'maxNames'> {
   strict?: boolean | undefined;
-  maxLine?: number | undefined;
   /** stop after so many problems */
   max?: number | undefined;
   /** false: every event takes the slow path; same result */
@@ -74,8 +72,12 @@ class Walk {
     scan: boolean,
   ) {
     this.info = emptyInfo(path);
-    this.names = new Interner(this.info);
-    this.frames = new Frames(path, options.maxLine ?? MAX_LINE, scan ? new Scanner(this.draft, this.names) : null);
+    this.names = new Interner(this.info, options, () => ({ file: path, line: this.frames.line }));
+    this.frames = new Frames(
+      path,
+      options.maxLine ?? LIMITS.maxLine.standard,
+      scan ? new Scanner(this.draft, this.names) : null,
+    );
   }
 
   async *all(): AsyncGenerator<JsonObject | Complaint> {

@@ -2,7 +2,9 @@
  * Dense indexes for what events name: threads, mms, strings and files. A name gets its index when the first event that
  * carries it is committed, so that both parsing paths number alike.
  */
+import type { Where } from '../errors.js';
 import type { FileFacts, TraceInfo } from './columns.js';
+import { LIMITS, type Limited, NAME_COST, tooMany } from './limits.js';
 
 /** A string or a file met in the trace; `index` is -1 until an event that carries it is committed. */
 export interface Entry<T> {
@@ -19,7 +21,11 @@ class Dense {
   private readonly keys = new Float64Array(CACHE).fill(-1);
   private readonly indexes = new Int32Array(CACHE);
 
-  constructor(private readonly list: number[]) {}
+  constructor(
+    private readonly list: number[],
+    private readonly most: number,
+    private readonly complain: () => never,
+  ) {}
 
   has(key: number): boolean {
     return this.map.has(key);
@@ -30,6 +36,7 @@ class Dense {
     if (this.keys[slot] === key) return this.indexes[slot];
     let index = this.map.get(key);
     if (index === undefined) {
+      if (this.list.length >= this.most) this.complain();
       index = this.list.push(key) - 1;
       this.map.set(key, index);
     }
@@ -59,15 +66,33 @@ export class ByteCache<T> {
   }
 }
 
+/** Limits on what events name. */
+export type NameLimits = Limited<'maxNames' | 'maxThreads' | 'maxMms'>;
+
 export class Interner {
   private readonly threads: Dense;
   private readonly mms: Dense;
   private readonly strings = new Map<string, Entry<string>>();
   private readonly files = new Map<string, Entry<FileFacts>>();
 
-  constructor(readonly info: TraceInfo) {
-    this.threads = new Dense(info.tids);
-    this.mms = new Dense(info.mms);
+  private readonly maxNames: number;
+  /** what all names take, in bytes */
+  private bytes = 0;
+
+  /** @param where the event at hand */
+  constructor(
+    readonly info: TraceInfo,
+    limits: NameLimits = {},
+    private readonly where: () => Where = () => ({ file: info.file }),
+  ) {
+    const { maxThreads = LIMITS.maxThreads.standard, maxMms = LIMITS.maxMms.standard } = limits;
+    this.maxNames = limits.maxNames ?? LIMITS.maxNames.standard;
+    this.threads = new Dense(info.tids, maxThreads, () => {
+      throw tooMany('maxThreads', maxThreads, where());
+    });
+    this.mms = new Dense(info.mms, maxMms, () => {
+      throw tooMany('maxMms', maxMms, where());
+    });
   }
 
   thread(tid: number): number {
@@ -90,6 +115,7 @@ export class Interner {
     let entry = this.strings.get(text);
     if (entry === undefined) {
       entry = { value: text, index: -1 };
+      this.grow(text.length);
       this.strings.set(text, entry);
     }
     return entry;
@@ -100,9 +126,15 @@ export class Interner {
     let entry = this.files.get(key);
     if (entry === undefined) {
       entry = { value: facts, index: -1 };
+      this.grow(key.length);
       this.files.set(key, entry);
     }
     return entry;
+  }
+
+  private grow(length: number): void {
+    this.bytes += length + NAME_COST;
+    if (this.bytes > this.maxNames) throw tooMany('maxNames', this.maxNames, this.where());
   }
 
   /** The index of an entry that an event now carries. */

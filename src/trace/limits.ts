@@ -1,7 +1,5 @@
-/** Limits of the format, each with its reason. */
-
-/** Longest line and longest single event, in bytes: what one complaint or one window may have to hold. */
-export const MAX_LINE = 1024 * 1024;
+/** Limits, each with its reason: what a trace may ask of the machine that reads it. SECURITY.md lists them. */
+import { Complaint, type Where } from '../errors.js';
 
 /** Deepest nesting: the depth of the stack is not for the input to choose. */
 export const MAX_DEPTH = 64;
@@ -9,5 +7,37 @@ export const MAX_DEPTH = 64;
 /** Largest window of zstd data, in bytes: it is held in memory, and zstd itself asks before it makes a larger one. */
 export const MAX_ZSTD_WINDOW = 128 * 1024 * 1024;
 
-/** Most address spaces of a trace: each model keeps about 12 KB for each. */
-export const MAX_MMS = 65_536;
+/** A limit that an option moves. */
+export interface Limit {
+  readonly option: string;
+  readonly standard: number;
+  /** what there may be as much of, after a number */
+  readonly what: string;
+}
+
+export const LIMITS = {
+  /** Longest line and longest single event: what one complaint or one window may have to hold. */
+  maxLine: { option: '--max-line', standard: 1024 * 1024, what: 'bytes' },
+  /** What all distinct names may take: a trace names its mappings, threads and files for as long as it is read. */
+  maxNames: { option: '--max-names', standard: 512 * 1024 * 1024, what: 'bytes of names' },
+  /** Threads of a trace: each model keeps about 300 bytes for each, and 1 KB while it does something. */
+  maxThreads: { option: '--max-threads', standard: 2 ** 20, what: 'threads' },
+  /** Address spaces of a trace: each model keeps about 12 KB for each. */
+  maxMms: { option: '--max-mms', standard: 2 ** 16, what: 'address spaces' },
+  /** VMAs of all address spaces at once, under one model: about 300 bytes each, and a fork of all of them is one line. */
+  maxVmas: { option: '--max-vmas', standard: 2 ** 21, what: 'VMAs at once' },
+} as const satisfies Readonly<Record<string, Limit>>;
+
+export type LimitName = keyof typeof LIMITS;
+
+/** Limits other than the standard ones, by name. */
+export type Limited<L extends LimitName> = { readonly [N in L]?: number | undefined };
+
+/** Bytes a name takes beside its text. */
+export const NAME_COST = 64;
+
+/** The complaint that there is more of something than `most`. */
+export function tooMany(name: LimitName, most: number, where: Where): Complaint {
+  const { option, what } = LIMITS[name];
+  return new Complaint('limit', `more than ${most} ${what}`, where, `raise the limit with ${option} if they are meant`);
+}

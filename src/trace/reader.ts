@@ -12,20 +12,18 @@ import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
 import { addTrailer, readHeader } from './header.js';
 import { readBytes } from './input.js';
-import { emptyInfo, Interner } from './intern.js';
+import { emptyInfo, Interner, type NameLimits } from './intern.js';
 import type { JsonValue } from './json.js';
-import { MAX_LINE, MAX_MMS } from './limits.js';
+import { LIMITS, type Limited } from './limits.js';
 import { Scanner } from './scan.js';
 
 const BATCH = 1024;
 /** Names of unknown keys that are remembered. */
 const UNKNOWN_KEYS = 1000;
 
-export interface ReadOptions {
+export interface ReadOptions extends Limited<'maxLine'>, NameLimits {
   /** refuse unknown keys */
   strict?: boolean | undefined;
-  /** longest line or event in bytes, MAX_LINE when absent */
-  maxLine?: number | undefined;
   /** events of a batch, every one but the last */
   batch?: number | undefined;
   /** false: every event takes the slow path; same result */
@@ -57,7 +55,6 @@ export async function readTrace(path: string, options: ReadOptions = {}): Promis
 }
 
 export { type EventOptions, readEvents, type ValidateOptions, validateTrace } from './events.js';
-export { MAX_LINE } from './limits.js';
 
 /** Why pump() stopped. */
 const BATCH_FULL = 1;
@@ -86,10 +83,10 @@ class Reader {
     private readonly options: ReadOptions,
   ) {
     this.info = emptyInfo(path);
-    this.names = new Interner(this.info);
+    this.names = new Interner(this.info, options, () => ({ file: path, line: this.frames.line }));
     this.columns = new Columns(options.batch ?? BATCH);
     const scanner = options.scan === false ? null : new Scanner(this.draft, this.names);
-    this.frames = new Frames(path, options.maxLine ?? MAX_LINE, scanner);
+    this.frames = new Frames(path, options.maxLine ?? LIMITS.maxLine.standard, scanner);
   }
 
   /** Reads all that the window holds. */
@@ -99,7 +96,6 @@ class Reader {
       if (why === MORE) return;
       if (why === BATCH_FULL || why === DONE) {
         const { columns, info } = this;
-        if (info.mms.length > MAX_MMS) throw this.tooManyMms();
         if (columns.n > 0) await this.options.onBatch?.(columns, info);
         columns.n = 0;
         if (why === DONE) return;
@@ -107,12 +103,6 @@ class Reader {
         throw (await headerComplaints(this.frames))[0];
       } else await this.badEvent();
     }
-  }
-
-  private tooManyMms(): Complaint {
-    const { file, line } = this.frames;
-    const hint = 'record fewer processes at a time';
-    return new Complaint('limit', `more than ${MAX_MMS} address spaces`, { file, line }, hint);
   }
 
   /** Events until something must be waited for. */

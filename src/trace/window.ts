@@ -11,7 +11,7 @@ import {
   parseJson,
   UTF8_ONLY,
 } from './json.js';
-import { MAX_DEPTH } from './limits.js';
+import { LIMITS, MAX_DEPTH } from './limits.js';
 
 const LF = 10;
 const QUOTE = 0x22;
@@ -181,7 +181,7 @@ export class Window {
       'limit',
       `${element ? 'the event of ' : ''}line ${line} is longer than ${this.maxLine} bytes`,
       { file: this.file, line, column: 1 },
-      'raise the limit with --max-line if it is meant',
+      `raise the limit with ${LIMITS.maxLine.option} if it is meant`,
     );
   }
 }

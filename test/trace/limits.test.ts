@@ -1,0 +1,100 @@
+/** What a trace may ask of the machine that reads it: each limit bites, says its option, and stands in SECURITY.md. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { Complaint } from '../../src/errors.js';
+import { resolveModels } from '../../src/lineage/resolve.js';
+import { Replay } from '../../src/replay/replay.js';
+import { MAX_TRUTH_ROWS } from '../../src/replay/truth.js';
+import { MAX_TEXT_LINE } from '../../src/trace/import/lines.js';
+import { MAX_HELD_BACK } from '../../src/trace/import/pairing.js';
+import { LIMITS, type Limited, type LimitName, MAX_DEPTH, MAX_ZSTD_WINDOW } from '../../src/trace/limits.js';
+import { readTrace, validateTrace } from '../../src/trace/reader.js';
+import { formatCount } from '../../src/units.js';
+import { at, type Event, fault, len, mmap, range, traceFile, vma } from '../helpers.js';
+
+async function replayed(events: readonly Event[], limits: Limited<LimitName>): Promise<Complaint | null> {
+  const machine = new Replay(resolveModels('v6.18'), limits);
+  const onBatch = machine.feed.bind(machine);
+  try {
+    machine.finish(await readTrace(traceFile(events), { ...limits, onBatch }));
+    return null;
+  } catch (error) {
+    if (error instanceof Complaint) return error;
+    throw error;
+  }
+}
+
+const fork = (child_tid: number, child_mm: number, more = {}): Event => ({
+  op: 'fork',
+  tid: 1,
+  child_tid,
+  child_mm,
+  ...more,
+});
+const three = [0, 2, 4].map(page => mmap(page, 1, { name: `name ${page}` }));
+
+/** The header is line 1: event i is on line i + 2. */
+const CASES: [limit: LimitName, most: number, events: Event[], complains: number][] = [
+  ['maxThreads', 2, [1, 2, 1, 3].map(tid => fault(0, { tid })), 3],
+  ['maxThreads', 1, [fault(0), fork(2, 1)], 1],
+  ['maxMms', 2, [1, 2, 1, 3].map(mm => fault(0, { mm })), 3],
+  ['maxMms', 1, [fault(0), fork(2, 7)], 1],
+  ['maxVmas', 2, three, 2],
+  ['maxVmas', 2, [vma(0, 1), vma(2, 1), vma(4, 1)], 2],
+  ['maxVmas', 2, [mmap(0, 3), range('munmap', 1, 1), range('mprotect', 2, 1, { prot: 'r--' }), fork(2, 2)], 3],
+  ['maxVmas', 1, [mmap(0, 3), range('munmap', 0, 3), mmap(4, 1), mmap(9, 1)], 3],
+  ['maxNames', 150, three, 2],
+  ['maxNames', 150, [mmap(0, 1, { file: { name: '/lib/a' } }), mmap(2, 1, { file: { name: '/lib/b' } })], 1],
+];
+
+describe('a limit', () => {
+  test.each(CASES)('%s of %i', async (name, most, events, complains) => {
+    const complaint = await replayed(events, { [name]: most });
+    expect(complaint).toMatchObject({
+      class: 'limit',
+      message: `more than ${most} ${LIMITS[name].what}`,
+      where: { line: complains + 2 },
+      hint: expect.stringContaining(LIMITS[name].option),
+    });
+    expect(await replayed(events.slice(0, complains), { [name]: most })).toBeNull();
+  });
+
+  test('VMAs of an operation that is over long after it was read', async () => {
+    const slow = range('mprotect', 0, 1, { t: 1, dur: 1_000_000, prot: 'r--' });
+    const late = { t: 2, tid: 2, op: 'mmap', addr: at(20), len: len(1), prot: 'rw-', flags: ['private', 'anonymous'] };
+    const later = Array.from({ length: 3_000 }, (_, i) => fault(1, { t: 3 + i, tid: 3, access: 'read' }));
+    const complaint = await replayed([vma(0, 8, { t: 0 }), slow, late, ...later], { maxVmas: 2 });
+    expect(complaint?.where).toMatchObject({ path: 'events[2]', line: undefined });
+  });
+
+  test('names count for who only looks a trace over', async () => {
+    const problems: Complaint[] = [];
+    for await (const problem of validateTrace(traceFile(three), { maxNames: 150 })) problems.push(problem);
+    expect(problems).toMatchObject([{ class: 'limit', where: { line: 4 } }]);
+  });
+});
+
+describe('SECURITY.md', () => {
+  /** By option, or by what is limited where there is none. */
+  const standards = new Map(
+    readFileSync('SECURITY.md', 'utf8')
+      .split('\n')
+      .filter(line => /^\| [^-]/.test(line))
+      .slice(1)
+      .map(line => line.split('|').map(cell => cell.trim()))
+      .map(([, what, standard, option]) => [option === '' ? what : option.replaceAll('`', ''), standard]),
+  );
+  const fixed: [what: string, standard: number][] = [
+    ['nesting', MAX_DEPTH],
+    ['window of zstd data', MAX_ZSTD_WINDOW],
+    ["line of a recorder's text", MAX_TEXT_LINE],
+    ['calls and faults without an end', MAX_HELD_BACK],
+    ['rows of a truth file', MAX_TRUTH_ROWS],
+  ];
+
+  test('lists every limit as it is', () => {
+    const known = [...Object.values(LIMITS).map(({ option, standard }) => [option, standard] as const), ...fixed];
+    const listed = [...standards].map(([key, standard]) => [key, standard.replace(' bytes', '')]);
+    expect(listed.sort()).toEqual(known.map(([key, standard]) => [key, formatCount(standard)]).sort());
+  });
+});
