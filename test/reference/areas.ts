@@ -1,6 +1,10 @@
 /** What operations do to VMAs in a write section: cut, mark, take out, merge. The pictures are those of mm/vma.c. */
+import type { Answers } from '../../src/kernel/sites.js';
 import type { Area } from './history.js';
 import type { Life, Thread, World } from './world.js';
+
+/** Which neighbours a VMA may join. */
+type Joins = 'both' | 'prev' | 'nobody';
 
 /** Never merge. */
 const SPECIAL = ['pfnmap', 'hugetlb'];
@@ -106,7 +110,13 @@ export class Writer {
    * Does `range` join what lies beside it? `part` is the VMA it is part of (null: it is new), `from` the one it is a copy
    * of, `gathered` what is in its place still.
    */
-  *merge(range: Area, part: Area | null, from: Area | null, gathered: Area[] = [], onlyPrev = false): Life<boolean> {
+  *merge(
+    range: Area,
+    part: Area | null,
+    from: Area | null,
+    gathered: Area[] = [],
+    joins: Joins = 'both',
+  ): Life<boolean> {
     const { w, mm } = this;
     const others = w.past.areas(mm).filter(({ id }) => id !== part?.id && !gathered.some(area => area.id === id));
     const prev = others.findLast(area => area.end <= range.start) ?? null;
@@ -128,7 +138,7 @@ export class Writer {
       suits(prev) &&
       prev.pgoff + (prev.end - prev.start) === range.pgoff;
     const right =
-      !onlyPrev &&
+      joins === 'both' &&
       rightEdge &&
       next !== null &&
       next.start === range.end &&
@@ -189,8 +199,8 @@ export class Writer {
   }
 
   /** A new VMA over `area`'s range, merged with what is alike; what was `gathered` gives way. */
-  *insert(area: Area, gathered: Area[], marks: 'before_store' | 'after_store' | 'never', onlyPrev = false): Life {
-    if (yield* this.merge(area, null, null, gathered, onlyPrev)) return;
+  *insert(area: Area, gathered: Area[], marks: Answers['do_brk_flags.start_write'], joins: Joins = 'both'): Life {
+    if (joins !== 'nobody' && (yield* this.merge(area, null, null, gathered, joins))) return;
     for (const old of gathered) this.gone(old);
     if (marks !== 'never') yield* this.mark(area);
     this.put(area);

@@ -49,6 +49,8 @@ export type Fact =
   /** a page of shared anonymous memory, by its offset in its file: made, and dropped */
   | { readonly what: 'made'; readonly offset: number }
   | { readonly what: 'dropped'; readonly offset: number }
+  /** the heap ends at a page */
+  | { readonly what: 'break'; readonly page: number }
   // Threads
   | { readonly what: 'uses' }
   | { readonly what: 'uses nothing' };
@@ -231,6 +233,12 @@ export class History {
   /** Is the page at `offset` of shared anonymous memory there, whoever made it? No two such files share an offset. */
   isMade(offset: number): boolean {
     return this.list.findLast(it => 'offset' in it && it.offset === offset)?.what === 'made';
+  }
+
+  /** The heap `[from, to)`: where it ended first, or began where it was there, and where it ends now; null while nobody has said. */
+  heap(mm: string): { from: number; to: number } | null {
+    const breaks = this.of(mm).filter(it => it.what === 'break');
+    return breaks.length === 0 ? null : { from: breaks[0].page, to: breaks[breaks.length - 1].page };
   }
 
   /** Threads that use `mm`, as far as they have shown it. */

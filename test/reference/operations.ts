@@ -3,6 +3,7 @@ import { ADVICES } from '../../src/vocab.js';
 import { type Act, described } from './act.js';
 import { Writer } from './areas.js';
 import { anon_vma_prepare, isShared, offsetOf } from './handle.js';
+import { brk } from './heap.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import type { Life } from './world.js';
 
@@ -252,6 +253,8 @@ function* fork(act: Act): Life {
     if (marks === 'copied') yield* act.writer.mark(area());
     if (area().anon !== 0) cost += copyPages(act, area(), space) * w.costs.fork_page;
   }
+  const heap = w.past.heap(mm);
+  if (heap !== null) for (const page of [heap.from, heap.to]) w.note(space, thread, { what: 'break', page });
   yield* act.hold(cost);
   w.unlock(thread, space);
   act.leave();
@@ -351,6 +354,9 @@ function vma(act: Act): null {
   if (w.past.mmapLock(mm).writer >= 0) return null;
   const anon = event.raw.anon_vma === true ? w.newId() : 0;
   writer.put({ ...described(w, event), anon, chain: anon === 0 ? 0 : 1 });
+  if (event.raw.name === '[heap]') {
+    for (const page of [event.page, act.end]) w.note(mm, act.thread, { what: 'break', page });
+  }
   return null;
 }
 
@@ -362,6 +368,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   mprotect,
   madvise,
   mremap,
+  brk,
   fork,
   exit,
   read_maps,

@@ -43,7 +43,8 @@ export function play(events: readonly Event[], stage: Stage, costs: Costs, timin
 }
 
 function happening(raw: Event, i: number): Happening {
-  const pageOf = (key: string) => Math.floor(Number(raw[key] ?? 0) / 4096);
+  const round = raw.op === 'brk' ? Math.ceil : Math.floor;
+  const pageOf = (key: string) => round(Number(raw[key] ?? 0) / 4096);
   return {
     i,
     op: raw.op,

@@ -70,6 +70,7 @@ describe('the reference is not content', () => {
     ['v6.18', '__split_vma.start_write', 'target'],
     ['v6.18', 'proc_maps', 'mmap_read'],
     ['v6.18', 'madvise_lock.dontneed', 'mmap_read'],
+    ['v6.18', 'do_brk_flags.merge', 'any'],
     ['v6.12', 'mmap_region.fixed', 'munmap_then_insert'],
     ['v6.6', '__folio_lock_or_retry', 'retry_at_once'],
     ['v6.4', 'lock_vma_under_rcu.anon_vma', 'go'],

@@ -7,7 +7,18 @@ const PAGES = 20;
 /** Where a stack is, and what is added to a page near it: some below it are too near to what lies there. */
 const STACK = 290;
 const NEAR_STACK = STACK - 15;
+/** Where the heap begins, a little above what is added to a page near it. */
+const HEAP = 40;
+const NEAR_HEAP = HEAP - 4;
 const OPS = ['mmap', 'munmap', 'shmdt', 'mprotect', 'madvise', 'mremap', 'fork', 'exit', 'read_maps', 'gup'] as const;
+
+/** What a trace is about beside OPS, or there would be little of anything. */
+const THEMES = {
+  plain: [],
+  heap: ['brk'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+type Theme = keyof typeof THEMES;
+type Op = 'fault' | (typeof OPS)[number] | (typeof THEMES)[Theme][number];
 
 const facts = fc.record(
   {
@@ -31,12 +42,15 @@ const files = fc.constantFrom(
   ],
 );
 
-const parts = fc.record({
-  op: fc.oneof(
-    { weight: 3, arbitrary: fc.constant('fault' as const) },
+const opOf = (theme: Theme): fc.Arbitrary<Op> =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constant('fault') },
     { weight: 1, arbitrary: fc.constantFrom(...OPS) },
     { weight: 1, arbitrary: fc.constantFrom('mmap', 'munmap', 'mprotect') },
-  ),
+    ...THEMES[theme].map(op => ({ weight: 1, arbitrary: fc.constant(op) })),
+  );
+
+const details = fc.record({
   thread: fc.nat({ max: 3 }),
   /** mostly close together, so that they meet */
   gap: fc.oneof(
@@ -57,13 +71,14 @@ const parts = fc.record({
   facts: fc.option(facts, { nil: undefined, freq: 3 }),
   prot: fc.constantFrom('rw-', 'rw-', 'r--', '---', 'r-x'),
   access: fc.constantFrom('read', 'write', 'write', 'exec'),
-  near: fc.nat({ max: 7 }).map(n => (n === 0 ? NEAR_STACK : 0)),
+  near: fc.nat({ max: 7 }).map(n => [NEAR_STACK, NEAR_HEAP][n] ?? 0),
   kernel: fc.nat({ max: 9 }).map(n => n === 0),
   advice: fc.constantFrom(...KNOWN_ADVICE),
   kind: fc.constantFrom('maps', 'smaps', 'procmap_query', 'pagemap'),
   same: fc.boolean(),
 });
-type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never;
+type Details = typeof details extends fc.Arbitrary<infer T> ? T : never;
+type Parts = Details & { op: Op };
 
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
   const range = { addr: at(p.page + p.near), len: len(p.pages) };
@@ -92,6 +107,8 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
         new_addr: at(p.same ? p.page : p.other),
         new_len: len(p.size),
       };
+    case 'brk':
+      return { addr: at(HEAP + Math.max(0, p.page - 8), p.same ? 0 : 8) };
     case 'fork':
       return { child_tid: child.tid, child_mm: child.mm };
     case 'exit':
@@ -108,12 +125,19 @@ const MAPPED: readonly Event[] = [
   vma(6, 4, { t: 0, anon_vma: false }),
   vma(10, 3, { t: 0, prot: 'r--' }),
   vma(STACK, 8, { t: 0, flags: ['private', 'anonymous', 'growsdown'] }),
+  vma(HEAP - 2, 2, { t: 0 }),
+  vma(HEAP, 4, { t: 0, name: '[heap]' }),
   vma(14, 4, { t: 0, flags: ['private'], file: { fs: 'ext4', name: '/f' }, offset: len(14) }),
 ];
 
 /** Up to four threads at the beginning; a fork makes one more, in the same mm or in one of its own. */
 export function traces(maxLength: number): fc.Arbitrary<Event[]> {
-  return fc.array(parts, { minLength: 1, maxLength }).map(list => {
+  const themes = fc.constantFrom(...(Object.keys(THEMES) as Theme[]));
+  const events = themes.chain(theme => {
+    const parts = fc.tuple(opOf(theme), details).map(([op, rest]): Parts => ({ op, ...rest }));
+    return fc.array(parts, { minLength: 1, maxLength });
+  });
+  return events.map(list => {
     const threads = [1, 2, 3, 4].map(tid => ({ tid, mm: 1 }));
     let t = 0;
     const rest = list.map(p => {
