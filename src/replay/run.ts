@@ -241,15 +241,22 @@ export class Run {
   }
 
   /**
-   * Event `i` is about to start or to go on: who waited for that tries again when it has. Said before, or the clock would
-   * move on to the end of the event as if there were nobody.
+   * Event `i` is about to start or to go on: who waited for that tries again when it has, unless there is another to wait
+   * for. Said before, or the clock would move on to the end of the event as if there were nobody.
    */
   private letPass(i: number): void {
-    const { overtaken } = this;
+    const { overtaken, backlog } = this;
     let kept = 0;
     for (const runner of overtaken) {
-      if (runner.behind === i) this.schedule(runner);
-      else overtaken[kept++] = runner;
+      if (runner.behind === i) {
+        const earlier = this.inTheWay(runner, backlog.rows, runner.head, backlog.index[runner.head]);
+        if (earlier < 0 || earlier === i) {
+          this.schedule(runner);
+          continue;
+        }
+        runner.behind = earlier;
+      }
+      overtaken[kept++] = runner;
     }
     overtaken.length = kept;
   }

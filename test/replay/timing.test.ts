@@ -65,6 +65,16 @@ describe('an event behind one of another thread on the same pages', () => {
     const row = (await replay(events, 'mmap_lock')).row('mmap_lock', 3);
     expect(row).toMatchObject({ start: 50_001, wait_ns: 50_000 + WAKE, blocked_by: { i: 2, op: 'mprotect', tid: 1 } });
   });
+
+  test('does not overtake another that waits there too, though it waits for one more', async () => {
+    // At 50,001 ns events 2 to 5 may start: 3 and 5 waited for 2, and 4, a fault, for 3.
+    const op = (t: number, tid: number, page: number, pages: number): Event =>
+      range('mprotect', page, pages, { t, tid, dur: 50_000, prot: 'r--' });
+    const fault = read(1, 3, 4, { mode: 'kernel' });
+    const events = [vma(0, 8, { t: 0 }), op(1, 4, 4, 1), op(2, 4, 0, 1), op(3, 1, 0, 2), fault, op(5, 2, 0, 1)];
+    const row = (await replay(events, 'mmap_lock')).row('mmap_lock', 4);
+    expect(row).toMatchObject({ start: 50_001, wait_ns: 2 * (50_000 + WAKE) });
+  });
 });
 
 describe('recorded timing', () => {
