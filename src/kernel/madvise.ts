@@ -168,10 +168,10 @@ function apply(task: Task, mm: Mm, end: Page): void {
       shmem_undo_range(mm.mm_mt, task.page, end);
       return;
     case ADVICE.populate_read:
-      faultIn(mm, task.page, end, false);
+      faultIn(mm, task.page, end, 'none');
       return;
     case ADVICE.populate_write:
-      faultIn(mm, task.page, end, true);
+      faultIn(mm, task.page, end, 'all');
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:

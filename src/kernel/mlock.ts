@@ -4,6 +4,7 @@
  * Models: mm/mlock.c do_mlock, apply_mlockall_flags; mm/mempolicy.c do_mbind, queue_pages_range; mm/mseal.c; mm/mmap.c
  * remap_file_pages (v6.4 to v6.18).
  */
+import { PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import { mmap_region, unknownOffset } from './mmap-ops.js';
@@ -22,7 +23,7 @@ import {
   WRITE_KILLABLE,
 } from './section.js';
 import type { Task } from './task.js';
-import { VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, VM_WRITE, type Vma } from './vma.js';
+import { VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, type Vma, vma_supports_mlock } from './vma.js';
 import { type Modification, vm_area_dup, vma_modify } from './vma-ops.js';
 
 /** Modifies every VMA of the event's range as `change` says; null leaves one alone. */
@@ -44,12 +45,19 @@ export function* mlock(k: Kernel, task: Task): Operation {
   const locks = task.op === OP.mlock;
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   yield* modifyRange(k, task, vma => {
-    const flags = locks ? vma.vm_flags | VM_LOCKED : vma.vm_flags & ~(VM_LOCKED | VM_LOCKONFAULT);
+    const flags = mlock_fixup(k, vma, locks);
     return flags === vma.vm_flags ? null : { flags };
   });
   if (!hold(k, task, k.costs.op, !locks)) yield;
   leave(k, task, mm, WRITE);
-  if (locks) yield* populate(k, task, mm, task.page, task.page + task.len, true);
+  if (locks) yield* populate(k, task, mm, task.page, task.page + task.len);
+}
+
+/** The flags `vma` has then: what may not be locked keeps its own. */
+function mlock_fixup(k: Kernel, vma: Vma, locks: boolean): number {
+  const { vm_flags } = vma;
+  if (!vma_supports_mlock(vma, k.files[vma.vm_file]?.fs)) return vm_flags;
+  return locks ? vm_flags | VM_LOCKED : vm_flags & ~(VM_LOCKED | VM_LOCKONFAULT);
 }
 
 /** mlockall(2) and munlockall(2). `mode` says `current`, `future` or both, in any spelling; unsaid means both. */
@@ -63,17 +71,14 @@ export function* mlockall(k: Kernel, task: Task): Operation {
   if (current) {
     for (let vma = mm.mm_mt.first(); vma !== null; ) {
       const upTo: number = vma.vm_end;
-      const flags: number = locks ? vma.vm_flags | VM_LOCKED : vma.vm_flags & ~VM_LOCKED;
+      const flags = mlock_fixup(k, vma, locks);
       if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, vma.vm_start, upTo, { flags });
       vma = mm.mm_mt.find(upTo);
     }
   }
   if (!hold(k, task, k.costs.op, !(locks && current))) yield;
   leave(k, task, mm, WRITE);
-  if (!locks || !current) return;
-  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  if (!hold(k, task, k.costs.op)) yield;
-  leave(k, task, mm, READ);
+  if (locks && current) yield* populate(k, task, mm, 0, PAGE_END);
 }
 
 /**
@@ -127,5 +132,5 @@ export function* remap_file_pages(k: Kernel, task: Task): Operation {
   mapped.vm_pgoff = unknownOffset(k);
   yield* mmap_region(k, task, mm, mapped, false);
   leave(k, task, mm, WRITE);
-  yield* populate(k, task, mm, mapped.vm_start, mapped.vm_end, (mapped.vm_flags & VM_WRITE) !== 0);
+  yield* populate(k, task, mm, mapped.vm_start, mapped.vm_end);
 }

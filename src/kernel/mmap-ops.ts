@@ -43,6 +43,7 @@ import {
   VM_SHARED,
   VM_WRITE,
   Vma,
+  vma_supports_mlock,
 } from './vma.js';
 import {
   erase,
@@ -67,15 +68,19 @@ function protFlags(prot: number): number {
   return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
+/** Is what `task` maps to be locked? */
+function locks({ code, mm }: Task): boolean {
+  return ((code >> PROT_SHIFT) & MAP.locked) !== 0 || mm.def_flags !== 0;
+}
+
 /** The VMA that an `mmap` or `vma` event describes, in no tree yet. */
 export function describe(k: Kernel, task: Task): Vma {
   const map = task.code >> PROT_SHIFT;
   const shared = (map & MAP.shared) !== 0;
   const facts = task.file >= 0 ? k.files[task.file] : null;
-  let flags = protFlags(task.code & 7) | task.mm.def_flags;
+  let flags = protFlags(task.code & 7);
   if (shared) flags |= VM_SHARED;
   if (map & MAP.growsdown) flags |= VM_GROWSDOWN;
-  if (map & MAP.locked) flags |= VM_LOCKED;
   if (map & MAP.stack && k.at['calc_vm_flag_bits.stack'] === 'nohugepage') flags |= VM_NOHUGEPAGE;
   if (map & MAP.pfnmap) flags |= VM_PFNMAP;
   if (map & MAP.hugetlb || facts?.fs === 'hugetlbfs') flags |= VM_HUGETLB;
@@ -92,6 +97,7 @@ export function describe(k: Kernel, task: Task): Vma {
   } else if (file < 0) ops = 0;
   const offset = task.page2 >= 0 ? task.page2 : unknownOffset(k);
   const vma = new Vma(task.page, task.page + task.len, flags, file < 0 ? task.page : offset, file, ops, -1);
+  if (locks(task) && vma_supports_mlock(vma, facts?.fs)) vma.vm_flags |= VM_LOCKED;
   if (task.name >= 0) {
     if (k.strings[task.name].startsWith('[anon')) vma.name = task.name;
     else vma.label = task.name;
@@ -152,10 +158,10 @@ export function* mmap(k: Kernel, task: Task): Operation {
   const vma = describe(k, task);
   if (vma.vm_file === FILE_SHMEM) vma.shmem = new ShmemInode();
   const { vm_start, vm_end } = vma;
-  const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || (vma.vm_flags & VM_LOCKED) !== 0;
+  const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || locks(task);
   yield* mmap_region(k, task, mm, vma, !populates);
   leave(k, task, mm, WRITE);
-  if (populates) yield* populate(k, task, mm, vm_start, vm_end, (vma.vm_flags & VM_WRITE) !== 0);
+  if (populates) yield* populate(k, task, mm, vm_start, vm_end);
 }
 
 /**
@@ -293,7 +299,7 @@ export function* brk(k: Kernel, task: Task): Operation {
   }
   if (!hold(k, task, k.costs.op, !locked)) yield;
   leave(k, task, mm, WRITE);
-  if (locked) yield* populate(k, task, mm, old, wanted, true);
+  if (locked) yield* populate(k, task, mm, old, wanted);
 }
 
 /** mremap(2): the same size, smaller, larger in place, or somewhere else. */
@@ -313,7 +319,7 @@ export function* mremap(k: Kernel, task: Task): Operation {
   const locked = vma !== null && (vma.vm_flags & VM_LOCKED) !== 0 && newLen > oldLen;
   if (!hold(k, task, k.costs.op, !locked)) yield;
   leave(k, task, mm, WRITE);
-  if (locked) yield* populate(k, task, mm, to + oldLen, to + newLen, true);
+  if (locked) yield* populate(k, task, mm, to + oldLen, to + newLen);
 }
 
 /**

@@ -9,35 +9,58 @@ import type { Page } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { anon_vma_prepare } from './outcome.js';
-import { PTE_ANON, PTE_FILE_RO, PTE_FILE_RW, PTE_NONE, PTE_ZERO } from './page-table.js';
+import {
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_DEVICE_EXCLUSIVE,
+  PTE_DEVICE_PRIVATE,
+  PTE_FILE_RO,
+  PTE_FILE_RW,
+  PTE_HUGE,
+  PTE_KIND_MASK,
+  PTE_MIGRATION,
+  PTE_NONE,
+  PTE_SHARED_COW,
+  PTE_SWAP,
+  PTE_UFFD_WP,
+  PTE_ZERO,
+} from './page-table.js';
 import { enter, hold, leave, type Operation, READ, tryEnter } from './section.js';
 import type { Task } from './task.js';
 import { VM_ACCESS_FLAGS, VM_PFNMAP, VM_SHARED, VM_WRITE, type Vma, vma_is_anonymous } from './vma.js';
 
-/** Pages whose state one call records at most, 4 GiB: beyond it the next fault there looks like a first touch. */
+/** Pages one call looks at, 4 GiB: beyond it the next fault there looks like a first touch. */
 export const POPULATE_LIMIT = 2 ** 20;
 
-/** One read section in which the absent pages of `[start, end)` are faulted in. */
-export function* populate(k: Kernel, task: Task, mm: Mm, start: Page, end: Page, write: boolean): Operation {
+/** In which VMAs pages are faulted in by a write: in those that allow it, all or only private ones, or in none. */
+type Writes = 'all' | 'private' | 'none';
+
+/** mm_populate(): one read section in which `[start, end)` is faulted in, with a write where that breaks COW. */
+export function* populate(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): Operation {
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  const pages = faultIn(mm, start, end, write);
+  const pages = faultIn(mm, start, end, 'private');
   if (!hold(k, task, k.costs.op + pages * k.costs.populate_page)) yield;
   leave(k, task, mm, READ);
 }
 
-/** Installs what is absent in `[start, end)`; returns how many pages that were. */
-export function faultIn(mm: Mm, start: Page, end: Page, write: boolean): number {
+/** Faults in what `[start, end)` lacks; returns how many pages that were. */
+export function faultIn(mm: Mm, start: Page, end: Page, writes: Writes): number {
+  let left = POPULATE_LIMIT;
   let pages = 0;
-  const tree = mm.mm_mt;
-  for (let vma = tree.find(start); vma !== null && vma.vm_start < end; vma = tree.next(vma)) {
+  const { mm_mt, page_table } = mm;
+  for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < end && left > 0; vma = mm_mt.next(vma)) {
     if (!(vma.vm_flags & VM_ACCESS_FLAGS) || vma.vm_flags & VM_PFNMAP) continue;
     const from = Math.max(start, vma.vm_start);
-    const to = Math.min(end, vma.vm_end, from + POPULATE_LIMIT);
-    const state = populated(vma, write);
-    if (state === PTE_ANON) anon_vma_prepare(mm, vma);
+    const to = Math.min(end, vma.vm_end, from + left);
+    const shared = (vma.vm_flags & VM_SHARED) !== 0;
+    const write = (vma.vm_flags & VM_WRITE) !== 0 && (writes === 'all' || (writes === 'private' && !shared));
+    left -= to - from;
     for (let page = from; page < to; page++) {
-      if (mm.page_table.get(page) !== PTE_NONE) continue;
-      mm.page_table.set(page, state);
+      const before = page_table.get(page);
+      const state = faultedIn(vma, before, write);
+      if (state === before) continue;
+      if ((state & PTE_KIND_MASK) === PTE_ANON) anon_vma_prepare(mm, vma);
+      page_table.set(page, state);
       vma.shmem?.add(vma, page);
       pages++;
     }
@@ -45,9 +68,24 @@ export function faultIn(mm: Mm, start: Page, end: Page, write: boolean): number 
   return pages;
 }
 
-function populated(vma: Vma, write: boolean): number {
-  const writes = write && (vma.vm_flags & VM_WRITE) !== 0;
-  if (vma_is_anonymous(vma)) return writes ? PTE_ANON : PTE_ZERO;
-  if (!writes) return PTE_FILE_RO;
-  return vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON;
+/** What a page's entry becomes; the same where nothing is to be done, or the fault fails, or would wait for a monitor. */
+function faultedIn(vma: Vma, pte: number, write: boolean): number {
+  const shared = (vma.vm_flags & VM_SHARED) !== 0;
+  const writable = shared ? PTE_FILE_RW : PTE_ANON;
+  const kind = pte & PTE_KIND_MASK;
+  switch (kind) {
+    case PTE_NONE:
+      if (write) return writable;
+      return vma_is_anonymous(vma) ? PTE_ZERO : PTE_FILE_RO;
+    case PTE_MIGRATION:
+      return writable;
+    case PTE_SWAP:
+    case PTE_DEVICE_PRIVATE:
+    case PTE_DEVICE_EXCLUSIVE:
+      if (write) return writable;
+      return shared ? PTE_FILE_RO : PTE_ANON_WP;
+  }
+  const present = kind < PTE_SWAP && !(pte & PTE_UFFD_WP);
+  const breaks = write && (kind !== writable || pte & PTE_SHARED_COW);
+  return present && breaks ? writable | (pte & PTE_HUGE) : pte;
 }

@@ -6,6 +6,7 @@
  * Units: `vm_start`, `vm_end`, `vm_pgoff` are page numbers; `vm_end` is exclusive.
  */
 import { FRACTION, type Page } from '../units.js';
+import { VM_OPS } from '../vocab.js';
 import type { ShmemInode } from './shmem.js';
 
 // The kernel's names; the bit positions are ours, packed below 2^31.
@@ -117,4 +118,9 @@ export class Vma {
 /** vma_is_anonymous(): vm_ops NULL. A private file mapping is not anonymous, whatever its pages are. */
 export function vma_is_anonymous(vma: Vma): boolean {
   return vma.vm_file < 0;
+}
+
+/** Can `vma`, which maps a file of `fs`, be VM_LOCKED? mlock_fixup() and mmap_region() leave the others as they are. */
+export function vma_supports_mlock({ vm_flags, vm_ops }: Vma, fs: string | null | undefined): boolean {
+  return !(vm_flags & VM_SPECIAL) && !(vm_ops & VM_OPS.dax) && fs !== 'secretmem';
 }

@@ -19,6 +19,12 @@ const filled = (op: string, more = {}): Case => ({
 export const RANGE_CASES: Record<string, Case> = {
   mlock: { before: THREE, op: range('mlock', 2, 4), sections: 'Wk R', marks: TARGET },
   munlock: { before: [...THREE, range('mlock', 2, 4)], op: range('munlock', 2, 4), sections: 'Wk', marks: TARGET },
+  'mlock of what cannot be locked': {
+    before: [rw(0, 4, { flags: ['private', 'anonymous', 'pfnmap'] })],
+    op: range('mlock', 0, 4),
+    sections: 'Wk R',
+    marks: 'V',
+  },
   mlockall: { before: [rw(0, 4), ro(6, 2)], op: here('mlockall'), sections: 'Wk R', marks: 'M.....M' },
   'mlockall of the future': {
     before: [rw(0, 4), ro(6, 2)],

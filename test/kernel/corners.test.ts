@@ -1,5 +1,6 @@
 /** Corners of operations and faults that no other test comes to: each a fact, and the trace that shows it. */
 import { describe, expect, test } from 'vitest';
+import { POPULATE_LIMIT } from '../../src/kernel/populate.js';
 import { addressSpace, at, BASE, draw, type Event, fault, len, mmap, range, replay, vma } from '../helpers.js';
 
 const NEW = 'v6.18';
@@ -260,6 +261,18 @@ describe('threads and memory that a trace tells of late', () => {
     const lock: Event = { op: 'mlockall', tid: 1, mode: 'future' };
     const events = [heap, lock, { op: 'brk', tid: 1, addr: at(8) }];
     expect(await held(...events, fault(6))).toBe(COST.minor);
+  });
+
+  test('what mlockall locks it populates', async () => {
+    const lock: Event = { op: 'mlockall', tid: 1, mode: 'current' };
+    expect(await held(vma(0, 4), lock, fault(2))).toBe(COST.minor);
+  });
+
+  test('one call populates 4 GiB at most, however many VMAs it is about', async () => {
+    const each = POPULATE_LIMIT - 512;
+    const events = [vma(0, each), vma(each + 1, each), vma(2 * each + 2, each)];
+    const { page_table } = await addressSpace([...events, range('mlock', 0, 3 * each + 3)], 'v6.18');
+    expect(page_table.count).toBe(POPULATE_LIMIT);
   });
 
   test('a thread that only its fork shows uses the mm too: the RFC tries the VMA lock', async () => {
