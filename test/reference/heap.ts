@@ -1,5 +1,6 @@
 /** brk(2): mm/mmap.c SYSCALL_DEFINE1(brk), do_brk_flags(). */
 import type { Act } from './act.js';
+import { mm_populate } from './populate.js';
 import type { Life } from './world.js';
 
 /** A trace that has not said where the heap is says it now. What is in the way has gone without the trace: else it had failed. */
@@ -13,6 +14,7 @@ export function* brk(act: Act): Life {
     yield* act.unmapAndLeave(wanted, heap.to);
     return;
   }
+  const locked = heap !== null && wanted > heap.to && w.past.willLock(mm);
   if (heap !== null && wanted > heap.to) {
     const { to } = heap;
     if ((yield* writer.unmap(to, wanted)).length > 0) writer.zap(to, wanted);
@@ -21,7 +23,7 @@ export function* brk(act: Act): Life {
       start: to,
       end: wanted,
       prot: 'rw-',
-      like: [],
+      like: locked ? ['locked'] : [],
       file: null,
       pgoff: to,
       anon: 0,
@@ -31,6 +33,7 @@ export function* brk(act: Act): Life {
     const joins = to > heap.from || w.at['do_brk_flags.merge'] === 'any';
     yield* writer.insert(more, [], w.at['do_brk_flags.start_write'], joins ? 'prev' : 'nobody');
   }
-  yield* act.hold(w.costs.op);
+  yield* act.hold(w.costs.op, !locked);
   act.leave();
+  if (locked) yield* mm_populate(act, heap.to, wanted);
 }

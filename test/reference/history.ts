@@ -51,6 +51,8 @@ export type Fact =
   | { readonly what: 'dropped'; readonly offset: number }
   /** the heap ends at a page */
   | { readonly what: 'break'; readonly page: number }
+  /** whether new VMAs will be locked */
+  | { readonly what: 'will lock'; readonly on: boolean }
   // Threads
   | { readonly what: 'uses' }
   | { readonly what: 'uses nothing' };
@@ -239,6 +241,12 @@ export class History {
   heap(mm: string): { from: number; to: number } | null {
     const breaks = this.of(mm).filter(it => it.what === 'break');
     return breaks.length === 0 ? null : { from: breaks[0].page, to: breaks[breaks.length - 1].page };
+  }
+
+  /** Is mlockall(MCL_FUTURE) in force? */
+  willLock(mm: string): boolean {
+    const last = this.of(mm).findLast(it => it.what === 'will lock');
+    return last?.what === 'will lock' && last.on;
   }
 
   /** Threads that use `mm`, as far as they have shown it. */

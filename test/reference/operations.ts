@@ -2,18 +2,23 @@
 import { ADVICES } from '../../src/vocab.js';
 import { type Act, described } from './act.js';
 import { Writer } from './areas.js';
-import { anon_vma_prepare, isShared, offsetOf } from './handle.js';
+import { offsetOf } from './handle.js';
 import { brk } from './heap.js';
 import { type Area, type Entry, NOTHING } from './history.js';
+import { gup, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
 import type { Life } from './world.js';
 
 /** Null where it takes no time. */
 type Operation = (act: Act) => Life | null;
 
 function* mmap(act: Act): Life {
-  const { w, event } = act;
+  const { w, mm, event } = act;
   yield* act.enter(true);
-  const vma = described(w, event);
+  const area = described(w, event);
+  const flags = event.raw.flags as string[];
+  const locked = flags.includes('locked') || w.past.willLock(mm);
+  const vma = locked ? { ...area, like: [...area.like, 'locked'].sort() } : area;
+  const populates = locked || flags.includes('populate');
   let gathered = yield* act.writer.gather(vma.start, vma.end);
   let cost = w.costs.op;
   if (gathered.length > 0) {
@@ -23,12 +28,13 @@ function* mmap(act: Act): Life {
     }
     act.writer.zap(vma.start, vma.end);
     const zap = Math.floor(cost / 2);
-    yield* act.hold(zap, true, 0.5);
+    yield* act.hold(zap, !populates, 0.5);
     cost -= zap;
   }
   yield* act.writer.insert(vma, gathered, w.at['mmap_region.start_write']);
-  yield* act.hold(cost);
+  yield* act.hold(cost, !populates);
   act.leave();
+  if (populates) yield* mm_populate(act, vma.start, vma.end);
 }
 
 function* munmap(act: Act): Life {
@@ -178,8 +184,10 @@ function* mremap(act: Act): Life {
       }
     }
   }
-  yield* act.hold(w.costs.op);
+  const populates = vma?.like.includes('locked') && newPages > pages;
+  yield* act.hold(w.costs.op, !populates);
   act.leave();
+  if (populates) yield* mm_populate(act, to + pages, to + newPages);
 }
 
 /** In place, where nothing is behind it. */
@@ -245,7 +253,13 @@ function* fork(act: Act): Life {
     if (like.includes('dontfork')) continue;
     const wiped = like.includes('wipeonfork');
     const own = anon !== 0 && !wiped;
-    const copy = { ...area(), id: w.newId(), anon: own ? w.newId() : 0, chain: own ? chain + 1 : 0 };
+    const copy = {
+      ...area(),
+      id: w.newId(),
+      like: like.filter(flag => flag !== 'locked'),
+      anon: own ? w.newId() : 0,
+      chain: own ? chain + 1 : 0,
+    };
     if (w.at['dup_mmap.child'] === 'all') yield* theirs.mark(copy);
     theirs.put(copy);
     cost += w.costs.fork_vma;
@@ -324,30 +338,6 @@ function* read_maps(act: Act): Life {
   }
 }
 
-/** get_user_pages(): faults in what is absent, for writing where that is allowed. */
-function* gup(act: Act): Life {
-  const { w, mm, thread, event } = act;
-  yield* act.enter(false);
-  let count = 0;
-  for (const { id } of w.past.areas(mm)) {
-    const vma = w.past.area(mm, id);
-    if (vma.prot === '---' || vma.end <= event.page || vma.start >= act.end) continue;
-    const writes = vma.prot.includes('w');
-    const shared = isShared(vma);
-    const kind =
-      vma.file === null ? (writes ? 'anon' : 'zero') : writes ? (shared ? 'file' : 'anon') : 'file read-only';
-    if (kind === 'anon') anon_vma_prepare(w, thread, mm, vma);
-    for (let page = Math.max(event.page, vma.start); page < Math.min(act.end, vma.end); page++) {
-      if (w.past.page(mm, page).kind !== 'none') continue;
-      act.set(page, { kind, cow: false });
-      if (vma.file === 'shmem') w.note(mm, thread, { what: 'made', offset: offsetOf(vma, page) });
-      count++;
-    }
-  }
-  yield* act.hold(w.costs.op + count * w.costs.populate_page);
-  act.leave();
-}
-
 /** A mapping that was there before the trace; told while somebody writes, it is not believed. */
 function vma(act: Act): null {
   const { w, mm, event, writer } = act;
@@ -373,6 +363,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   exit,
   read_maps,
   gup,
+  mlock,
+  munlock,
+  mlockall,
+  munlockall,
 };
 
 /** Advice the reference knows: what is kept in flags, and some that is about pages. */

@@ -16,6 +16,7 @@ const OPS = ['mmap', 'munmap', 'shmdt', 'mprotect', 'madvise', 'mremap', 'fork',
 const THEMES = {
   plain: [],
   heap: ['brk'],
+  locked: ['mlock', 'munlock', 'mlockall', 'munlockall', 'brk'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 type Theme = keyof typeof THEMES;
 type Op = 'fault' | (typeof OPS)[number] | (typeof THEMES)[Theme][number];
@@ -66,6 +67,8 @@ const details = fc.record({
   other: fc.nat({ max: PAGES - 1 }),
   size: fc.integer({ min: 1, max: 7 }),
   flags: fc.tuple(fc.constantFrom('private', 'private', 'shared'), fc.subarray(['stack'])),
+  populates: fc.nat({ max: 11 }).map(n => (n < 2 ? [['populate'], ['locked']][n] : [])),
+  future: fc.constantFrom(undefined, 'current', 'future'),
   file: files,
   offset: fc.option(fc.nat({ max: 4 }), { nil: undefined }),
   facts: fc.option(facts, { nil: undefined, freq: 3 }),
@@ -92,7 +95,7 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       };
     case 'mmap': {
       const [mode, more] = p.flags;
-      const flags = p.file ? [mode] : [mode, 'anonymous', ...more];
+      const flags = p.file ? [mode, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
       const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
       return { ...range, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
     }
@@ -109,6 +112,10 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       };
     case 'brk':
       return { addr: at(HEAP + Math.max(0, p.page - 8), p.same ? 0 : 8) };
+    case 'mlockall':
+      return p.future === undefined ? {} : { mode: p.future };
+    case 'munlockall':
+      return {};
     case 'fork':
       return { child_tid: child.tid, child_mm: child.mm };
     case 'exit':

@@ -1,0 +1,120 @@
+/** Pages faulted in by a system call, under mmap_lock: mm/gup.c faultin_page(), populate_vma_page_range(); mm/mlock.c. */
+import type { Act } from './act.js';
+import { anon_vma_prepare, isShared, offsetOf } from './handle.js';
+import { type Area, type Entry, NOTHING } from './history.js';
+import type { Life } from './world.js';
+
+/** VM_SPECIAL, and a hugetlb mapping: never VM_LOCKED. */
+const UNLOCKABLE = ['pfnmap', 'hugetlb'];
+
+/** A write breaks COW; a shared mapping has none, and would be dirtied for nothing. */
+const breaksCow = (vma: Area) => vma.prot.includes('w') && !isShared(vma);
+
+/** One read section of mmap_lock in which `[start, end)` is faulted in. */
+export function* mm_populate(act: Act, start: number, end: number): Life {
+  const { w } = act;
+  yield* act.enter(false);
+  const count = faultIn(act, start, end, breaksCow);
+  yield* act.hold(w.costs.op + count * w.costs.populate_page);
+  act.leave();
+}
+
+/** Faults in what `[start, end)` lacks, for writing in VMAs that `writes` names; returns how many pages that took. */
+export function faultIn({ w, thread, mm }: Act, start: number, end: number, writes: (vma: Area) => boolean): number {
+  let count = 0;
+  for (const { id } of w.past.areas(mm)) {
+    const vma = w.past.area(mm, id);
+    if (vma.prot === '---' || vma.like.includes('pfnmap')) continue;
+    for (let page = Math.max(start, vma.start); page < Math.min(end, vma.end); page++) {
+      const entry = faultedIn(vma, w.past.page(mm, page), writes(vma));
+      if (entry === null) continue;
+      if (entry.kind === 'anon') anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
+      w.note(mm, thread, { what: 'page', page, entry });
+      if (vma.file === 'shmem') w.note(mm, thread, { what: 'made', offset: offsetOf(vma, page) });
+      count++;
+    }
+  }
+  return count;
+}
+
+/** What an entry becomes; null where there is nothing to do, or the fault fails. */
+function faultedIn(vma: Area, { kind, cow }: Entry, write: boolean): Entry | null {
+  const writable = isShared(vma) ? 'file' : 'anon';
+  const as = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
+  switch (kind) {
+    case 'hwpoison':
+    case 'poison':
+    case 'guard':
+      return null;
+    case 'migration':
+      return as(writable);
+    case 'swap':
+      if (!isShared(vma)) return as(write ? 'anon' : 'anon read-only');
+      return as(write ? 'file' : 'file read-only');
+    case NOTHING.kind:
+      if (write) return as(writable);
+      return as(vma.file === null ? 'zero' : 'file read-only');
+    default:
+      return write && (cow || kind !== writable) ? as(writable) : null;
+  }
+}
+
+/** get_user_pages(): for writing where that is allowed. */
+export function* gup(act: Act): Life {
+  const { w, event } = act;
+  yield* act.enter(false);
+  const count = faultIn(act, event.page, act.end, vma => vma.prot.includes('w'));
+  yield* act.hold(w.costs.op + count * w.costs.populate_page);
+  act.leave();
+}
+
+export function* mlock(act: Act): Life {
+  const { event, end } = act;
+  yield* act.enter(true);
+  yield* lockRange(act, event.page, end, true);
+  yield* act.hold(act.w.costs.op, false);
+  act.leave();
+  yield* mm_populate(act, event.page, end);
+}
+
+export function* munlock(act: Act): Life {
+  yield* act.enter(true);
+  yield* lockRange(act, act.event.page, act.end, false);
+  yield* act.hold(act.w.costs.op);
+  act.leave();
+}
+
+/** mlockall(2), of what there is, of what will be, or of both. */
+export function* mlockall(act: Act): Life {
+  const { w, thread, mm, event } = act;
+  const mode = (event.raw.mode as string | undefined) ?? 'current|future';
+  const current = mode.includes('current');
+  yield* act.enter(true);
+  w.note(mm, thread, { what: 'will lock', on: mode.includes('future') });
+  if (current) yield* lockRange(act, 0, Number.POSITIVE_INFINITY, true);
+  yield* act.hold(w.costs.op, !current);
+  act.leave();
+  if (current) yield* mm_populate(act, 0, Number.POSITIVE_INFINITY);
+}
+
+export function* munlockall(act: Act): Life {
+  const { w, thread, mm } = act;
+  yield* act.enter(true);
+  w.note(mm, thread, { what: 'will lock', on: false });
+  yield* lockRange(act, 0, Number.POSITIVE_INFINITY, false);
+  yield* act.hold(w.costs.op);
+  act.leave();
+}
+
+/** apply_vma_lock_flags(), mlock_fixup(). */
+function* lockRange({ w, mm, writer }: Act, start: number, end: number, on: boolean): Life {
+  for (let at = start; ; ) {
+    const vma = w.areaFrom(mm, at);
+    if (vma === null || at >= end || vma.start >= end) return;
+    const from = Math.max(at, vma.start);
+    at = Math.min(end, vma.end);
+    if (vma.like.includes('locked') === on || vma.like.some(flag => UNLOCKABLE.includes(flag))) continue;
+    const others = vma.like.filter(flag => flag !== 'locked');
+    yield* writer.modify(vma, from, at, { like: on ? [...others, 'locked'].sort() : others });
+  }
+}
