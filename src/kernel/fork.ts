@@ -46,7 +46,7 @@ export function* fork(k: Kernel, task: Task): Operation {
   const since = task.since;
   const built = k.engine.now;
   const child = k.freshMm(childMm);
-  child.forked = true;
+  child.known = true;
   k.uses(k.tasks[task.a], child);
   child.mmap_lock.write(task.id);
   k.ledger.mmapLocked(task, child, true, 0, false);
@@ -107,30 +107,35 @@ function shareCow(pte: number): number {
   return (pte & ~PTE_KIND_MASK) | PTE_ANON_WP | PTE_SHARED_COW;
 }
 
-/** execve(2): the old mm is read-locked while the thread leaves it; the new one is nobody else's yet. */
+/**
+ * execve(2): the old mm is read-locked while the thread leaves it, and goes with its last user; the new one is nobody else's
+ * yet, also where it has the old one's number.
+ */
 export function* exec(k: Kernel, task: Task): Operation {
   const { mm: old, b: newMm } = task;
   if (!tryEnter(k, task, old, READ_KILLABLE)) yield* enter(k, task, old, READ_KILLABLE);
-  if (!hold(k, task, k.costs.op)) yield;
+  if (!hold(k, task, k.costs.op, !old.known || old.users > 1)) yield;
   leave(k, task, old, READ);
-  if (newMm === old.id) return;
   const fresh = k.freshMm(newMm);
-  fresh.forked = old.forked;
+  fresh.known = true;
   k.uses(task, fresh);
-  if (old.users === 0 && old.forked) k.freshMm(old.id);
+  if (old.users > 0 || !old.known) return;
+  if (newMm !== old.id) k.freshMm(old.id);
+  yield* exit_mmap(k, task, old);
 }
 
 /** exit(2): the last thread of an mm whose threads are all known tears it down. */
 export function* exit(k: Kernel, task: Task): Operation {
   const { mm } = task;
   k.uses(task, null);
-  if (mm.users > 0 || !mm.forked) return;
-  if (k.at.exit_mmap !== 'no_lock') yield* exit_mmap(k, task, mm);
+  if (mm.users > 0 || !mm.known) return;
+  yield* exit_mmap(k, task, mm);
   k.freshMm(mm.id);
 }
 
 /** exit_mmap(): unmaps and frees in one write section, or unmaps under the read lock first; every VMA is marked. */
 function* exit_mmap(k: Kernel, task: Task, mm: Mm): Operation {
+  if (k.at.exit_mmap === 'no_lock') return;
   let zap = mm.page_table.count * k.costs.zap_page;
   if (k.at.exit_mmap === 'read_then_write') {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);

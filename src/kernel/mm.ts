@@ -29,8 +29,8 @@ export class Mm implements LockedMm {
   def_flags = 0;
   /** has any VMA ever been stored here? */
   everMapped = false;
-  /** made by a fork this trace shows, so that every thread of it is known */
-  forked = false;
+  /** made by a fork or an exec this trace shows, so that every thread of it is known */
+  known = false;
   /** mm_users: threads that use it, as far as the trace has shown (see Kernel.uses) */
   users = 0;
   /** faults asleep in handle_userfault(), in order of arrival */

@@ -230,6 +230,14 @@ describe('fork and exit', () => {
     expect(replayed.row('v6.18', -1).verdict).toBe('signal');
     const torn = replayed.model('v6.18').locks.filter(({ lock, mm }) => lock === 'mmap_lock' && mm === 3);
     expect(torn.map(({ mode, acquired }) => `${mode} ${acquired}`).sort()).toEqual(['read 1', 'write 1']);
+    // Built by the fork, left by the exec and torn down by it, then asked once in vain.
+    const left = replayed.model('v6.18').locks.filter(({ lock, mm }) => lock === 'mmap_lock' && mm === 2);
+    expect(left.map(({ mode, acquired }) => `${mode} ${acquired}`).sort()).toEqual(['read 3', 'write 2']);
+  });
+
+  test('exec leaves the old address space behind, also where the new one has its number', async () => {
+    const replayed = await replay([vma(0, 4), { op: 'exec', tid: 1, new_mm: 1 }, fault(0)], 'v6.18');
+    expect(replayed.row('v6.18', -1).verdict).toBe('signal');
   });
 
   test('the last thread of a forked address space takes it down', async () => {
