@@ -1,11 +1,11 @@
 /** The operations of a trace, as Linux has them: which locks, in which order, for how long. */
 import { ADVICES } from '../../src/vocab.js';
 import { type Act, described } from './act.js';
-import { Writer } from './areas.js';
 import { offsetOf } from './handle.js';
 import { brk } from './heap.js';
-import { type Area, type Entry, NOTHING } from './history.js';
+import { type Area, NOTHING } from './history.js';
 import { gup, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
+import { exec, exit, fork } from './process.js';
 import type { Life } from './world.js';
 
 /** Null where it takes no time. */
@@ -230,85 +230,6 @@ function* moveOne(act: Act, from: number, pages: number, to: number, newPages: n
   writer.zap(from, from + Math.min(pages, newPages));
 }
 
-function* fork(act: Act): Life {
-  const { w, thread, mm, event } = act;
-  const tid = event.raw.child_tid as number;
-  const id = event.raw.child_mm as number;
-  const child = w.thread(tid);
-  if (id === event.mm) {
-    w.note(mm, child, { what: 'uses' });
-    return;
-  }
-  yield* act.enter(true);
-  const space = w.fresh(id);
-  w.note(space, child, { what: 'uses' });
-  w.note(space, thread, { what: 'got', write: true });
-  const theirs = new Writer(w, thread, space);
-  const marks = w.at['dup_mmap.start_write'];
-  let cost = w.costs.op;
-  for (const { id: vma } of w.past.areas(mm)) {
-    const area = () => w.past.area(mm, vma);
-    if (marks === 'all' || marks === 'all_killable') yield* act.writer.mark(area());
-    const { like, anon, chain } = area();
-    if (like.includes('dontfork')) continue;
-    const wiped = like.includes('wipeonfork');
-    const own = anon !== 0 && !wiped;
-    const copy = {
-      ...area(),
-      id: w.newId(),
-      like: like.filter(flag => flag !== 'locked'),
-      anon: own ? w.newId() : 0,
-      chain: own ? chain + 1 : 0,
-    };
-    if (w.at['dup_mmap.child'] === 'all') yield* theirs.mark(copy);
-    theirs.put(copy);
-    cost += w.costs.fork_vma;
-    if (wiped) continue;
-    if (marks === 'copied') yield* act.writer.mark(area());
-    if (area().anon !== 0) cost += copyPages(act, area(), space) * w.costs.fork_page;
-  }
-  const heap = w.past.heap(mm);
-  if (heap !== null) for (const page of [heap.from, heap.to]) w.note(space, thread, { what: 'break', page });
-  yield* act.hold(cost);
-  w.unlock(thread, space);
-  act.leave();
-}
-
-/** Write-protects anonymous pages in both; returns how many pages were copied. */
-function copyPages({ w, thread, mm }: Act, { start, end }: Area, child: string): number {
-  const pages = w.past.pages(mm, start, end);
-  for (const page of pages) {
-    const known = w.past.page(mm, page);
-    const own = known.kind === 'anon' || known.kind === 'anon read-only';
-    const entry: Entry = own ? { kind: 'anon read-only', cow: true } : known;
-    w.note(mm, thread, { what: 'page', page, entry });
-    w.note(child, thread, { what: 'page', page, entry });
-  }
-  return pages.length;
-}
-
-/** The last thread of an mm that a fork made tears it down. */
-function* exit(act: Act): Life {
-  const { w, thread, mm, event, writer } = act;
-  w.note(mm, thread, { what: 'uses nothing' });
-  if (w.past.users(mm) > 0 || !w.wasForked(event.mm)) return;
-  const answer = w.at.exit_mmap;
-  if (answer !== 'no_lock') {
-    let zap = act.pagesTouched(0, Number.POSITIVE_INFINITY) * w.costs.zap_page;
-    if (answer === 'read_then_write') {
-      yield* act.enter(false);
-      yield* act.hold(w.costs.op + zap, false);
-      act.leave();
-      zap = 0;
-    }
-    yield* act.enter(true);
-    for (const area of w.past.areas(mm)) yield* writer.mark(area);
-    yield* act.hold(w.costs.op + zap);
-    act.leave();
-  }
-  w.fresh(event.mm);
-}
-
 function* read_maps(act: Act): Life {
   const { w, thread, mm, event } = act;
   const kind = event.raw.kind as string;
@@ -360,6 +281,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   mremap,
   brk,
   fork,
+  exec,
   exit,
   read_maps,
   gup,

@@ -16,6 +16,7 @@ const OPS = ['mmap', 'munmap', 'shmdt', 'mprotect', 'madvise', 'mremap', 'fork',
 const THEMES = {
   plain: [],
   heap: ['brk'],
+  process: ['exec', 'exec', 'fork', 'exit'],
   locked: ['mlock', 'munlock', 'mlockall', 'munlockall', 'brk'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 type Theme = keyof typeof THEMES;
@@ -116,6 +117,8 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       return p.future === undefined ? {} : { mode: p.future };
     case 'munlockall':
       return {};
+    case 'exec':
+      return { new_mm: child.mm };
     case 'fork':
       return { child_tid: child.tid, child_mm: child.mm };
     case 'exit':
@@ -147,15 +150,17 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
   return events.map(list => {
     const threads = [1, 2, 3, 4].map(tid => ({ tid, mm: 1 }));
     let t = 0;
-    const rest = list.map(p => {
+    const rest = list.map((p, i) => {
       t += p.gap;
-      const { tid, mm } = threads[p.thread === 3 ? threads.length - 1 : p.thread];
-      const child = { tid: 5 + threads.length, mm: p.same ? mm : 2 + threads.length };
+      const thread = threads[p.thread === 3 ? threads.length - 1 : p.thread];
+      const { tid, mm } = thread;
+      const child = { tid: 5 + threads.length, mm: p.same ? mm : 2 + i };
       const keys = keysOf(p, child);
       if (p.op === 'fork') threads.push(child);
+      if (p.op === 'exec') thread.mm = child.mm;
       const got = t + p.wait;
       const locked = p.recorded && p.op !== 'fault' && p.dur !== undefined;
-      const mode = p.op === 'madvise' || p.op === 'read_maps' || p.op === 'gup' ? 'read' : 'write';
+      const mode = ['madvise', 'read_maps', 'gup', 'exec'].includes(p.op) ? 'read' : 'write';
       return {
         t,
         tid,

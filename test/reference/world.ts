@@ -63,6 +63,7 @@ export class World {
   private order = 0;
   private ids = 0;
   private readonly made = new Map<number, number>();
+  private readonly known = new Set<string>();
 
   constructor(
     readonly stage: Stage,
@@ -89,9 +90,15 @@ export class World {
     return this.space(mm);
   }
 
-  /** Did a fork make it? */
-  wasForked(mm: number): boolean {
-    return this.made.has(mm);
+  /** As fresh(), by a fork or an exec: all its threads are known. */
+  create(mm: number): string {
+    const space = this.fresh(mm);
+    this.known.add(space);
+    return space;
+  }
+
+  isKnown(space: string): boolean {
+    return this.known.has(space);
   }
 
   note(mm: string, thread: Thread, fact: Fact): void {
