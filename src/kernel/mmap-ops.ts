@@ -1,7 +1,7 @@
 /**
- * mmap, munmap, shmdt, mprotect, mremap, brk: the operations that make, move and remove VMAs.
+ * mmap, munmap, shmdt, mprotect, mremap: the operations that make, move and remove VMAs.
  *
- * Models: mm/mmap.c (mm/vma.c since 6.12) mmap_region, do_vmi_align_munmap, do_brk_flags; mm/mprotect.c mprotect_fixup;
+ * Models: mm/mmap.c (mm/vma.c since 6.12) mmap_region, do_vmi_align_munmap; mm/mprotect.c mprotect_fixup;
  * mm/mremap.c remap_move, mremap_to, shrink_vma, move_vma (v6.4 to v6.18).
  * Leaves out: limits (RLIMIT, max_map_count), accounting, security hooks: a recorded call is one that succeeded.
  */
@@ -187,7 +187,7 @@ export function* mmap_region(k: Kernel, task: Task, mm: Mm, vma: Vma, last: bool
 }
 
 /** vma_merge_new_range(), else a VMA of its own; what was `gathered` gives way to either. */
-function* insert(
+export function* insert(
   k: Kernel,
   task: Task,
   mm: Mm,
@@ -226,7 +226,7 @@ export function* shmdt(k: Kernel, task: Task): Operation {
 }
 
 /** Unmaps `[start, end)` and ends the section that was begun for it, by way of a downgrade if wanted and possible. */
-function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page, downgrades = true): Operation {
+export function* unmapAndLeave(k: Kernel, task: Task, mm: Mm, start: Page, end: Page, downgrades = true): Operation {
   const count = yield* unmap_range(k, task, mm, start, end);
   if (count <= 0) {
     if (!hold(k, task, k.costs.op)) yield;
@@ -274,32 +274,6 @@ export function* mprotect(k: Kernel, task: Task): Operation {
   }
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
-}
-
-/** brk(2): the heap grows by a merge or a new VMA, shrinks by a munmap, or is only asked for. */
-export function* brk(k: Kernel, task: Task): Operation {
-  const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
-  const { brk: old } = mm;
-  const wanted = task.page;
-  if (old < 0) mm.start_brk = wanted;
-  mm.brk = wanted;
-  if (old >= 0 && wanted < old) {
-    yield* unmapAndLeave(k, task, mm, wanted, old);
-    return;
-  }
-  let locked = false;
-  // Where the trace lost a munmap something still seems to be in the way; the kernel would have refused.
-  const replaced = old >= 0 && wanted > old ? yield* unmap_range(k, task, mm, old, wanted) : -1;
-  if (replaced > 0) unmap_region(mm, old, wanted);
-  if (replaced >= 0) {
-    const vma = new Vma(old, wanted, VM_READ | VM_WRITE | mm.def_flags, old, -1, 0, -1);
-    const heap = yield* insert(k, task, mm, vma, k.at['do_brk_flags.start_write'], [], true);
-    locked = (heap.vm_flags & VM_LOCKED) !== 0;
-  }
-  if (!hold(k, task, k.costs.op, !locked)) yield;
-  leave(k, task, mm, WRITE);
-  if (locked) yield* populate(k, task, mm, old, wanted);
 }
 
 /** mremap(2): the same size, smaller, larger in place, or somewhere else. */

@@ -1,11 +1,12 @@
 /** Every operation of the trace format, by its code: what a thread runs. Faults and `vma` are no operations. */
 import { OP } from '../vocab.js';
+import { brk } from './brk.js';
 import { collapse } from './collapse.js';
 import { exec, exit, fork } from './fork.js';
 import type { Kernel } from './kernel.js';
 import { madvise, prctl_set_vma } from './madvise.js';
 import { mbind, mlock, mlockall, mseal, remap_file_pages } from './mlock.js';
-import { brk, mmap, mprotect, mremap, munmap, shmdt } from './mmap-ops.js';
+import { mmap, mprotect, mremap, munmap, shmdt } from './mmap-ops.js';
 import { clear_refs, gup, migrate, mmu_notifier_register, numa_scan, other, read_maps, reclaim } from './other-ops.js';
 import type { Operation } from './section.js';
 import type { Task } from './task.js';
