@@ -115,14 +115,14 @@ function* zap(k: Kernel, task: Task, underVmaLock: boolean): Operation {
   const cost = k.costs.op + mm.page_table.countRange(task.page, end) * k.costs.zap_page;
   const vma = underVmaLock ? try_vma_read_lock(k, task, end) : null;
   if (vma !== null) {
-    apply(task, mm, end);
+    apply(k, task, mm, end);
     if (!hold(k, task, cost)) yield;
     unlockVma(k, task, mm, vma);
     return;
   }
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   if (task.code === ADVICE.guard_install) prepareGuards(k, task, mm, end);
-  apply(task, mm, end);
+  apply(k, task, mm, end);
   if (!hold(k, task, cost)) yield;
   leave(k, task, mm, READ);
 }
@@ -149,7 +149,7 @@ function try_vma_read_lock(k: Kernel, task: Task, end: Page): Vma | null {
 }
 
 /** What the advice makes of the pages of `[task.page, end)`. */
-function apply(task: Task, mm: Mm, end: Page): void {
+function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
   const { page_table } = mm;
   switch (task.code) {
     case ADVICE.free:
@@ -168,10 +168,10 @@ function apply(task: Task, mm: Mm, end: Page): void {
       shmem_undo_range(mm.mm_mt, task.page, end);
       return;
     case ADVICE.populate_read:
-      faultIn(mm, task.page, end, 'none');
+      faultIn(k, mm, task.page, end, 'none');
       return;
     case ADVICE.populate_write:
-      faultIn(mm, task.page, end, 'all');
+      faultIn(k, mm, task.page, end, 'all');
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:
@@ -196,7 +196,7 @@ function* underReadLock(k: Kernel, task: Task): Operation {
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const end = task.page + task.len;
   const before = mm.page_table.count;
-  apply(task, mm, end);
+  apply(k, task, mm, end);
   const pages = Math.abs(mm.page_table.count - before);
   if (!hold(k, task, k.costs.op + pages * k.costs.populate_page)) yield;
   leave(k, task, mm, READ);
@@ -214,7 +214,7 @@ function* aroundFile(k: Kernel, task: Task): Operation {
   const { mm } = task;
   for (let section = 0; section < 2; section++) {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-    if (section === 0) apply(task, mm, task.page + task.len);
+    if (section === 0) apply(k, task, mm, task.page + task.len);
     if (!hold(k, task, k.costs.op, section === 1)) yield;
     leave(k, task, mm, READ);
   }

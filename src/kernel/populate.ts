@@ -5,10 +5,10 @@
  * Models: mm/gup.c __mm_populate, populate_vma_page_range, __get_user_pages (v6.18).
  * Leaves out: dropping the lock on VM_FAULT_RETRY (the pages are taken to be at hand).
  */
-import type { Page } from '../units.js';
+import type { Ns, Page } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { anon_vma_prepare } from './outcome.js';
+import { anon_vma_prepare, PMD_PAGES } from './outcome.js';
 import {
   PTE_ANON,
   PTE_ANON_WP,
@@ -27,7 +27,7 @@ import {
 } from './page-table.js';
 import { enter, hold, leave, type Operation, READ, tryEnter } from './section.js';
 import type { Task } from './task.js';
-import { VM_ACCESS_FLAGS, VM_PFNMAP, VM_SHARED, VM_WRITE, type Vma, vma_is_anonymous } from './vma.js';
+import { VM_ACCESS_FLAGS, VM_HUGETLB, VM_PFNMAP, VM_SHARED, VM_WRITE, type Vma, vma_is_anonymous } from './vma.js';
 
 /** Pages one call looks at, 4 GiB: beyond it the next fault there looks like a first touch. */
 export const POPULATE_LIMIT = 2 ** 20;
@@ -38,15 +38,14 @@ type Writes = 'all' | 'private' | 'none';
 /** mm_populate(): one read section in which `[start, end)` is faulted in, with a write where that breaks COW. */
 export function* populate(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): Operation {
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  const pages = faultIn(mm, start, end, 'private');
-  if (!hold(k, task, k.costs.op + pages * k.costs.populate_page)) yield;
+  if (!hold(k, task, k.costs.op + faultIn(k, mm, start, end, 'private'))) yield;
   leave(k, task, mm, READ);
 }
 
-/** Faults in what `[start, end)` lacks; returns how many pages that were. */
-export function faultIn(mm: Mm, start: Page, end: Page, writes: Writes): number {
+/** Faults in what `[start, end)` lacks; returns how long that takes. */
+export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Writes): Ns {
   let left = POPULATE_LIMIT;
-  let pages = 0;
+  let cost = 0;
   const { mm_mt, page_table } = mm;
   for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < end && left > 0; vma = mm_mt.next(vma)) {
     if (!(vma.vm_flags & VM_ACCESS_FLAGS) || vma.vm_flags & VM_PFNMAP) continue;
@@ -55,17 +54,19 @@ export function faultIn(mm: Mm, start: Page, end: Page, writes: Writes): number 
     const shared = (vma.vm_flags & VM_SHARED) !== 0;
     const write = (vma.vm_flags & VM_WRITE) !== 0 && (writes === 'all' || (writes === 'private' && !shared));
     left -= to - from;
-    for (let page = from; page < to; page++) {
+    const huge = (vma.vm_flags & VM_HUGETLB) !== 0;
+    const step = huge ? PMD_PAGES : 1;
+    for (let page = from - (from % step); page < to; page += step) {
       const before = page_table.get(page);
       const state = faultedIn(vma, before, write);
       if (state === before) continue;
       if ((state & PTE_KIND_MASK) === PTE_ANON) anon_vma_prepare(mm, vma);
       page_table.set(page, state);
       vma.shmem?.add(vma, page);
-      pages++;
+      cost += huge ? k.costs.hugetlb : k.costs.populate_page;
     }
   }
-  return pages;
+  return cost;
 }
 
 /** What a page's entry becomes; the same where nothing is to be done, or the fault fails, or would wait for a monitor. */
@@ -75,7 +76,7 @@ function faultedIn(vma: Vma, pte: number, write: boolean): number {
   const kind = pte & PTE_KIND_MASK;
   switch (kind) {
     case PTE_NONE:
-      if (write) return writable;
+      if (write || vma.vm_flags & VM_HUGETLB) return writable;
       return vma_is_anonymous(vma) ? PTE_ZERO : PTE_FILE_RO;
     case PTE_MIGRATION:
       return writable;

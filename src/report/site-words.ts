@@ -65,6 +65,8 @@ export const SITE_WORDS: ReadonlyMap<string, string> = new Map([
   ['wp_huge_pud', 'a huge page of a file had to be made writable'],
   ['do_huge_pmd_device_private', 'the huge page was in device memory'],
   ['hugetlb_fault', 'the mapping is hugetlb'],
+  ['hugetlb_fault.hwpoison', 'the page was poisoned'],
+  ['hugetlb_fault.poison', 'the page was poisoned'],
   ['migration_entry_wait', 'the page was being migrated'],
   ['shmem_falloc_wait', 'a hole was being punched into the shmem file'],
   ['do_fault', 'the mapping has no ->fault'],
