@@ -134,8 +134,8 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
   const flags = raw.flags as string[];
   const shared = flags.includes('shared');
   const named = (raw.file as { fs: string } | undefined)?.fs ?? null;
-  const file = named ?? (shared ? 'shmem' : null);
-  const like: string[] = flags.filter(flag => ['shared', 'growsdown'].includes(flag));
+  const file = named ?? (flags.includes('hugetlb') ? 'hugetlb' : shared ? 'shmem' : null);
+  const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb'].includes(flag));
   if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
   const offset = raw.offset === undefined ? w.newId() * UNKNOWN : Number(raw.offset) / 4096;
   return {

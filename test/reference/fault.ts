@@ -149,8 +149,8 @@ function* handleVmaLocked(w: World, f: Faulting, vma: Area, row: Row): Life<stri
   return outcome.result === 'signal' ? 'signal' : 'vma_lock';
 }
 
-function maps(w: World, f: Faulting, { maps: entry }: Outcome): void {
-  if (entry !== null) w.note(f.mm, f.thread, { what: 'page', page: f.page, entry });
+function maps(w: World, f: Faulting, { maps: entry, at: page = f.page }: Outcome): void {
+  if (entry !== null) w.note(f.mm, f.thread, { what: 'page', page, entry });
 }
 
 function* pageWait(w: World, f: Faulting, ns: number): Life {

@@ -3,6 +3,7 @@
  * is made on the way.
  */
 import { ABSENT, type Area, type Entry, NOTHING } from './history.js';
+import { hugetlb_fault } from './hugetlb.js';
 import type { Thread, World } from './world.js';
 
 /** Facts a fault's `page` may state. */
@@ -40,17 +41,19 @@ export type Outcome = {
   readonly sleep: number;
   readonly site: string | null;
   readonly maps: Entry | null;
+  /** the page it maps, where that is not the one it is about */
+  readonly at?: number;
 };
 
-const entry = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
+export const entry = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
 const isAnonymous = ({ file }: Area) => file === null;
 export const isShared = ({ like }: Area) => like.includes('shared');
 const isShmem = ({ file }: Area) => file !== null && ['shmem', 'tmpfs'].includes(file);
 const hasPageCache = ({ file }: Area) => file === 'ext4' || file === 'tmpfs' || file === 'shmem';
 
-const retry = (site: string, sleep = 0): Outcome => ({ result: 'retry', cost: 0, sleep, site, maps: null });
-const signal = (site: string, cost: number): Outcome => ({ result: 'signal', cost, sleep: 0, site, maps: null });
-const handled = (cost: number, maps: Entry | null, sleep = 0): Outcome => ({
+export const retry = (site: string, sleep = 0): Outcome => ({ result: 'retry', cost: 0, sleep, site, maps: null });
+export const signal = (site: string, cost: number): Outcome => ({ result: 'signal', cost, sleep: 0, site, maps: null });
+export const handled = (cost: number, maps: Entry | null, sleep = 0): Outcome => ({
   result: 'handled',
   cost,
   sleep,
@@ -93,6 +96,7 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
 }
 
 export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  if (vma.like.includes('hugetlb')) return hugetlb_fault(w, f, vma, vmaLocked);
   const met = entryOf(w, f, vma);
   const write = f.access === 'write';
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
@@ -105,7 +109,7 @@ export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boo
 }
 
 /** ns asleep with the lock held. */
-const holding = (f: Faulting, ns: number) => (f.settled ? 0 : (f.facts.wait ?? ns));
+export const holding = (f: Faulting, ns: number) => (f.settled ? 0 : (f.facts.wait ?? ns));
 
 /** Drops the lock and sleeps; the stated wait is all a fault waits. */
 function dropping(f: Faulting, site: string, ns: number): Outcome {
@@ -116,7 +120,7 @@ function dropping(f: Faulting, site: string, ns: number): Outcome {
 }
 
 /** ns of making an anon_vma, 0 where there is one; null when it takes mmap_lock and did not get it. */
-function vmf_anon_prepare(w: World, f: Faulting, vma: Area, vmaLocked: boolean): number | null {
+export function vmf_anon_prepare(w: World, f: Faulting, vma: Area, vmaLocked: boolean): number | null {
   if (vma.anon !== 0) return 0;
   const answer = vmaLocked ? w.at.vmf_anon_prepare : 'unlocked';
   if (answer === 'retry') return null;

@@ -2,6 +2,7 @@
 import type { Act } from './act.js';
 import { anon_vma_prepare, isShared, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
+import { HUGE, headOf } from './hugetlb.js';
 import type { Life } from './world.js';
 
 /** VM_SPECIAL, and a hugetlb mapping: never VM_LOCKED. */
@@ -14,27 +15,28 @@ const breaksCow = (vma: Area) => vma.prot.includes('w') && !isShared(vma);
 export function* mm_populate(act: Act, start: number, end: number): Life {
   const { w } = act;
   yield* act.enter(false);
-  const count = faultIn(act, start, end, breaksCow);
-  yield* act.hold(w.costs.op + count * w.costs.populate_page);
+  yield* act.hold(w.costs.op + faultIn(act, start, end, breaksCow));
   act.leave();
 }
 
-/** Faults in what `[start, end)` lacks, for writing in VMAs that `writes` names; returns how many pages that took. */
+/** Faults in what `[start, end)` lacks, for writing in VMAs that `writes` names; returns how long that takes. */
 export function faultIn({ w, thread, mm }: Act, start: number, end: number, writes: (vma: Area) => boolean): number {
-  let count = 0;
+  let cost = 0;
   for (const { id } of w.past.areas(mm)) {
     const vma = w.past.area(mm, id);
     if (vma.prot === '---' || vma.like.includes('pfnmap')) continue;
-    for (let page = Math.max(start, vma.start); page < Math.min(end, vma.end); page++) {
+    const huge = vma.like.includes('hugetlb');
+    const from = Math.max(start, vma.start);
+    for (let page = huge ? headOf(from) : from; page < Math.min(end, vma.end); page += huge ? HUGE : 1) {
       const entry = faultedIn(vma, w.past.page(mm, page), writes(vma));
       if (entry === null) continue;
       if (entry.kind === 'anon') anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
       w.note(mm, thread, { what: 'page', page, entry });
       if (vma.file === 'shmem') w.note(mm, thread, { what: 'made', offset: offsetOf(vma, page) });
-      count++;
+      cost += huge ? w.costs.hugetlb : w.costs.populate_page;
     }
   }
-  return count;
+  return cost;
 }
 
 /** What an entry becomes; null where there is nothing to do, or the fault fails. */
@@ -52,7 +54,7 @@ function faultedIn(vma: Area, { kind, cow }: Entry, write: boolean): Entry | nul
       if (!isShared(vma)) return as(write ? 'anon' : 'anon read-only');
       return as(write ? 'file' : 'file read-only');
     case NOTHING.kind:
-      if (write) return as(writable);
+      if (write || vma.like.includes('hugetlb')) return as(writable);
       return as(vma.file === null ? 'zero' : 'file read-only');
     default:
       return write && (cow || kind !== writable) ? as(writable) : null;
@@ -63,8 +65,7 @@ function faultedIn(vma: Area, { kind, cow }: Entry, write: boolean): Entry | nul
 export function* gup(act: Act): Life {
   const { w, event } = act;
   yield* act.enter(false);
-  const count = faultIn(act, event.page, act.end, vma => vma.prot.includes('w'));
-  yield* act.hold(w.costs.op + count * w.costs.populate_page);
+  yield* act.hold(w.costs.op + faultIn(act, event.page, act.end, vma => vma.prot.includes('w')));
   act.leave();
 }
 

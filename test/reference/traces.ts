@@ -10,6 +10,8 @@ const NEAR_STACK = STACK - 15;
 /** Where the heap begins, a little above what is added to a page near it. */
 const HEAP = 40;
 const NEAR_HEAP = HEAP - 4;
+/** Where huge pages are, four of them. */
+const HUGE_AT = 1024;
 const OPS = ['mmap', 'munmap', 'shmdt', 'mprotect', 'madvise', 'mremap', 'fork', 'exit', 'read_maps', 'gup'] as const;
 
 /** What a trace is about beside OPS, or there would be little of anything. */
@@ -17,6 +19,7 @@ const THEMES = {
   plain: [],
   heap: ['brk'],
   process: ['exec', 'exec', 'fork', 'exit'],
+  hugetlb: ['mlock'],
   locked: ['mlock', 'munlock', 'mlockall', 'munlockall', 'brk'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 type Theme = keyof typeof THEMES;
@@ -75,6 +78,7 @@ const details = fc.record({
   facts: fc.option(facts, { nil: undefined, freq: 3 }),
   prot: fc.constantFrom('rw-', 'rw-', 'r--', '---', 'r-x'),
   access: fc.constantFrom('read', 'write', 'write', 'exec'),
+  huge: fc.boolean(),
   near: fc.nat({ max: 7 }).map(n => [NEAR_STACK, NEAR_HEAP][n] ?? 0),
   kernel: fc.nat({ max: 9 }).map(n => n === 0),
   advice: fc.constantFrom(...KNOWN_ADVICE),
@@ -82,20 +86,23 @@ const details = fc.record({
   same: fc.boolean(),
 });
 type Details = typeof details extends fc.Arbitrary<infer T> ? T : never;
-type Parts = Details & { op: Op };
+type Parts = Details & { op: Op; huge: boolean };
 
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
-  const range = { addr: at(p.page + p.near), len: len(p.pages) };
+  const range = p.huge
+    ? { addr: at(HUGE_AT + 512 * (p.page % 4)), len: len(512 * (1 + (p.pages % 2))) }
+    : { addr: at(p.page + p.near), len: len(p.pages) };
   switch (p.op) {
     case 'fault':
       return {
-        addr: at(p.page + p.near, 8),
+        addr: p.huge ? at(HUGE_AT + 512 * (p.page % 4) + p.other, 8) : at(p.page + p.near, 8),
         access: p.access,
         mode: p.kernel ? 'kernel' : 'user',
         ...(p.facts && { page: p.facts }),
       };
     case 'mmap': {
       const [mode, more] = p.flags;
+      if (p.huge) return { ...range, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
       const flags = p.file ? [mode, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
       const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
       return { ...range, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
@@ -137,6 +144,7 @@ const MAPPED: readonly Event[] = [
   vma(STACK, 8, { t: 0, flags: ['private', 'anonymous', 'growsdown'] }),
   vma(HEAP - 2, 2, { t: 0 }),
   vma(HEAP, 4, { t: 0, name: '[heap]' }),
+  vma(HUGE_AT, 1024, { t: 0, flags: ['private', 'anonymous', 'hugetlb'], anon_vma: false }),
   vma(14, 4, { t: 0, flags: ['private'], file: { fs: 'ext4', name: '/f' }, offset: len(14) }),
 ];
 
@@ -144,7 +152,9 @@ const MAPPED: readonly Event[] = [
 export function traces(maxLength: number): fc.Arbitrary<Event[]> {
   const themes = fc.constantFrom(...(Object.keys(THEMES) as Theme[]));
   const events = themes.chain(theme => {
-    const parts = fc.tuple(opOf(theme), details).map(([op, rest]): Parts => ({ op, ...rest }));
+    const parts = fc
+      .tuple(opOf(theme), details)
+      .map(([op, rest]): Parts => ({ op, ...rest, huge: rest.huge && theme === 'hugetlb' }));
     return fc.array(parts, { minLength: 1, maxLength });
   });
   return events.map(list => {

@@ -1,0 +1,68 @@
+/** hugetlb_fault(), hugetlb_no_page(), hugetlb_wp(): mm/hugetlb.c. A huge page is known by its first page. */
+import {
+  entry,
+  type Faulting,
+  handled,
+  holding,
+  isShared,
+  type Outcome,
+  retry,
+  signal,
+  vmf_anon_prepare,
+} from './handle.js';
+import { type Area, type Entry, NOTHING } from './history.js';
+import type { World } from './world.js';
+
+export const HUGE = 512;
+export const headOf = (page: number) => page - (page % HUGE);
+
+export function hugetlb_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  if (vmaLocked && w.at.hugetlb_fault === 'retry') return retry('hugetlb_fault');
+  return { ...decide(w, f, vma, vmaLocked, met(w, f, vma)), at: headOf(f.page) };
+}
+
+function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, { kind, cow }: Entry): Outcome {
+  const { costs } = w;
+  const write = f.access === 'write';
+  const own = entry(isShared(vma) ? 'file' : 'anon');
+  switch (kind) {
+    case 'none': {
+      // Only what has no page in the page cache needs a new one; that of a private mapping needs an anon_vma.
+      const cached = f.facts.folio === 'cached';
+      if (!isShared(vma) && cached && !write) return handled(costs.hugetlb, entry('file read-only'), holding(f, 0));
+      return isShared(vma) ? handled(costs.hugetlb, own, holding(f, 0)) : anonymous(w, f, vma, vmaLocked);
+    }
+    case 'migration':
+      return handled(costs.minor, own, holding(f, costs.wait_migration));
+    case 'hwpoison':
+    case 'poison':
+      return signal(`hugetlb_fault.${kind}`, costs.minor);
+  }
+  const exclusive = (kind === 'anon' || kind === 'anon read-only') && !cow;
+  return !write || isShared(vma) || exclusive ? handled(costs.minor, null) : anonymous(w, f, vma, vmaLocked);
+}
+
+function anonymous(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  const extra = vmf_anon_prepare(w, f, vma, vmaLocked);
+  return extra === null ? retry('vmf_anon_prepare') : handled(w.costs.hugetlb + extra, entry('anon'), holding(f, 0));
+}
+
+/** The entry it meets: there are no swap entries and no guards here. */
+function met(w: World, f: Faulting, vma: Area): Entry {
+  const known = w.past.page(f.mm, headOf(f.page));
+  if (f.settled) return known;
+  let found = known;
+  switch (f.facts.entry) {
+    case 'none':
+      return NOTHING;
+    case 'present':
+      if (known.kind === 'none') found = entry(vma.anon === 0 ? 'file read-only' : 'anon');
+      break;
+    case 'migration':
+    case 'hwpoison':
+      return entry(f.facts.entry);
+    case 'marker_poison':
+      if (w.at['handle_pte_marker.poison'] !== 'absent') return entry('poison');
+  }
+  return f.facts.shared === undefined || found.kind === 'none' ? found : entry(found.kind, f.facts.shared);
+}
