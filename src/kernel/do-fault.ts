@@ -6,7 +6,7 @@
  * (v6.6 to v6.18).
  * Leaves out: fault-around maps the neighbours too; the next fault there says so itself by not happening.
  */
-import { ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import { ENTRY, FOLIO_ABSENT, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
 import { do_page_mkwrite } from './do-wp-page.js';
 import type { Kernel } from './kernel.js';
 import {
@@ -77,15 +77,18 @@ function do_shared_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): O
 function should_fault_around(task: Task, vma: Vma): boolean {
   if (!(vma.vm_ops & VM_OPS.map_pages) || vma.vm_ops & VM_OPS.dax) return false;
   if (vma.vm_flags & (VM_UFFD_WP | VM_UFFD_MINOR)) return false;
-  const folio = folioOf(task.facts);
   if (says(task.facts, 'readahead') && !task.readAhead) return false;
   if (says(task.facts, 'eof') || (task.facts & 15) === ENTRY.swap) return false;
   if (task.settled) return true;
   if (says(task.facts, 'hole_punch')) return false;
-  if (vma.shmem !== null && folio === 0 && !vma.shmem.has(vma, task.page)) return false;
-  // A page a userfaultfd monitor must supply is in no cache, unless the trace says so.
-  if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return false;
-  return folio !== FOLIO_ABSENT && folio !== FOLIO_LOCKED;
+  return isCached(task, vma) && folioOf(task.facts) !== FOLIO_LOCKED;
+}
+
+/** Has the page cache the page? Where that is not known it has, but for what a userfaultfd monitor is to fill. */
+function isCached(task: Task, vma: Vma): boolean {
+  const folio = folioOf(task.facts);
+  if (folio !== 0) return folio !== FOLIO_ABSENT;
+  return vma.shmem?.has(vma, task.page) ?? !(vma.vm_flags & VM_UFFD_MISSING);
 }
 
 /** __do_fault(): ->fault of the page cache, of shmem, of a DAX file or of a driver; maps the page with `state`. */
@@ -97,10 +100,10 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
     return SIGNAL;
   }
   if (!task.settled) {
-    const folio = folioOf(task.facts);
-    if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return handle_userfault(k, task, vmaLocked);
-    if (vma.vm_flags & VM_UFFD_MINOR && folio !== FOLIO_ABSENT) return handle_userfault(k, task, vmaLocked);
     if (isShmem(k, vma)) {
+      // A page in swap is one.
+      const there = (task.facts & 15) === ENTRY.swap || isCached(task, vma);
+      if (vma.vm_flags & (there ? VM_UFFD_MINOR : VM_UFFD_MISSING)) return handle_userfault(k, task, vmaLocked);
       k.witness?.enters(task, 'shmem_fault');
       if (says(task.facts, 'hole_punch')) {
         k.witness?.enters(task, 'shmem_falloc_wait');

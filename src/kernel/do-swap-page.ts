@@ -151,8 +151,10 @@ function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: b
     if (outcome === HANDLED) install(task, task.mm.page_table.get(task.page) | PTE_UFFD_WP);
     return outcome;
   }
+  if (write) task.cost = k.costs.anon_write;
   if (write && !vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
   if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (!write) task.cost = k.costs.anon_read;
   install(task, (write ? PTE_ANON : PTE_ZERO) | PTE_UFFD_WP);
   return HANDLED;
 }

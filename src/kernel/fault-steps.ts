@@ -122,6 +122,8 @@ function wakeFromMonitor(k: Kernel, task: Task, settled: boolean, by: Task | nul
   k.witness?.answered(task, by);
   const waited = k.engine.now - task.since;
   task.settled ||= settled;
+  // What the trace says of the page was so before.
+  task.facts = 0;
   task.waited += waited;
   k.ledger.slept(task, 'monitor', task.since, waited);
   task.blockedOn = null;

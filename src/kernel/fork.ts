@@ -7,7 +7,7 @@
  */
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_SHARED_COW } from './page-table.js';
+import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_SHARED_COW, PTE_UFFD_WP } from './page-table.js';
 import {
   enter,
   hold,
@@ -23,16 +23,7 @@ import {
   WRITE_KILLABLE,
 } from './section.js';
 import type { Task } from './task.js';
-import {
-  AnonVma,
-  VM_DONTCOPY,
-  VM_LOCKED,
-  VM_PFNMAP,
-  VM_UFFD_ARMED,
-  VM_UFFD_WP,
-  VM_WIPEONFORK,
-  type Vma,
-} from './vma.js';
+import { AnonVma, VM_DONTCOPY, VM_LOCKED, VM_PFNMAP, VM_UFFD_ARMED, VM_WIPEONFORK, type Vma } from './vma.js';
 import { vm_area_dup } from './vma-ops.js';
 
 /** fork(2), vfork(2), clone(2). A thread, or a child that shares the mm, takes no lock. */
@@ -93,10 +84,10 @@ function dupVma(k: Kernel, task: Task, child: Mm, vma: Vma): void {
 
 /** Copies the pages the child could not fault in again. Returns how many those were. */
 function copy_page_range(parent: Mm, child: Mm, vma: Vma): number {
-  if (vma.anon_vma === null && (vma.vm_flags & (VM_PFNMAP | VM_UFFD_WP)) === 0) return 0;
+  if (vma.anon_vma === null && (vma.vm_flags & VM_PFNMAP) === 0) return 0;
   const pages = parent.page_table.countRange(vma.vm_start, vma.vm_end);
   parent.page_table.transformRange(vma.vm_start, vma.vm_end, shareCow);
-  parent.page_table.copyTo(child.page_table, vma.vm_start, vma.vm_end, pte => pte);
+  parent.page_table.copyTo(child.page_table, vma.vm_start, vma.vm_end, pte => pte & ~PTE_UFFD_WP);
   return pages;
 }
 

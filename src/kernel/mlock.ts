@@ -4,7 +4,7 @@
  * Models: mm/mlock.c do_mlock, apply_mlockall_flags; mm/mempolicy.c do_mbind, queue_pages_range; mm/mseal.c; mm/mmap.c
  * remap_file_pages (v6.4 to v6.18).
  */
-import { PAGE_END } from '../units.js';
+import { PAGE_END, type Page } from '../units.js';
 import { OP } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import { mmap_region, unknownOffset } from './mmap-ops.js';
@@ -26,15 +26,19 @@ import type { Task } from './task.js';
 import { VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, type Vma, vma_supports_mlock } from './vma.js';
 import { type Modification, vm_area_dup, vma_modify } from './vma-ops.js';
 
-/** Modifies every VMA of the event's range as `change` says; null leaves one alone. */
-export function* modifyRange(k: Kernel, task: Task, change: (vma: Vma) => Modification | null): Operation {
+/** Modifies every VMA of the event's range as `change` says of its part; null leaves one alone. */
+export function* modifyRange(
+  k: Kernel,
+  task: Task,
+  change: (vma: Vma, start: Page, end: Page) => Modification | null,
+): Operation {
   const { mm } = task;
   const end = task.page + task.len;
   let at = task.page;
   for (let vma = mm.mm_mt.find(at); vma !== null && at < end && vma.vm_start < end; vma = mm.mm_mt.find(at)) {
     const from = Math.max(at, vma.vm_start);
     at = Math.min(end, vma.vm_end);
-    const wanted: Modification | null = change(vma);
+    const wanted: Modification | null = change(vma, from, at);
     if (wanted !== null) yield* vma_modify(k, task, mm, vma, from, at, wanted);
   }
 }

@@ -41,6 +41,7 @@ import {
   VM_READ,
   VM_SEALED,
   VM_SHARED,
+  VM_UFFD_ARMED,
   VM_WRITE,
   Vma,
   vma_supports_mlock,
@@ -356,11 +357,14 @@ function* mremap_to(
   // copy_vma(): memory nobody has faulted yet is renumbered as if it had always been there.
   const pgoff = anonymous && source.anon_vma === null ? to : source.vm_pgoff + (from - source.vm_start);
   mm.vmg.forCopy(mm.mm_mt, source, to, to + newLen, pgoff);
-  if ((yield* vma_merge(k, task, mm)) === null) {
+  const merged = yield* vma_merge(k, task, mm);
+  if (merged !== null) mremap_userfaultfd_prep(merged);
+  else {
     const copy = vm_area_dup(source);
     copy.vm_start = to;
     copy.vm_end = to + newLen;
     copy.vm_pgoff = pgoff;
+    mremap_userfaultfd_prep(copy);
     vma_start_write(k, task, mm, copy);
     vma_store(k, mm, copy);
   }
@@ -375,4 +379,10 @@ function* mremap_to(
     yield* unmap_range(k, task, mm, from, from + Math.min(oldLen, newLen));
     unmap_region(mm, from, from + Math.min(oldLen, newLen));
   }
+}
+
+/** No userfaultfd goes along: UFFD_FEATURE_EVENT_REMAP is not known to be asked for. */
+function mremap_userfaultfd_prep(vma: Vma): void {
+  vma.vm_flags &= ~VM_UFFD_ARMED;
+  vma.vm_userfaultfd_ctx = 0;
 }

@@ -7,6 +7,7 @@
  */
 import type { Page } from '../units.js';
 import { OP, UFFD_MINOR, UFFD_MISSING, UFFD_RWP, UFFD_WP, UFFD_WP_ASYNC as UFFD_WP_ASYNC_MODE } from '../vocab.js';
+import { isShmem } from './do-fault.js';
 import { wake_userfault } from './fault-steps.js';
 import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
@@ -17,6 +18,9 @@ import {
   PTE_FILE_RO,
   PTE_FILE_RW,
   PTE_KIND_MASK,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_POISON,
+  PTE_MARKER_UFFD_WP,
   PTE_NONE,
   PTE_PROTNONE,
   PTE_SWAP,
@@ -28,6 +32,7 @@ import { enter, hold, leave, type Operation, READ, tryEnter, WRITE } from './sec
 import type { Task } from './task.js';
 import {
   UFFD_WP_ASYNC,
+  VM_HUGETLB,
   VM_SHARED,
   VM_UFFD_ARMED,
   VM_UFFD_MINOR,
@@ -54,15 +59,29 @@ export function* uffd_register(k: Kernel, task: Task): Operation {
   if (modes & UFFD_WP_ASYNC_MODE) armed |= VM_UFFD_WP | UFFD_WP_ASYNC;
   if (registers && !knows(k, armed)) return;
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
-  yield* modifyRange(k, task, vma => {
-    if (registers && armed & VM_UFFD_WP && !vma_is_anonymous(vma) && k.at['userfaultfd_register.wp'] !== 'any')
-      return null;
-    const flags = (vma.vm_flags & ~VM_UFFD_ARMED) | (registers ? armed : 0);
-    return flags === vma.vm_flags ? null : { flags, uffd_ctx: registers ? CTX : 0 };
+  yield* modifyRange(k, task, (vma, start, end) => {
+    const { vm_flags } = vma;
+    const flags = vm_flags & ~VM_UFFD_ARMED;
+    if (registers) {
+      const watched = (vm_flags & armed) === armed || !vma_can_userfault(k, vma, armed);
+      return watched ? null : { flags: flags | armed, uffd_ctx: CTX };
+    }
+    if (vm_flags & VM_UFFD_WP) uffd_wp_range(k, mm, vma, start, end, PTE_UFFD_WP, false);
+    return flags === vm_flags ? null : { flags, uffd_ctx: 0 };
   });
   if (!registers) wake_userfault(k, mm, task.page, task.page + task.len, true, task);
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
+}
+
+/** Anonymous memory, shmem and hugetlb; write protection alone and asynchronous, any; minor faults need a page cache. */
+function vma_can_userfault(k: Kernel, vma: Vma, armed: number): boolean {
+  const anonymous = vma_is_anonymous(vma);
+  const cached = isShmem(k, vma) || (vma.vm_flags & VM_HUGETLB) !== 0;
+  if (armed & VM_UFFD_MINOR && !cached) return false;
+  if (armed === (VM_UFFD_WP | UFFD_WP_ASYNC)) return true;
+  if (armed & VM_UFFD_WP && !anonymous && k.at['userfaultfd_register.wp'] !== 'any') return false;
+  return anonymous || cached;
 }
 
 /** Does this kernel have every mode that is asked for? Where it does not, UFFDIO_API or UFFDIO_REGISTER failed with EINVAL. */
@@ -125,22 +144,28 @@ function tryLockDst(k: Kernel, task: Task, mm: Mm, page: Page): Vma | null {
   return null;
 }
 
-/** Installs what the ioctl puts into the absent pages of `[task.page, end)`. */
+/** Installs what the ioctl puts into the empty entries of `[task.page, end)`. */
 function fill(task: Task, mm: Mm, end: Page): void {
   const last = Math.min(end, task.page + POPULATE_LIMIT);
   for (let page = task.page; page < last; page++) {
     const vma = mm.mm_mt.walk(page);
-    if (vma === null) continue;
-    const pte = mm.page_table.get(page);
-    if ((pte & PTE_KIND_MASK) !== PTE_NONE && (pte & PTE_KIND_MASK) < PTE_SWAP) continue;
-    mm.page_table.set(page, filled(task, vma));
-    vma.shmem?.add(vma, page);
+    if (vma === null || !EMPTY.has(mm.page_table.get(page) & PTE_KIND_MASK)) continue;
+    const state = filled(task, vma);
+    mm.page_table.set(page, state);
+    if (state !== PTE_ANON && state !== PTE_ZERO) vma.shmem?.add(vma, page);
   }
 }
 
+/** pte_none_mostly(). */
+const EMPTY: ReadonlySet<number> = new Set([PTE_NONE, PTE_MARKER_UFFD_WP, PTE_MARKER_POISON, PTE_MARKER_GUARD]);
+
+/** A private mapping of a file gets a page of its own at once, but for CONTINUE. */
 function filled(task: Task, vma: Vma): number {
-  if (vma_is_anonymous(vma)) return task.op === OP.uffd_zeropage ? PTE_ZERO : PTE_ANON;
-  return vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_FILE_RO;
+  if (!vma_is_anonymous(vma)) {
+    if (vma.vm_flags & VM_SHARED) return PTE_FILE_RW;
+    if (task.op === OP.uffd_continue) return PTE_FILE_RO;
+  }
+  return task.op === OP.uffd_zeropage ? PTE_ZERO : PTE_ANON;
 }
 
 /** UFFDIO_MOVE: pages move from `src` without a copy, under mmap_lock or with both VMAs read-locked. */
@@ -165,21 +190,19 @@ export function* uffd_move(k: Kernel, task: Task): Operation {
 }
 
 /**
- * uffd_move_lock(): destination and source, read-locked. Nobody may sleep for mmap_lock with a VMA locked: where the source
+ * uffd_move_lock(): destination, then source, read-locked. Nobody may sleep for mmap_lock with a VMA locked: where the source
  * cannot be locked at once, the destination is let go, and both are locked under mmap_lock.
  */
 function* uffd_move_lock(k: Kernel, task: Task, mm: Mm): Generator<undefined, Vma[], undefined> {
-  const dst = tryLockDst(k, task, mm, task.page);
-  if (dst !== null) {
-    if (task.page2 >= dst.vm_start && task.page2 < dst.vm_end) return [dst];
-    const src = tryReadVma(k, task, mm, task.page2);
-    if (src !== null) return [dst, src];
-    unlockVma(k, task, mm, dst);
-  }
+  const dst = yield* uffd_lock_vma(k, task, mm, task.page);
+  if (dst === null) return [];
+  if (task.page2 >= dst.vm_start && task.page2 < dst.vm_end) return [dst];
+  const src = tryReadVma(k, task, mm, task.page2);
+  if (src !== null) return [dst, src];
+  unlockVma(k, task, mm, dst);
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const both = [mm.mm_mt.walk(task.page), mm.mm_mt.walk(task.page2)].filter(vma => vma !== null);
   const locked = [...new Set(both)];
-  if (locked.length > 0) prepare(mm, locked[0]);
   for (const vma of locked) vma_start_read_locked(k, task, vma);
   if (!hold(k, task, k.costs.minor, false)) yield;
   leave(k, task, mm, READ);
@@ -202,12 +225,24 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   const registered = reads ? VM_UFFD_RWP : VM_UFFD_WP;
   for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
     if (!(vma.vm_flags & registered)) continue;
-    mm.page_table.transformRange(Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end), pte => {
-      if ((pte & PTE_KIND_MASK) >= PTE_SWAP) return pte;
-      return resolves ? pte & ~bits : pte | bits;
-    });
+    uffd_wp_range(k, mm, vma, Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end), bits, !resolves);
   }
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, READ);
   if (resolves) wake_userfault(k, mm, task.page, end, false, task);
+}
+
+/** Sets or clears `bits` in what is mapped in `[start, end)` of `vma`; an empty entry of a file has a marker instead. */
+function uffd_wp_range(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page, bits: number, on: boolean): void {
+  const { page_table } = mm;
+  page_table.transformRange(start, end, pte => {
+    const kind = pte & PTE_KIND_MASK;
+    if (kind === PTE_MARKER_UFFD_WP && !on) return PTE_NONE;
+    if (kind >= PTE_SWAP) return pte;
+    return on ? pte | bits : pte & ~bits;
+  });
+  if (!on || vma_is_anonymous(vma) || k.at['handle_pte_marker.uffd_wp'] === 'absent') return;
+  for (let page = start; page < Math.min(end, start + POPULATE_LIMIT); page++) {
+    if (page_table.get(page) === PTE_NONE) page_table.set(page, PTE_MARKER_UFFD_WP);
+  }
 }

@@ -135,10 +135,48 @@ describe('an ioctl of a userfaultfd', () => {
     }
   });
 
-  test('fills a shared file for writing, and a private one for reading', async () => {
-    const filled = (mode: string) => held(mmap(0, 4, file('tmpfs', mode)), ioctl('uffd_copy', 0, 100), fault(0));
-    expect(await filled('shared')).toBe(COST.minor);
-    expect(await filled('private')).toBe(COST.wp);
+  test('shows a page of a private file for reading, and copies one of its own into it', async () => {
+    const filled = (mode: string, op: string) => held(mmap(0, 4, file('tmpfs', mode)), ioctl(op, 0, 100), fault(0));
+    expect(await filled('shared', 'uffd_copy')).toBe(COST.minor);
+    expect(await filled('private', 'uffd_copy')).toBe(COST.minor);
+    expect(await filled('private', 'uffd_continue')).toBe(COST.wp);
+  });
+
+  test('fills empty entries only', async () => {
+    const swapped = [vma(0, 4), fault(0), advise('pageout', 0, 1), ioctl('uffd_copy', 0)];
+    expect((await row('v6.4', ...swapped, fault(0))).site).toBe('do_swap_page');
+  });
+
+  test('that registers less than there is leaves it at that; what cannot be watched is not', async () => {
+    const [both, missing] = [['missing', 'wp'], ['missing']].map(modes => range('uffd_register', 0, 4, { modes }));
+    const protect = [vma(0, 4), fault(0), both, missing, ioctl('uffd_wp', 0)];
+    expect((await row(NEW, ...protect, fault(0, { page: { wait: 5 } }))).site).toBe('handle_userfault');
+    const other = [mmap(0, 4, file('ext4', 'shared')), missing];
+    expect((await row(NEW, ...other, fault(0, { page: { wait: 5 } }))).site).toBe(null);
+  });
+
+  test('that ends the watch ends write protection, and so does a move elsewhere', async () => {
+    const wp = range('uffd_register', 0, 4, { modes: ['wp'] });
+    const gone = [vma(0, 4), fault(0), wp, ioctl('uffd_wp', 0), range('uffd_unregister', 0, 4), wp];
+    expect((await row(NEW, ...gone, fault(0, { page: { wait: 5 } }))).site).toBe(null);
+    const move = { op: 'mremap', tid: 1, addr: at(0), old_len: len(4), new_addr: at(8), new_len: len(4) };
+    const missing = range('uffd_register', 0, 4, { modes: ['missing'] });
+    expect((await row(NEW, vma(0, 4), missing, move, fault(8, { page: { wait: 5 } }))).site).toBe(null);
+  });
+
+  test('that protects empty entries of a file leaves markers: who reads there meets a protected page', async () => {
+    const wp = range('uffd_register', 0, 4, { modes: ['wp'] });
+    const before = [mmap(0, 4, file('tmpfs', 'shared')), wp, ioctl('uffd_wp', 0), fault(0, { access: 'read' })];
+    expect((await row(NEW, ...before, fault(0, { page: { wait: 5 } }))).site).toBe('handle_userfault');
+  });
+
+  test('is an answer to what was missing when the fault met it', async () => {
+    const missing = range('uffd_register', 0, 4, { modes: ['missing'], t: 1 });
+    const met = fault(0, { t: 2, page: { entry: 'none' } });
+    const copy = range('uffd_copy', 0, 1, { t: 50_000, tid: 2, src: 0 });
+    const replayed = await replay([vma(0, 4, { t: 0 }), missing, met, copy, fault(1, { t: 900_000, tid: 3 })], NEW);
+    expect(replayed.row(NEW, 2)).toMatchObject({ site: 'handle_userfault', tries: 2 });
+    expect(replayed.row(NEW, 2).wait_ns).toBeLessThan(60_000);
   });
 
   test('that protects leaves what is swapped alone', async () => {

@@ -30,7 +30,7 @@ export const UFFD_KINDS: Record<string, Kind> = {
     cells: shared('do_read_fault', '- do_user_addr_fault.spf_abort_no_speculate'),
   },
   uffd_minor: {
-    events: trace(SHMEM, register('minor'), read(ANSWER)),
+    events: trace(SHMEM, register('minor'), read({ ...ANSWER, folio: 'cached' })),
     cells: shared('do_read_fault', '- do_user_addr_fault.spf_abort_no_speculate'),
   },
   uffd_wp: {
