@@ -75,6 +75,19 @@ export class Act {
     yield* w.sleep(thread, ns);
   }
 
+  /** The VMA at `page`, read-locked; null when that takes mmap_lock. */
+  readLock(page: number): Area | null {
+    const { w, thread, mm } = this;
+    const vma = w.areaAt(mm, page);
+    if (vma === null || !w.hasVmaLock) return null;
+    if (w.startRead(thread, mm, vma.id) !== 'taken') {
+      w.blames(thread, w.past.mmapLock(mm).writer);
+      return null;
+    }
+    thread.since = w.now;
+    return vma;
+  }
+
   leave(mm = this.mm): void {
     this.thread.held += this.w.now - this.thread.since;
     this.thread.section = null;

@@ -119,6 +119,10 @@ function* underVmaLock(w: World, f: Faulting, row: Row): Life<string> {
       w.endRead(f.thread, f.mm, vma.id);
       return leaves('lock_vma_under_rcu.anon_vma');
     }
+    if (at['lock_vma_under_rcu.userfaultfd_armed'] === 'abort' && vma.like.some(flag => flag.startsWith('uffd_'))) {
+      w.endRead(f.thread, f.mm, vma.id);
+      return leaves('lock_vma_under_rcu.userfaultfd_armed');
+    }
     if (forbids(vma, f.access)) {
       f.site = 'do_user_addr_fault.access_error';
       if (at['do_user_addr_fault.access_error'] === 'mmap_lock') {
@@ -137,6 +141,19 @@ function* handleVmaLocked(w: World, f: Faulting, vma: Area, row: Row): Life<stri
   const outcome = handle_mm_fault(w, f, vma, true);
   maps(w, f, outcome);
   f.site = outcome.site;
+  if (outcome.result === 'userfault' && w.at.handle_userfault !== 'drops_mmap_lock') {
+    w.endRead(f.thread, f.mm, vma.id);
+    yield* awaitMonitor(w, f);
+    row.counter = 'vma_lock_retry';
+    return '';
+  }
+  if (outcome.result === 'userfault') {
+    // It dropped a lock that it did not hold; what comes of that is anybody's guess.
+    const wait = f.facts.wait ?? 0;
+    f.thread.waited += wait;
+    yield* holdVma(w, f, vma, outcome.cost + wait);
+    return 'vma_lock';
+  }
   if (outcome.result === 'retry' || outcome.result === 'unlocked') {
     w.endRead(f.thread, f.mm, vma.id);
     yield* pageWait(w, f, outcome.sleep);
@@ -156,6 +173,17 @@ function maps(w: World, f: Faulting, { maps: entry, at: page = f.page }: Outcome
 function* pageWait(w: World, f: Faulting, ns: number): Life {
   f.thread.waited += ns;
   if (ns > 0) yield* w.sleep(f.thread, ns);
+}
+
+/** Sleeps in handle_userfault(), for as long as is said; what was said of the page is of no more use then. */
+function* awaitMonitor(w: World, f: Faulting): Life {
+  const { wait } = f.facts;
+  if (wait !== undefined) yield* pageWait(w, f, wait);
+  else if (yield* w.awaitMonitor(f.thread, f.mm, f.page)) {
+    f.facts = {};
+    return;
+  }
+  f.settled = true;
 }
 
 function* holdVma(w: World, f: Faulting, vma: Area, ns: number): Life {
@@ -189,6 +217,12 @@ function* underMmapLock(w: World, f: Faulting, row: Row): Life<string> {
     const outcome = handle_mm_fault(w, f, vma, false);
     maps(w, f, outcome);
     if (nolock && outcome.result === 'signal') f.site = outcome.site;
+    if (outcome.result === 'userfault') {
+      thread.held += w.now - thread.since;
+      w.unlock(thread, mm);
+      yield* awaitMonitor(w, f);
+      continue;
+    }
     if (outcome.result !== 'retry') {
       thread.waited += outcome.sleep;
       yield* holdMmap(w, f, outcome.cost + outcome.sleep);
@@ -244,6 +278,7 @@ function mayExpand(w: World, f: Faulting, stack: Area): boolean {
 }
 
 function* holdMmap(w: World, f: Faulting, ns: number): Life {
+  f.thread.until = w.now + ns;
   if (ns > 0) yield* w.sleep(f.thread, ns);
   f.thread.held += w.now - f.thread.since;
   w.unlock(f.thread, f.mm);

@@ -24,7 +24,7 @@ export interface Faulting {
   readonly mm: string;
   readonly page: number;
   readonly access: string;
-  readonly facts: Facts;
+  facts: Facts;
   /** its wait is over, an attempt counts as the first (FAULT_FLAG_TRIED), the readahead that a mark asks for was started */
   settled: boolean;
   tried: boolean;
@@ -35,7 +35,7 @@ export interface Faulting {
 }
 
 export type Outcome = {
-  readonly result: 'handled' | 'retry' | 'signal' | 'unlocked';
+  readonly result: 'handled' | 'retry' | 'signal' | 'unlocked' | 'userfault';
   /** ns of work, and ns asleep: before the release where it is handled, after it else */
   readonly cost: number;
   readonly sleep: number;
@@ -47,12 +47,21 @@ export type Outcome = {
 
 export const entry = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
 const isAnonymous = ({ file }: Area) => file === null;
+export const isArmed = ({ like }: Area, mode: 'missing' | 'wp' | 'minor') => like.includes(`uffd_${mode}`);
 export const isShared = ({ like }: Area) => like.includes('shared');
 const isShmem = ({ file }: Area) => file !== null && ['shmem', 'tmpfs'].includes(file);
 const hasPageCache = ({ file }: Area) => file === 'ext4' || file === 'tmpfs' || file === 'shmem';
 
 export const retry = (site: string, sleep = 0): Outcome => ({ result: 'retry', cost: 0, sleep, site, maps: null });
 export const signal = (site: string, cost: number): Outcome => ({ result: 'signal', cost, sleep: 0, site, maps: null });
+/** handle_userfault(): with `cost` only where a series goes on as if nothing had been. */
+const userfault = (cost: number): Outcome => ({
+  result: 'userfault',
+  cost,
+  sleep: 0,
+  site: 'handle_userfault',
+  maps: null,
+});
 export const handled = (cost: number, maps: Entry | null, sleep = 0): Outcome => ({
   result: 'handled',
   cost,
@@ -89,10 +98,13 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
     case 'marker_guard':
       if (w.at['handle_pte_marker.guard'] !== 'absent') met = entry('guard');
       break;
+    case 'marker_uffd_wp':
+      if (w.at['handle_pte_marker.uffd_wp'] !== 'absent') met = entry('marker');
+      break;
     case 'marker_poison':
       if (w.at['handle_pte_marker.poison'] !== 'absent') met = entry('poison');
   }
-  return facts.shared === undefined || met.kind === 'none' ? met : entry(met.kind, facts.shared);
+  return facts.shared === undefined || met.kind === 'none' ? met : { ...met, cow: facts.shared };
 }
 
 export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
@@ -104,7 +116,7 @@ export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boo
   }
   if (ABSENT.has(met.kind)) return do_swap_page(w, f, vma, vmaLocked, met);
   if (f.facts.numa_hint) return handled(w.costs.minor, met, holding(f, 0));
-  const writable = (met.kind === 'anon' || met.kind === 'file') && !met.cow;
+  const writable = (met.kind === 'anon' || met.kind === 'file') && !met.cow && !met.wp;
   return write && !writable ? do_wp_page(w, f, vma, vmaLocked, met) : handled(w.costs.minor, null);
 }
 
@@ -155,9 +167,12 @@ export function anon_vma_prepare(w: World, thread: Thread, mm: string, vma: Area
 }
 
 function anonymousPage(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
-  if (f.access !== 'write') return handled(w.costs.anon_read, entry('zero'));
+  const missing = isArmed(vma, 'missing') && !f.settled;
+  if (f.access !== 'write') return missing ? userfault(w.costs.minor) : handled(w.costs.anon_read, entry('zero'));
   const extra = vmf_anon_prepare(w, f, vma, vmaLocked);
-  return extra === null ? retry('vmf_anon_prepare') : handled(w.costs.anon_write + extra, entry('anon'));
+  if (extra === null) return retry('vmf_anon_prepare');
+  const cost = w.costs.anon_write + extra;
+  return missing ? userfault(cost) : handled(cost, entry('anon'));
 }
 
 /** Where a page of a VMA is in its file. */
@@ -176,9 +191,11 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
   if (vma.file === 'tcp') return signal('do_fault', w.costs.minor);
   const { facts } = f;
   const mark = facts.readahead === true && !f.readAhead;
-  const unmade = vma.file === 'shmem' && !w.past.isMade(offsetOf(vma, f.page));
+  // What is in a file on tmpfs a trace does not say; where a monitor is to fill it, it is taken for empty.
+  const unmade = vma.file === 'shmem' ? !w.past.isMade(offsetOf(vma, f.page)) : isArmed(vma, 'missing');
   const folio = facts.folio ?? (unmade ? 'absent' : 'cached');
-  const around = hasPageCache(vma) && !mark && facts.entry !== 'swap' && (f.settled || folio === 'cached');
+  const mayMap = hasPageCache(vma) && !isArmed(vma, 'wp') && !isArmed(vma, 'minor');
+  const around = mayMap && !mark && facts.entry !== 'swap' && (f.settled || folio === 'cached');
   const read = f.access !== 'write';
   if (read && around) return handled(w.costs.file_map, entry('file read-only'));
   const site = read ? 'do_read_fault' : isShared(vma) ? 'do_shared_fault' : 'do_cow_fault';
@@ -189,6 +206,9 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
   const cost = w.costs.minor + extra + w.costs.file_fault;
   let sleep = 0;
   if (isShmem(vma) && !f.settled) {
+    // shmem_get_folio_gfp(): a page in swap is one.
+    const there = facts.entry === 'swap' || folio !== 'absent';
+    if (isArmed(vma, there ? 'minor' : 'missing')) return userfault(0);
     if (facts.entry === 'swap') sleep = holding(f, w.costs.wait_sync_swap);
     else if (isLocked(f)) sleep = holding(f, w.costs.wait_folio);
   } else if (hasPageCache(vma) && !isShmem(vma)) {
@@ -221,6 +241,7 @@ function do_swap_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met:
   const { costs, at } = w;
   if (vmaLocked && at.do_swap_page === 'retry') return retry('do_swap_page');
   const brought = entry(f.access === 'write' ? 'anon' : isShared(vma) ? 'file read-only' : 'anon read-only');
+  if (met.kind === 'marker') return marker(w, f, vma, vmaLocked);
   if (met.kind === 'hwpoison') return signal('do_swap_page.hwpoison', costs.minor);
   if (met.kind === 'poison') return signal('handle_pte_marker.poison', costs.minor);
   if (met.kind === 'guard') return signal('handle_pte_marker.guard', costs.minor);
@@ -248,7 +269,16 @@ function do_swap_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met:
   return keeps ? handled(costs.swap, brought, holding(f, ns)) : dropping(f, '__folio_lock_or_retry', ns);
 }
 
+/** pte_marker_handle_uffd_wp(): a page is brought in, write-protected; a marker that outlived its registration goes. */
+function marker(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  if (!isArmed(vma, 'wp')) return handled(w.costs.minor, NOTHING);
+  const outcome = isAnonymous(vma) ? anonymousPage(w, f, vma, vmaLocked) : do_fault(w, f, vma, vmaLocked);
+  return outcome.maps === null ? outcome : { ...outcome, maps: { ...outcome.maps, wp: true } };
+}
+
 function do_wp_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met: Entry): Outcome {
+  const asks = isArmed(vma, 'wp') && !vma.like.includes('uffd_async');
+  if (met.wp && asks && !f.settled) return userfault(w.costs.wp);
   if (isShared(vma)) {
     const mkwrite = vma.file === 'ext4';
     if (mkwrite && vmaLocked && w.at.wp_page_shared === 'retry') return retry('wp_page_shared');

@@ -59,7 +59,7 @@ export type Fact =
 
 export type Happened = Fact & { readonly at: number; readonly mm: string; readonly by: number };
 
-/** What a page-table entry holds; `cow`: mapped elsewhere too, `hint`: a NUMA hinting fault is due. */
+/** What a page-table entry holds, `marker` being one of userfaultfd write protection; `cow`: mapped elsewhere too, `hint`: a NUMA hinting fault is due. */
 export interface Entry {
   readonly kind:
     | 'none'
@@ -72,11 +72,21 @@ export interface Entry {
     | 'migration'
     | 'hwpoison'
     | 'poison'
-    | 'guard';
+    | 'guard'
+    | 'marker';
   readonly cow: boolean;
+  /** a userfaultfd write-protects it */
+  readonly wp?: boolean;
 }
 export const NOTHING: Entry = { kind: 'none', cow: false };
-export const ABSENT: ReadonlySet<Entry['kind']> = new Set(['swap', 'migration', 'hwpoison', 'poison', 'guard']);
+export const ABSENT: ReadonlySet<Entry['kind']> = new Set([
+  'swap',
+  'migration',
+  'hwpoison',
+  'poison',
+  'guard',
+  'marker',
+]);
 
 /** RWSEM_WAIT_TIMEOUT. */
 const PATIENCE = 4_000_000;

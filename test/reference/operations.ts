@@ -6,6 +6,7 @@ import { brk } from './heap.js';
 import { type Area, NOTHING } from './history.js';
 import { gup, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
 import { exec, exit, fork } from './process.js';
+import { uffd_fill, uffd_move, uffd_register, uffd_unregister, uffd_wp, unarmed } from './userfault.js';
 import type { Life } from './world.js';
 
 /** Null where it takes no time. */
@@ -94,8 +95,8 @@ function* madvise(act: Act): Life {
   }
   if (advice === 'dontneed' || advice === 'free') {
     const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
-    const vma = w.at['madvise_lock.dontneed'] === 'vma_read' ? readLock(act, event.page) : null;
-    if (vma !== null && vma.end < act.end) {
+    const vma = w.at['madvise_lock.dontneed'] === 'vma_read' ? act.readLock(event.page) : null;
+    if (vma !== null && (vma.end < act.end || vma.like.some(flag => flag.startsWith('uffd_')))) {
       w.endRead(thread, mm, vma.id);
     } else if (vma !== null) {
       if (advice === 'dontneed') clear(act);
@@ -122,18 +123,6 @@ function* madvise(act: Act): Life {
 function readsFile({ w, mm, event }: Act): boolean {
   const vma = w.areaAt(mm, event.page);
   return vma !== null && (vma.file === 'ext4' || vma.file === 'vfio');
-}
-
-/** The VMA at `page`, read-locked; null when that takes mmap_lock. */
-function readLock({ w, thread, mm }: Act, page: number): Area | null {
-  const vma = w.areaAt(mm, page);
-  if (vma === null || !w.hasVmaLock) return null;
-  if (w.startRead(thread, mm, vma.id) !== 'taken') {
-    w.blames(thread, w.past.mmapLock(mm).writer);
-    return null;
-  }
-  thread.since = w.now;
-  return vma;
 }
 
 function clear(act: Act): void {
@@ -221,6 +210,9 @@ function* moveOne(act: Act, from: number, pages: number, to: number, newPages: n
     yield* writer.mark(copy);
     writer.put(copy);
   }
+  // mremap_userfaultfd_prep(): no userfaultfd goes along.
+  const target = w.areaAt(mm, to)!;
+  if (target.like.some(flag => flag.startsWith('uffd_'))) writer.put({ ...target, like: unarmed(target) });
   for (const page of w.past.pages(mm, from, from + moved)) {
     const entry = w.past.page(mm, page);
     act.set(page, NOTHING);
@@ -245,7 +237,7 @@ function* read_maps(act: Act): Life {
   }
   for (let vma: Area | null = w.past.areas(mm)[0] ?? null; vma !== null; ) {
     const upTo: number = vma.end;
-    let locked = readLock(act, vma.start);
+    let locked = act.readLock(vma.start);
     if (locked === null) {
       yield* act.enter(false);
       locked = w.areaFrom(mm, vma.start);
@@ -289,6 +281,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   munlock,
   mlockall,
   munlockall,
+  uffd_register,
+  uffd_unregister,
+  uffd_copy: uffd_fill,
+  uffd_zeropage: uffd_fill,
+  uffd_continue: uffd_fill,
+  uffd_move,
+  uffd_wp,
 };
 
 /** Advice the reference knows: what is kept in flags, and some that is about pages. */

@@ -36,7 +36,8 @@ export function play(events: readonly Event[], stage: Stage, costs: Costs, timin
     w.past.add(0, w.space(first.mm), thread.tid, { what: 'uses' });
     thread.life.next();
   }
-  while (w.step()) letPass(w, all, begun);
+  do while (w.step()) letPass(w, all, begun);
+  while (w.closeAll());
   const left = all.filter(({ i }) => !begun.has(i));
   if (left.length > 0) throw new Error(`never begun: ${left.map(({ i }) => i).join()}`);
   return { rows: rows.sort((a, b) => a.i - b.i), tied: w.tied };
@@ -81,6 +82,7 @@ function newThread(tid: number): Thread {
     sectionsUsed: 0,
     until: 0,
     blame: null,
+    awaits: null,
     behind: false,
   };
 }

@@ -2,6 +2,7 @@
 import type { Act } from './act.js';
 import { Writer } from './areas.js';
 import type { Area, Entry } from './history.js';
+import { unarmed } from './userfault.js';
 import type { Life } from './world.js';
 
 export function* fork(act: Act): Life {
@@ -30,7 +31,7 @@ export function* fork(act: Act): Life {
     const copy = {
       ...area(),
       id: w.newId(),
-      like: like.filter(flag => flag !== 'locked'),
+      like: unarmed({ like }).filter(flag => flag !== 'locked'),
       anon: own ? w.newId() : 0,
       chain: own ? chain + 1 : 0,
     };
@@ -54,9 +55,9 @@ function copyPages({ w, thread, mm }: Act, { start, end }: Area, child: string):
   for (const page of pages) {
     const known = w.past.page(mm, page);
     const own = known.kind === 'anon' || known.kind === 'anon read-only';
-    const entry: Entry = own ? { kind: 'anon read-only', cow: true } : known;
+    const entry: Entry = own ? { ...known, kind: 'anon read-only', cow: true } : known;
     w.note(mm, thread, { what: 'page', page, entry });
-    w.note(child, thread, { what: 'page', page, entry });
+    w.note(child, thread, { what: 'page', page, entry: { ...entry, wp: false } });
   }
   return pages.length;
 }

@@ -21,7 +21,7 @@ const MODELS = [
 const TIMINGS = ['closed', 'recorded'] as const;
 type Timing = (typeof TIMINGS)[number];
 /** Of a thousand traces this many at most have unrelated events at the same moment; those are not compared. */
-const TIED = 100;
+const TIED = 200;
 
 /** Costs that no sum of a few others makes, so that events which have nothing to do with each other hardly ever coincide. */
 const costs: Costs = {

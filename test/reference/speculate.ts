@@ -1,6 +1,6 @@
 /** Speculative page faults: Dufour's __handle_speculative_fault(), Lespinasse's do_user_addr_fault(). Nothing is locked. */
 import { forbids } from './fault.js';
-import { entryOf, type Faulting, handle_mm_fault, isShared } from './handle.js';
+import { entryOf, type Faulting, handle_mm_fault, isArmed, isShared } from './handle.js';
 import { ABSENT, type Area } from './history.js';
 import type { Life, World } from './world.js';
 
@@ -33,7 +33,7 @@ export function* speculate(w: World, f: Faulting): Life<string> {
     return '';
   }
   const now = w.past.page(mm, f.page);
-  const same = now.kind === found.kind && now.cow === found.cow;
+  const same = now.kind === found.kind && now.cow === found.cow && now.wp === found.wp;
   if (outcome.maps !== null && same) w.note(mm, thread, { what: 'page', page: f.page, entry: outcome.maps });
   f.site = outcome.result === 'signal' ? outcome.site : null;
   return outcome.result === 'signal' ? 'signal' : 'speculative';
@@ -54,6 +54,7 @@ function whyNotVma(w: World, f: Faulting, vma: Area | null): [string | null, boo
   if (w.past.isMarked(f.mm, vma.id)) return here('vm_sequence');
   if (vma.file !== null && vma.file !== 'tcp') return here('vm_ops');
   if (vma.file === null && vma.anon === 0) return here('anon_vma');
+  if (isArmed(vma, 'missing')) return here('userfaultfd');
   if (vma.like.includes('growsdown')) return here('growsdown');
   if (f.page < vma.start) return here('range');
   if (f.facts.race !== undefined) return here('vma_has_changed');
@@ -82,9 +83,11 @@ function whyNotMm(w: World, f: Faulting, vma: Area | null): string | null {
   const met = entryOf(w, f, vma);
   const write = f.access === 'write';
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
-    return write && vma.anon === 0 ? 'do_anonymous_page.spf_abort_anon_vma' : null;
+    if (write && vma.anon === 0) return 'do_anonymous_page.spf_abort_anon_vma';
+    return isArmed(vma, 'missing') ? 'do_anonymous_page.spf_abort_userfaultfd' : null;
   }
   if (ABSENT.has(met.kind)) return 'do_swap_page.spf_abort_swap';
+  if (write && met.wp && isArmed(vma, 'wp')) return 'do_wp_page.spf_abort_userfaultfd';
   if (!write || vma.anon !== 0) return null;
   const own = (met.kind === 'anon' || met.kind === 'anon read-only') && !met.cow;
   return own ? null : 'wp_page_copy.spf_abort_anon_vma';

@@ -1,6 +1,6 @@
 /** Traces of what the reference knows: times that hardly ever coincide, so that every order is the kernel's. */
 import fc from 'fast-check';
-import { at, type Event, len, vma } from '../helpers.js';
+import { at, type Event, len, range, vma } from '../helpers.js';
 import { KNOWN_ADVICE } from './operations.js';
 
 const PAGES = 20;
@@ -20,6 +20,16 @@ const THEMES = {
   heap: ['brk'],
   process: ['exec', 'exec', 'fork', 'exit'],
   hugetlb: ['mlock'],
+  userfault: [
+    'uffd_register',
+    'uffd_register',
+    'uffd_unregister',
+    'uffd_copy',
+    'uffd_zeropage',
+    'uffd_continue',
+    'uffd_move',
+    'uffd_wp',
+  ],
   locked: ['mlock', 'munlock', 'mlockall', 'munlockall', 'brk'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 type Theme = keyof typeof THEMES;
@@ -27,13 +37,15 @@ type Op = 'fault' | (typeof OPS)[number] | (typeof THEMES)[Theme][number];
 
 const facts = fc.record(
   {
-    entry: fc.constantFrom('none', 'present', 'swap', 'migration', 'hwpoison', 'marker_guard', 'marker_poison'),
+    entry: fc.constantFrom(
+      ...['none', 'present', 'swap', 'migration', 'hwpoison', 'marker_guard', 'marker_poison', 'marker_uffd_wp'],
+    ),
     folio: fc.constantFrom('cached', 'absent', 'locked'),
     readahead: fc.boolean(),
     swap_sync: fc.boolean(),
     shared: fc.boolean(),
     numa_hint: fc.boolean(),
-    race: fc.constantFrom('detached', 'range'),
+    race: fc.constantFrom(undefined, undefined, undefined, undefined, 'detached', 'range'),
     wait: fc.constantFrom(0, 1_723, 41_231),
   },
   { requiredKeys: [] },
@@ -79,6 +91,7 @@ const details = fc.record({
   prot: fc.constantFrom('rw-', 'rw-', 'r--', '---', 'r-x'),
   access: fc.constantFrom('read', 'write', 'write', 'exec'),
   huge: fc.boolean(),
+  modes: fc.constantFrom(['missing'], ['missing'], ['wp'], ['missing', 'wp'], ['minor'], ['wp_async']),
   near: fc.nat({ max: 7 }).map(n => [NEAR_STACK, NEAR_HEAP][n] ?? 0),
   kernel: fc.nat({ max: 9 }).map(n => n === 0),
   advice: fc.constantFrom(...KNOWN_ADVICE),
@@ -89,7 +102,7 @@ type Details = typeof details extends fc.Arbitrary<infer T> ? T : never;
 type Parts = Details & { op: Op; huge: boolean };
 
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
-  const range = p.huge
+  const place = p.huge
     ? { addr: at(HUGE_AT + 512 * (p.page % 4)), len: len(512 * (1 + (p.pages % 2))) }
     : { addr: at(p.page + p.near), len: len(p.pages) };
   switch (p.op) {
@@ -102,15 +115,15 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       };
     case 'mmap': {
       const [mode, more] = p.flags;
-      if (p.huge) return { ...range, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
+      if (p.huge) return { ...place, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
       const flags = p.file ? [mode, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
       const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
-      return { ...range, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
+      return { ...place, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
     }
     case 'mprotect':
-      return { ...range, prot: p.prot };
+      return { ...place, prot: p.prot };
     case 'madvise':
-      return { ...range, advice: p.advice };
+      return { ...place, advice: p.advice };
     case 'mremap':
       return {
         addr: at(p.page),
@@ -122,6 +135,10 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       return { addr: at(HEAP + Math.max(0, p.page - 8), p.same ? 0 : 8) };
     case 'mlockall':
       return p.future === undefined ? {} : { mode: p.future };
+    case 'uffd_register':
+      return { ...place, modes: p.modes };
+    case 'uffd_move':
+      return { ...place, src: at(p.other) };
     case 'munlockall':
       return {};
     case 'exec':
@@ -133,7 +150,7 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
     case 'read_maps':
       return { kind: p.kind };
     default:
-      return range;
+      return place;
   }
 }
 
@@ -148,6 +165,14 @@ const MAPPED: readonly Event[] = [
   vma(14, 4, { t: 0, flags: ['private'], file: { fs: 'ext4', name: '/f' }, offset: len(14) }),
 ];
 
+/** Watched for pages that are missing, and shared memory too. */
+const WATCHED: readonly Event[] = [
+  vma(20, 6, { t: 0, flags: ['shared'], file: { fs: 'tmpfs', name: '/t' } }),
+  range('uffd_register', 0, 10, { t: 1, modes: ['missing'] }),
+  range('uffd_register', 20, 3, { t: 2_000, modes: ['missing', 'wp'] }),
+  range('uffd_register', 23, 3, { t: 4_000, modes: ['minor', 'wp'] }),
+];
+
 /** Up to four threads at the beginning; a fork makes one more, in the same mm or in one of its own. */
 export function traces(maxLength: number): fc.Arbitrary<Event[]> {
   const themes = fc.constantFrom(...(Object.keys(THEMES) as Theme[]));
@@ -155,11 +180,11 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
     const parts = fc
       .tuple(opOf(theme), details)
       .map(([op, rest]): Parts => ({ op, ...rest, huge: rest.huge && theme === 'hugetlb' }));
-    return fc.array(parts, { minLength: 1, maxLength });
+    return fc.record({ theme: fc.constant(theme), list: fc.array(parts, { minLength: 1, maxLength, size: '+1' }) });
   });
-  return events.map(list => {
+  return events.map(({ theme, list }) => {
     const threads = [1, 2, 3, 4].map(tid => ({ tid, mm: 1 }));
-    let t = 0;
+    let t = 10_000;
     const rest = list.map((p, i) => {
       t += p.gap;
       const thread = threads[p.thread === 3 ? threads.length - 1 : p.thread];
@@ -170,7 +195,11 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
       if (p.op === 'exec') thread.mm = child.mm;
       const got = t + p.wait;
       const locked = p.recorded && p.op !== 'fault' && p.dur !== undefined;
-      const mode = ['madvise', 'read_maps', 'gup', 'exec'].includes(p.op) ? 'read' : 'write';
+      const reads = [
+        ...['madvise', 'read_maps', 'gup', 'exec', 'uffd_copy'],
+        ...['uffd_zeropage', 'uffd_continue', 'uffd_move', 'uffd_wp'],
+      ];
+      const mode = reads.includes(p.op) ? 'read' : 'write';
       return {
         t,
         tid,
@@ -181,6 +210,6 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
         ...(locked && { locks: [{ mode, ask: t, got, end: got + p.dur! }] }),
       };
     });
-    return [...MAPPED, ...rest];
+    return [...MAPPED, ...(theme === 'userfault' ? WATCHED : []), ...rest];
   });
 }

@@ -50,6 +50,8 @@ export interface Thread {
   /** a fault holds its lock until then */
   until: number;
   blame: { tid: number; event: Happening } | null;
+  /** sleeps in handle_userfault() */
+  awaits: { mm: string; page: number; answer: 'none' | 'filled' | 'gone' } | null;
   /** its next event must not overtake another */
   behind: boolean;
 }
@@ -58,12 +60,17 @@ export class World {
   now = 0;
   readonly past = new History();
   readonly threads: Thread[] = [];
-  /** two threads were due at the same moment, and had not asked for it in the same: who is first is nobody's to say */
+  /**
+   * Two threads were due at the same moment, and had not asked for it in the same, or were to release what they hold: who is
+   * first is nobody's to say.
+   */
   tied = false;
   private order = 0;
   private ids = 0;
   private readonly made = new Map<number, number>();
   private readonly known = new Set<string>();
+  /** threads asleep in handle_userfault(), in the order in which they came */
+  readonly awaiting: Thread[] = [];
 
   constructor(
     readonly stage: Stage,
@@ -130,11 +137,58 @@ export class World {
     }
     if (first === null || first.due === null) return false;
     const { at, asked } = first.due;
-    if (this.threads.some(({ due }) => due?.at === at && due.asked !== asked)) this.tied = true;
+    const ends = first.until === at;
+    if (
+      this.threads.some(t => t.due?.at === at && (t.due.asked !== asked || (ends && t !== first && t.until === at)))
+    ) {
+      this.tied = true;
+    }
     this.now = at;
     first.due = null;
     first.life.next();
     return true;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // userfaultfd
+
+  /** handle_userfault(): sleeps until a monitor answers, or the trace shows the thread going on; who: false where all is settled then. */
+  *awaitMonitor(thread: Thread, mm: string, page: number): Life<boolean> {
+    const awaits: Thread['awaits'] = { mm, page, answer: 'none' };
+    const since = this.now;
+    thread.awaits = awaits;
+    this.awaiting.push(thread);
+    const next = thread.events.find(({ i, t }) => i > thread.event!.i && t > this.now);
+    if (next !== undefined) this.wake(thread, next.t);
+    yield;
+    if (awaits.answer === 'none') {
+      this.answered(thread, 'gone');
+      yield;
+    }
+    thread.waited += this.now - this.costs.wake - since;
+    return awaits.answer === 'filled';
+  }
+
+  /** wake_userfault() on `[start, end)`. */
+  answer(mm: string, start: number, end: number, how: 'filled' | 'gone'): void {
+    for (const thread of this.awaiting.filter(({ awaits }) => awaits?.mm === mm)) {
+      const { page } = thread.awaits!;
+      if (start <= page && page < end) this.answered(thread, how);
+    }
+  }
+
+  /** Whoever is left sleeping when nobody moves any more goes on as when the userfaultfd is closed; false when nobody is. */
+  closeAll(): boolean {
+    const left = this.awaiting.toSorted((a, b) => Number.parseFloat(a.awaits!.mm) - Number.parseFloat(b.awaits!.mm));
+    for (const thread of left) this.answered(thread, 'gone');
+    return left.length > 0;
+  }
+
+  private answered(thread: Thread, how: 'filled' | 'gone'): void {
+    thread.awaits!.answer = how;
+    thread.awaits = null;
+    this.awaiting.splice(this.awaiting.indexOf(thread), 1);
+    this.wake(thread, this.now + this.costs.wake);
   }
 
   // -------------------------------------------------------------------------------------------------------------------
