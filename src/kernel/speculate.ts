@@ -9,7 +9,7 @@
  *
  * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
-import { ENTRY, FOLIO_ABSENT, FOLIO_CACHED, VM_OPS } from '../vocab.js';
+import { ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import { access_error, after, countSleep, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
@@ -50,8 +50,7 @@ export function __handle_speculative_fault(k: Kernel, task: Task): number {
   const kind = entryOf(k, task, vma) & PTE_KIND_MASK;
   if (!vma_is_anonymous(vma) && kind === PTE_NONE) return giveUp(task, 'handle_pte_fault');
   // swapin_readahead() would need the VMA.
-  const folio = folioOf(task.facts);
-  if (kind === PTE_SWAP && folio !== FOLIO_CACHED && !isFolioLocked(task) && !says(task.facts, 'swap_sync')) {
+  if (kind === PTE_SWAP && !inSwapCache(task) && !says(task.facts, 'swap_sync')) {
     return giveUp(task, 'do_swap_page');
   }
   return work(k, task, vma);
@@ -95,6 +94,12 @@ function hasPteTable(task: Task, vma: Vma): boolean {
   return page_table.hasTable(task.page);
 }
 
+/** lookup_swap_cache(): a folio that somebody has locked, or had, is there. */
+function inSwapCache({ facts }: Task): boolean {
+  const folio = folioOf(facts);
+  return folio === FOLIO_CACHED || folio === FOLIO_LOCKED;
+}
+
 /** Lespinasse: why handle_pte_fault() cannot go on speculatively; null when it can. */
 function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null {
   const state = entryOf(k, task, vma);
@@ -107,7 +112,7 @@ function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null
     if (k.at['do_swap_page.speculative'] === 'abort') return 'do_swap_page.spf_abort_swap';
     if (kind !== PTE_SWAP) return 'do_swap_page.spf_abort_non_swap_entry';
     if (isFolioLocked(task)) return 'do_swap_page';
-    return folioOf(task.facts) === FOLIO_CACHED ? null : 'do_swap_page.spf_abort_swap_nopage';
+    return inSwapCache(task) ? null : 'do_swap_page.spf_abort_swap_nopage';
   }
   if (!write) return null;
   if (state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return 'do_wp_page.spf_abort_userfaultfd';
