@@ -62,8 +62,9 @@ function whyNotVma(w: World, f: Faulting, vma: Area | null): [string | null, boo
   if (!hasTable(w, f)) return here('pmd');
   const { kind } = entryOf(w, f, vma);
   if (vma.file !== null && kind === 'none') return ['handle_pte_fault', false];
-  const { folio, swap_sync, wait } = f.facts;
-  const atHand = folio === 'cached' || swap_sync || (folio === 'locked' && wait !== 0);
+  // A locked folio is in the swap cache.
+  const { folio, swap_sync } = f.facts;
+  const atHand = folio === 'cached' || folio === 'locked' || swap_sync;
   return [kind === 'swap' && !atHand ? 'do_swap_page' : null, false];
 }
 
@@ -73,22 +74,45 @@ function hasTable(w: World, f: Faulting): boolean {
   return w.past.hasTable(f.mm, f.page);
 }
 
-/** Lespinasse of 2022, anonymous memory only. */
+/** Lespinasse: anonymous memory; in 2021 page-cache files too, but no write to a shared one. */
 function whyNotMm(w: World, f: Faulting, vma: Area | null): string | null {
+  const write = f.access === 'write';
   if (vma === null) return 'do_user_addr_fault.spf_abort_unmapped';
-  if (vma.file !== null) return 'do_user_addr_fault.spf_abort_no_speculate';
+  if (vma.file !== null) {
+    // ->speculative: ext4 has it, tmpfs, hugetlbfs and drivers do not.
+    const files = w.at.vma_can_speculate === 'anonymous_or_file' && vma.file === 'ext4';
+    if (!files || (write && isShared(vma))) return 'do_user_addr_fault.spf_abort_no_speculate';
+  }
   if (f.facts.race !== undefined) return 'do_user_addr_fault.spf_abort_vma_copy';
   if (forbids(vma, f.access)) return 'do_user_addr_fault.spf_abort_access_error';
   if (!hasTable(w, f)) return '__handle_mm_fault.spf_abort_pmd';
   const met = entryOf(w, f, vma);
-  const write = f.access === 'write';
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
-    if (write && vma.anon === 0) return 'do_anonymous_page.spf_abort_anon_vma';
-    return isArmed(vma, 'missing') ? 'do_anonymous_page.spf_abort_userfaultfd' : null;
+    return vma.file === null ? whyNotAnonymous(vma, write) : whyNotFile(f, vma, write);
   }
-  if (ABSENT.has(met.kind)) return 'do_swap_page.spf_abort_swap';
+  if (ABSENT.has(met.kind)) return whyNotSwap(w, f, met.kind);
   if (write && met.wp && isArmed(vma, 'wp')) return 'do_wp_page.spf_abort_userfaultfd';
   if (!write || vma.anon !== 0) return null;
   const own = (met.kind === 'anon' || met.kind === 'anon read-only') && !met.cow;
   return own ? null : 'wp_page_copy.spf_abort_anon_vma';
+}
+
+function whyNotAnonymous(vma: Area, write: boolean): string | null {
+  if (write && vma.anon === 0) return 'do_anonymous_page.spf_abort_anon_vma';
+  return isArmed(vma, 'missing') ? 'do_anonymous_page.spf_abort_userfaultfd' : null;
+}
+
+/** do_cow_fault(), filemap_fault(): nothing may be slept for. */
+function whyNotFile({ facts }: Faulting, vma: Area, write: boolean): string | null {
+  if (write && vma.anon === 0) return 'do_cow_fault.spf_abort_anon_vma';
+  const locked = facts.folio === 'locked' && facts.wait !== 0;
+  return facts.folio === 'absent' || locked || facts.readahead ? 'filemap_fault' : null;
+}
+
+/** do_swap_page(): in 2021 what is in the swap cache, where its lock is free. */
+function whyNotSwap(w: World, { facts }: Faulting, kind: string): string | null {
+  if (w.at['do_swap_page.speculative'] === 'abort') return 'do_swap_page.spf_abort_swap';
+  if (kind !== 'swap') return 'do_swap_page.spf_abort_non_swap_entry';
+  if (facts.folio !== 'cached' && facts.folio !== 'locked') return 'do_swap_page.spf_abort_swap_nopage';
+  return facts.folio === 'locked' && facts.wait !== 0 ? 'do_swap_page' : null;
 }
