@@ -71,10 +71,15 @@ describe('the reference is not content', () => {
     ['v6.18', 'proc_maps', 'mmap_read'],
     ['v6.18', 'madvise_lock.dontneed', 'mmap_read'],
     ['v6.18', 'do_brk_flags.merge', 'any'],
+    ['v6.18', 'uffd_mfill_lock', 'mmap_read'],
     ['v6.12', 'mmap_region.fixed', 'munmap_then_insert'],
     ['v6.6', '__folio_lock_or_retry', 'retry_at_once'],
+    ['v6.6', 'hugetlb_fault', 'go'],
+    ['v6.6', 'exit_mmap', 'write'],
     ['v6.4', 'lock_vma_under_rcu.anon_vma', 'go'],
+    ['v6.6', 'lock_vma_under_rcu.userfaultfd_armed', 'abort'],
     ['rfc_2022', 'dup_mmap.start_write', 'none'],
+    ['spf_lespinasse_2021', 'vma_can_speculate', 'anonymous'],
     ['spf_dufour_v12', 'do_user_addr_fault.mm_users', 'go'],
   ];
   test.each(broken)('when %s answers otherwise at %s: %s', async (model, site, answer) => {
