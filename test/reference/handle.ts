@@ -83,8 +83,11 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
         else if (vma.anon === 0) met = entry('zero');
         else met = entry(f.access === 'write' ? 'anon read-only' : 'anon');
       } else if (known.kind === 'file' && f.access === 'write' && vma.file === 'ext4') {
-        // A write faults only where writeback has protected the page again.
-        met = entry('file read-only', known.cow);
+        // A write faults only where writeback has protected the page again,
+        met = { ...known, kind: 'file read-only' };
+      } else if (known.kind === 'anon' && f.access === 'write') {
+        // or where KSM has merged it.
+        met = { ...known, kind: 'anon read-only' };
       }
       break;
     case 'none':
