@@ -40,6 +40,7 @@ export async function diffTwoTraces(
       const machine = replayToCompare(model, {
         timing: options.timing,
         maxVmas: options.maxVmas,
+        maxPages: options.maxPages,
         ...(costs && { costs }),
         ...(pictures && { watcher: pictures.watcher(input) }),
       });

@@ -87,11 +87,12 @@ async function diff(
     const pictures = await startPictures(sinks, { traces: 1, models: 2 });
     const [{ Diff }, { replayFile }] = await Promise.all([import('../replay/diff.js'), import('./replay-file.js')]);
     const progress = new Progress(options);
-    const { timing, maxVmas, top } = options;
+    const { timing, maxVmas, maxPages, top } = options;
     const onChange = events && ((fault: ChangedFault) => events.write(formatEventRow(fault, fields.events, null)));
     const machine = new Diff(before, after, {
       timing,
       maxVmas,
+      maxPages,
       top,
       ...(costs && { costs }),
       ...(onChange && { onChange }),

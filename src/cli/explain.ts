@@ -71,8 +71,8 @@ async function explain(trace: string | undefined, options: ExplainOptions, comma
   const { loadCosts, loadModels } = await import('./models-option.js');
   const models = await loadModels(options.model ?? ['per-vma']);
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
-  const { timing, maxVmas } = options;
-  const running: Running = { timing, maxVmas, ...(costs && { costs }) };
+  const { timing, maxVmas, maxPages } = options;
+  const running: Running = { timing, maxVmas, maxPages, ...(costs && { costs }) };
   const sink = openSink(options.out, [input]);
   try {
     const [{ Explain }, { explainListing }, { renderListing }, { outputStyle }] = await Promise.all([

@@ -38,6 +38,7 @@ export interface TimingOptions {
   maxThreads: number;
   maxMms: number;
   maxVmas: number;
+  maxPages: number;
 }
 
 /** Options of those that have rows of events. */
@@ -108,7 +109,8 @@ export function withTiming(
     .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0);
   withLimit(command, 'maxThreads', 'most threads of a trace');
   withLimit(command, 'maxMms', 'most address spaces of a trace');
-  return withLimit(command, 'maxVmas', 'most VMAs at once, of all address spaces');
+  withLimit(command, 'maxVmas', 'most VMAs at once, of all address spaces');
+  return withLimit(command, 'maxPages', 'most touched pages at once, of all address spaces');
 }
 
 /**

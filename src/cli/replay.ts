@@ -88,6 +88,7 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
       const machine = new Replay(models, {
         timing: options.timing,
         maxVmas: options.maxVmas,
+        maxPages: options.maxPages,
         ...(costs && { costs }),
         ...(onFault && { onFault }),
         ...(options.by && { by: options.by }),

@@ -108,7 +108,7 @@ async function verify(traces: string[], options: Options, command: Command): Pro
 type Start = (info: TraceInfo, more: Pick<VerifyOptions, 'onFault' | 'inferences'>) => Verify;
 
 /** Loads what all traces share; a verification starts when the kernel of its trace is known. */
-async function prepare({ model, costs: sheet, truth: path, top, maxVmas }: Options): Promise<Start> {
+async function prepare({ model, costs: sheet, truth: path, top, maxVmas, maxPages }: Options): Promise<Start> {
   const [{ Verify }, { loadCosts, loadModel, modelOfKernel }] = await Promise.all([
     import('../replay/verify.js'),
     import('./models-option.js'),
@@ -117,7 +117,7 @@ async function prepare({ model, costs: sheet, truth: path, top, maxVmas }: Optio
   const costs = sheet === undefined ? {} : { costs: await loadCosts(sheet) };
   const truth = path === undefined ? {} : { truth: await loadTruth(path) };
   return ({ meta, file }, more) =>
-    new Verify(stage ?? modelOfKernel(meta.kernel, file), { top, maxVmas, ...costs, ...truth, ...more });
+    new Verify(stage ?? modelOfKernel(meta.kernel, file), { top, maxVmas, maxPages, ...costs, ...truth, ...more });
 }
 
 async function loadTruth(path: string): Promise<NonNullable<VerifyOptions['truth']>> {

@@ -7,7 +7,7 @@ import type { FromTo, HotSpot, ModelResult, Rated, ReplayResult, TracesDiff } fr
 /** A replay of one of two traces that diffTraces() compares. */
 export function replayToCompare(
   stage: Stage,
-  options: Pick<ReplayOptions, 'timing' | 'costs' | 'watcher' | 'maxVmas'>,
+  options: Pick<ReplayOptions, 'timing' | 'costs' | 'watcher' | 'maxVmas' | 'maxPages'>,
 ): Replay {
   return new Replay([stage], { ...options, by: 'vma', byAll: true });
 }

@@ -3,7 +3,6 @@ import { invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import type { Limited } from '../trace/limits.js';
 import { keepFirst } from './first.js';
 import { Replay } from './replay.js';
 import {
@@ -18,8 +17,9 @@ import {
   type Transition,
   type Watcher,
 } from './result.js';
+import type { SizeLimits } from './sizes.js';
 
-export interface DiffOptions extends Limited<'maxVmas'> {
+export interface DiffOptions extends SizeLimits {
   timing?: 'closed' | 'recorded';
   costs?: Costs;
   /** changed faults the result lists; FIRST when absent */

@@ -4,16 +4,16 @@ import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import { lineage } from '../lineage/resolve.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import type { Limited } from '../trace/limits.js';
 import { formatAddr, formatCount, type Page } from '../units.js';
 import { ACCESS_MASK, ACCESSES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import type { ExplainedFault, Explanation, ModelExplanation } from './explanation.js';
 import { Replay } from './replay.js';
 import { type Ending, rangesOf, ruleOf } from './ruling.js';
 import { saidOfPage } from './seen.js';
+import type { SizeLimits } from './sizes.js';
 import { Watch } from './watch.js';
 
-export interface ExplainOptions extends Limited<'maxVmas'> {
+export interface ExplainOptions extends SizeLimits {
   timing?: 'closed' | 'recorded';
   costs?: Costs;
 }

@@ -2,7 +2,6 @@
 import { COSTS, type Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import type { Limited } from '../trace/limits.js';
 import { formatCount, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
 import { Collector } from './collect.js';
@@ -11,8 +10,9 @@ import { Recorder } from './record.js';
 import type { ExpectFailure, FaultRow, HotKey, ReplayResult, Watcher } from './result.js';
 import { Run } from './run.js';
 import { inSample } from './sample.js';
+import type { SizeLimits } from './sizes.js';
 
-export interface ReplayOptions extends Limited<'maxVmas'> {
+export interface ReplayOptions extends SizeLimits {
   /** `closed` (default): threads keep their think time and waiting shifts what follows; `recorded`: recorded times */
   timing?: 'closed' | 'recorded';
   costs?: Costs;
@@ -51,12 +51,14 @@ export class Replay {
     const onFault = options.onFault ?? null;
     this.by = options.by;
     this.sample = options.sample ?? 1;
-    const { watcher, maxVmas } = options;
+    const { watcher, maxVmas, maxPages } = options;
     const { timing, by, sample } = this;
     const spots = (): HotSpots | null => (by === undefined ? null : new HotSpots(by, options.byAll));
     const records = watcher && ((stage: Stage) => new Recorder(stage, onFault, watcher, spots()));
     const collect = options.collect ?? records ?? (stage => new Collector(stage, onFault, spots()));
-    this.runs = stages.map(stage => new Run(stage, { timing, costs, sample, maxVmas, collector: collect(stage) }));
+    this.runs = stages.map(
+      stage => new Run(stage, { timing, costs, sample, maxVmas, maxPages, collector: collect(stage) }),
+    );
   }
 
   /** Takes the next batch of a trace's events. */

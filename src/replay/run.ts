@@ -16,7 +16,6 @@ import { OPERATIONS } from '../kernel/operations.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { LIMITS, type Limited, tooMany } from '../trace/limits.js';
 import { type Ns, PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
@@ -24,10 +23,10 @@ import { Collector } from './collect.js';
 import { Pace } from './pace.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, type Runner } from './runner.js';
 import { inSample } from './sample.js';
+import { type SizeLimits, Sizes } from './sizes.js';
 import { Threads } from './threads.js';
-import { VmaCount } from './vma-count.js';
 
-export interface RunOptions extends Limited<'maxVmas'> {
+export interface RunOptions extends SizeLimits {
   readonly timing: 'closed' | 'recorded';
   readonly costs: Costs;
   /** who counts; one of the run's own when absent */
@@ -49,8 +48,7 @@ export class Run {
   /** how a fault goes on: walk(), or who follows some of them */
   private readonly walk: typeof walk;
   private readonly sample: number;
-  private readonly maxVmas: number;
-  private readonly vmas = new VmaCount();
+  private readonly sizes: Sizes;
   /** how far the clock is ahead of the recording for everybody */
   private readonly pace = new Pace();
   /** threads whose next event must not overtake another */
@@ -69,7 +67,7 @@ export class Run {
   constructor(stage: Stage, options: RunOptions) {
     this.closed = options.timing === 'closed';
     this.sample = options.sample ?? 1;
-    this.maxVmas = options.maxVmas ?? LIMITS.maxVmas.standard;
+    this.sizes = new Sizes(options);
     this.collector = options.collector ?? new Collector(stage, null);
     this.walk = this.collector.walk;
     this.kernel = new Kernel(stage, this.engine, options.costs, this.collector, !this.closed);
@@ -361,8 +359,7 @@ export class Run {
   private afterOperation(runner: Runner): void {
     runner.operation = null;
     this.collector.operation(runner);
-    this.vmas.after(runner, this.kernel);
-    if (this.vmas.total > this.maxVmas) throw tooMany('maxVmas', this.maxVmas, this.where(runner.i));
+    this.sizes.after(runner, this.kernel, () => this.where(runner.i));
     if (this.closed) runner.shift = Math.max(0, runner.shift + runner.waitedForLocks - runner.recordedWait);
     if (runner.op === OP.fork) this.bear(runner);
   }

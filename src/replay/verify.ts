@@ -9,7 +9,6 @@ import { invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import type { Limited } from '../trace/limits.js';
 import { formatAddr, formatCount, type Ns } from '../units.js';
 import {
   FAULT_KERNEL_MODE,
@@ -41,11 +40,12 @@ import {
 } from './result.js';
 import { Score } from './score.js';
 import { type Section, Sections } from './sections.js';
+import type { SizeLimits } from './sizes.js';
 import { Tempo } from './tempo.js';
 import type { TruthRows } from './truth.js';
 import { isRace, type Slack, whileHeld, whileMarked } from './windows.js';
 
-export interface VerifyOptions extends Limited<'maxVmas'> {
+export interface VerifyOptions extends SizeLimits {
   costs?: Costs;
   /** disagreements the result lists; FIRST when absent */
   top?: number;
@@ -117,10 +117,10 @@ export class Verify {
     private readonly stage: Stage,
     private readonly options: VerifyOptions = {},
   ) {
-    const { costs, maxVmas, top = FIRST, truth = null, inferences = true } = options;
+    const { costs, maxVmas, maxPages, top = FIRST, truth = null, inferences = true } = options;
     this.top = top;
     this.truth = truth;
-    const how = { timing: 'recorded', maxVmas, ...(costs && { costs }) } as const;
+    const how = { timing: 'recorded', maxVmas, maxPages, ...(costs && { costs }) } as const;
     const about = (i: number, say: (fault: Pending) => void): void => {
       const fault = this.pending.get(i);
       if (fault !== undefined) say(fault);

@@ -26,6 +26,8 @@ export const LIMITS = {
   maxMms: { option: '--max-mms', standard: 2 ** 16, what: 'address spaces' },
   /** VMAs of all address spaces at once, under one model: about 300 bytes each, and a fork of all of them is one line. */
   maxVmas: { option: '--max-vmas', standard: 2 ** 21, what: 'VMAs at once' },
+  /** Touched pages of all address spaces at once, under one model: one byte each, kept by 64, and a fork doubles them. */
+  maxPages: { option: '--max-pages', standard: 2 ** 29, what: 'touched pages at once' },
 } as const satisfies Readonly<Record<string, Limit>>;
 
 export type LimitName = keyof typeof LIMITS;

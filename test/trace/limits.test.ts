@@ -43,6 +43,7 @@ const CASES: [limit: LimitName, most: number, events: Event[], complains: number
   ['maxVmas', 2, [vma(0, 1), vma(2, 1), vma(4, 1)], 2],
   ['maxVmas', 2, [mmap(0, 3), range('munmap', 1, 1), range('mprotect', 2, 1, { prot: 'r--' }), fork(2, 2)], 3],
   ['maxVmas', 1, [mmap(0, 3), range('munmap', 0, 3), mmap(4, 1), mmap(9, 1)], 3],
+  ['maxPages', 2_000, [mmap(0, 900, { flags: ['private', 'anonymous', 'populate'] }), fork(2, 2)], 1],
   ['maxNames', 150, three, 2],
   ['maxNames', 150, [mmap(0, 1, { file: { name: '/lib/a' } }), mmap(2, 1, { file: { name: '/lib/b' } })], 1],
 ];
