@@ -382,6 +382,7 @@ export class Run {
       released = true;
       wake_userfault(this.kernel, mm, 0, PAGE_END, true, null);
     }
+    if (released) return;
     for (const runner of this.threads.awake) {
       if (!runner.unborn || runner.head === NONE) continue;
       // Its fork waits behind its own events, which no kernel can have recorded: let it live.

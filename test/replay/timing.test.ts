@@ -77,6 +77,17 @@ describe('an event behind one of another thread on the same pages', () => {
   });
 });
 
+test('a child is not born before its fork, though the parent sleeps for a monitor who never answers', async () => {
+  const watch = range('uffd_register', 0, 8, { t: 1, modes: ['missing'] });
+  const kept = range('mprotect', 16, 1, { t: 9_000, tid: 1, dur: 50_000, prot: 'r--' });
+  const fork: Event = { t: 9_002, tid: 3, op: 'fork', child_tid: 9, child_mm: 4 };
+  const parent = read(0, 3, 9_001, { mode: 'kernel' });
+  const events = [vma(0, 8, { t: 0 }), watch, kept, parent, fork, read(1, 9, 9_003, { mm: 4 })];
+  const replayed = await replay(events, 'v6.18');
+  expect(replayed.row('v6.18', 3).site).toBe('do_user_addr_fault.kernel_mode');
+  expect(replayed.row('v6.18', 5)).toMatchObject({ verdict: 'vma_lock' });
+});
+
 describe('recorded timing', () => {
   test('everything starts when it was recorded to start', async () => {
     const events = [vma(0, 8, { t: 0 }), busy, read(1, 2, 20_000), read(2, 2, 100_000)];
