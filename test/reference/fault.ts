@@ -1,6 +1,6 @@
 /** A fault from the exception to its end: arch/x86/mm/fault.c do_user_addr_fault(), mm/memory.c lock_vma_under_rcu(). */
 import { Writer } from './areas.js';
-import { anon_vma_prepare, type Facts, type Faulting, handle_mm_fault, type Outcome } from './handle.js';
+import { anon_vma_prepare, type Facts, type Faulting, handle_mm_fault, isWatched, type Outcome } from './handle.js';
 import type { Area } from './history.js';
 import { speculate } from './speculate.js';
 import type { Happening, Life, Thread, World } from './world.js';
@@ -119,7 +119,7 @@ function* underVmaLock(w: World, f: Faulting, row: Row): Life<string> {
       w.endRead(f.thread, f.mm, vma.id);
       return leaves('lock_vma_under_rcu.anon_vma');
     }
-    if (at['lock_vma_under_rcu.userfaultfd_armed'] === 'abort' && vma.like.some(flag => flag.startsWith('uffd_'))) {
+    if (at['lock_vma_under_rcu.userfaultfd_armed'] === 'abort' && isWatched(vma)) {
       w.endRead(f.thread, f.mm, vma.id);
       return leaves('lock_vma_under_rcu.userfaultfd_armed');
     }
@@ -179,11 +179,8 @@ function* pageWait(w: World, f: Faulting, ns: number): Life {
 function* awaitMonitor(w: World, f: Faulting): Life {
   const { wait } = f.facts;
   if (wait !== undefined) yield* pageWait(w, f, wait);
-  else if (yield* w.awaitMonitor(f.thread, f.mm, f.page)) {
-    f.facts = {};
-    return;
-  }
-  f.settled = true;
+  else f.facts = {};
+  f.settled = wait !== undefined || (yield* w.awaitMonitor(f.thread, f.mm, f.page)) === 'gone';
 }
 
 function* holdVma(w: World, f: Faulting, vma: Area, ns: number): Life {

@@ -48,6 +48,7 @@ export type Outcome = {
 export const entry = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
 const isAnonymous = ({ file }: Area) => file === null;
 export const isArmed = ({ like }: Area, mode: 'missing' | 'wp' | 'minor') => like.includes(`uffd_${mode}`);
+export const isWatched = ({ like }: Area) => like.some(flag => flag.startsWith('uffd_'));
 export const isShared = ({ like }: Area) => like.includes('shared');
 const isShmem = ({ file }: Area) => file !== null && ['shmem', 'tmpfs'].includes(file);
 const hasPageCache = ({ file }: Area) => file === 'ext4' || file === 'tmpfs' || file === 'shmem';
@@ -85,8 +86,8 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
       } else if (known.kind === 'file' && f.access === 'write' && vma.file === 'ext4') {
         // A write faults only where writeback has protected the page again,
         met = { ...known, kind: 'file read-only' };
-      } else if (known.kind === 'anon' && f.access === 'write') {
-        // or where KSM has merged it.
+      } else if (known.kind === 'anon' && f.access === 'write' && !isWatched(vma)) {
+        // or where KSM has merged it; of what is watched the monitor is more likely.
         met = { ...known, kind: 'anon read-only' };
       }
       break;

@@ -1,7 +1,7 @@
 /** The operations of a trace, as Linux has them: which locks, in which order, for how long. */
 import { ADVICES } from '../../src/vocab.js';
 import { type Act, described } from './act.js';
-import { offsetOf } from './handle.js';
+import { isWatched, offsetOf } from './handle.js';
 import { brk } from './heap.js';
 import { type Area, NOTHING } from './history.js';
 import { gup, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
@@ -96,7 +96,7 @@ function* madvise(act: Act): Life {
   if (advice === 'dontneed' || advice === 'free') {
     const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
     const vma = w.at['madvise_lock.dontneed'] === 'vma_read' ? act.readLock(event.page) : null;
-    if (vma !== null && (vma.end < act.end || vma.like.some(flag => flag.startsWith('uffd_')))) {
+    if (vma !== null && (vma.end < act.end || isWatched(vma))) {
       w.endRead(thread, mm, vma.id);
     } else if (vma !== null) {
       if (advice === 'dontneed') clear(act);
@@ -212,7 +212,7 @@ function* moveOne(act: Act, from: number, pages: number, to: number, newPages: n
   }
   // mremap_userfaultfd_prep(): no userfaultfd goes along.
   const target = w.areaAt(mm, to)!;
-  if (target.like.some(flag => flag.startsWith('uffd_'))) writer.put({ ...target, like: unarmed(target) });
+  if (isWatched(target)) writer.put({ ...target, like: unarmed(target) });
   for (const page of w.past.pages(mm, from, from + moved)) {
     const entry = w.past.page(mm, page);
     act.set(page, NOTHING);

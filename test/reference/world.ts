@@ -152,8 +152,8 @@ export class World {
   // -------------------------------------------------------------------------------------------------------------------
   // userfaultfd
 
-  /** handle_userfault(): sleeps until a monitor answers, or the trace shows the thread going on; who: false where all is settled then. */
-  *awaitMonitor(thread: Thread, mm: string, page: number): Life<boolean> {
+  /** handle_userfault(): sleeps until a monitor answers, or the trace shows the thread going on: then all is settled. */
+  *awaitMonitor(thread: Thread, mm: string, page: number): Life<'filled' | 'gone'> {
     const awaits: Thread['awaits'] = { mm, page, answer: 'none' };
     const since = this.now;
     thread.awaits = awaits;
@@ -166,7 +166,7 @@ export class World {
       yield;
     }
     thread.waited += this.now - this.costs.wake - since;
-    return awaits.answer === 'filled';
+    return awaits.answer === 'filled' ? 'filled' : 'gone';
   }
 
   /** wake_userfault() on `[start, end)`. */
