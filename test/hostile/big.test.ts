@@ -85,7 +85,7 @@ describe('memory does not grow with a trace', () => {
     ['their rows', ['--events', '-', '--fields', 'i']],
     ['their pictures', ['--html', '-', '--folded', '/dev/null']],
   ])('of %s', async (_, options) => {
-    const { status, stderr } = await feed(['replay', '-', ...options], 24, faults());
+    const { status, stderr } = await feed(['replay', '-', ...options], 32, faults());
     expect([status, stderr]).toEqual([0, '']);
   });
 
