@@ -29,6 +29,7 @@ class Resting implements Seen {
   readonly byThread: number;
   readonly byIndex: number;
   readonly byOp: number;
+  markNext: number;
   uses: Seen['uses'];
   readonly epoch: number;
   readonly shift: Ns;
@@ -50,6 +51,7 @@ class Resting implements Seen {
     this.byThread = runner.byThread;
     this.byIndex = runner.byIndex;
     this.byOp = runner.byOp;
+    this.markNext = runner.markNext;
     this.uses = runner.uses;
     this.epoch = runner.epoch;
     this.shift = runner.shift;

@@ -38,12 +38,6 @@ test('a marker of userfaultfd on a file leads to its ->fault, which 6.6 has unde
   expect(await row('v6.7', ...before, read)).toMatchObject({ verdict: 'vma_lock', site: null });
 });
 
-test('an execve that names the mm it leaves has no other', async () => {
-  const exec: Event = { op: 'exec', tid: 1, new_mm: 1 };
-  expect((await row(NEW, vma(0, 4), exec, fault(0))).verdict).toBe('vma_lock');
-  expect((await row(NEW, vma(0, 4), { ...exec, new_mm: 2 }, fault(0, { mm: 2 }))).verdict).toBe('signal');
-});
-
 describe('a huge page', () => {
   const dax = (mode = 'shared') => mmap(0, 1_024, file('device-dax', mode));
 

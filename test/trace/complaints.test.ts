@@ -1,7 +1,7 @@
 /** What a complaint says, and where: the rarer ways in which a trace is none. */
 import { describe, expect, test } from 'vitest';
 import type { Complaint } from '../../src/errors.js';
-import { MAX_MMS } from '../../src/trace/limits.js';
+import { LIMITS } from '../../src/trace/limits.js';
 import { readEvents, validateTrace } from '../../src/trace/reader.js';
 import type { TraceEvent } from '../../src/trace/schema.js';
 import { complaint, FAULT, file, HEADER, MMAP, outcome, read } from './helpers.js';
@@ -116,6 +116,7 @@ describe('limits', () => {
     expect((await complaint(Buffer.from([...Buffer.from('[1,"'), 0xff, 0x22, 0x5d]))).class).toBe('encoding');
   });
 
+  const MAX_MMS = LIMITS.maxMms.standard;
   test(`more than ${MAX_MMS} address spaces`, async () => {
     const exit = (mm: number) => `{"op":"exit","tid":1,"mm":${mm}}`;
     const most = Array.from({ length: MAX_MMS }, (_, i) => exit(i)).join('\n');
