@@ -82,8 +82,8 @@ export class Interner {
   /** @param where the event at hand */
   constructor(
     readonly info: TraceInfo,
-    limits: NameLimits = {},
-    private readonly where: () => Where = () => ({ file: info.file }),
+    limits: NameLimits,
+    private readonly where: () => Where,
   ) {
     const { maxThreads = LIMITS.maxThreads.standard, maxMms = LIMITS.maxMms.standard } = limits;
     this.maxNames = limits.maxNames ?? LIMITS.maxNames.standard;

@@ -15,8 +15,8 @@ import { BROKEN, RIGHT, WRONG } from './odd-lines.js';
 
 /** Both paths over the same line, each with names of its own. */
 class Paths {
-  readonly fast = { draft: new Draft(), names: new Interner(emptyInfo('-')), columns: new Columns(1) };
-  readonly slow = { draft: new Draft(), names: new Interner(emptyInfo('-')), columns: new Columns(1) };
+  readonly fast = { draft: new Draft(), names: new Interner(emptyInfo('-'), {}, () => ({})), columns: new Columns(1) };
+  readonly slow = { draft: new Draft(), names: new Interner(emptyInfo('-'), {}, () => ({})), columns: new Columns(1) };
   readonly scanner = new Scanner(this.fast.draft, this.fast.names);
 
   /** Row and names, `not sure`, or the number of the check that failed. */

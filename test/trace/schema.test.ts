@@ -12,7 +12,7 @@ import { RIGHT, WRONG } from './odd-lines.js';
 
 function shapeByHand(event: Record<string, unknown>): boolean {
   const draft = new Draft();
-  if (!encodeEvent(event as JsonObject, draft, new Interner(emptyInfo('-')), () => {})) return false;
+  if (!encodeEvent(event as JsonObject, draft, new Interner(emptyInfo('-'), {}, () => ({})), () => {})) return false;
   return draft.check() !== NOT_THIS_SHAPE;
 }
 
