@@ -122,9 +122,13 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
 /** The entry the fault meets: what the trace says of it, else what the trace's own history left there. */
 export function entryOf(k: Kernel, task: Task, vma: Vma): number {
   const derived = task.mm.page_table.get(task.page);
-  // A wait has settled it: whoever resolved the page left it in the history.
-  if (task.facts === 0 || task.settled) return derived;
+  if (task.facts === 0) return derived;
   const entry = task.facts & 15;
+  if (task.settled) {
+    // A wait has settled it: whoever resolved the page left it in the history. Of a folio it was waited for, the entry is still there.
+    const waits = entry === ENTRY.swap || entry === ENTRY.device_exclusive;
+    return waits && derived === PTE_NONE ? KIND_OF_ENTRY[entry] : derived;
+  }
   let state = derived;
   if (entry === ENTRY.present) {
     const kind = derived & PTE_KIND_MASK;

@@ -103,10 +103,12 @@ const ENTRY_BITS: readonly (readonly [bit: number, name: EntrySeen['flags'][numb
 export function seenEntry(k: Kernel, task: Task, vma: Vma): EntrySeen | null {
   if (vma.vm_flags & VM_HUGETLB) return null;
   const state = entryOf(k, task, vma);
+  // After a wait the history has it, where it knows of the page at all.
+  const said = (task.facts & 15) !== 0 && (!task.settled || state !== task.mm.page_table.get(task.page));
   return {
     kind: KINDS[state & PTE_KIND_MASK],
     flags: ENTRY_BITS.filter(([bit]) => state & bit).map(([, flag]) => flag),
-    from: !task.settled && (task.facts & 15) !== 0 ? 'trace' : 'history',
+    from: said ? 'trace' : 'history',
   };
 }
 

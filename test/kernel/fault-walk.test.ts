@@ -1,7 +1,8 @@
 /** One fault along its way: the locks it tries and in which order, what it waits for, how a stack grows. */
 import { describe, expect, test } from 'vitest';
+import { COSTS } from '../../src/kernel/costs.js';
 import { lineage } from '../../src/lineage/resolve.js';
-import { addressSpace, at, BASE, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
+import { addressSpace, at, BASE, type Event, explain, fault, mmap, range, replay, vma } from '../helpers.js';
 
 const ANON = vma(0, 1024);
 const FRESH = mmap(0, 1024);
@@ -55,6 +56,22 @@ describe('locks', () => {
     const kept = await row({ entry: 'migration', wait: 5_000 });
     expect(kept).toMatchObject({ wait_ns: 5_000, verdict: 'vma_lock' });
     expect(kept.hold_ns).toBeGreaterThanOrEqual(5_000);
+  });
+
+  test('the pass after a wait for a folio in swap brings in what the trace said is there, unless somebody has', async () => {
+    const swapped = { t: 1_000, page: { entry: 'swap', folio: 'locked', wait: 50_000 } };
+    const first = fault(0, { access: 'read', ...swapped });
+    const other = fault(0, { tid: 2, t: 20_000 });
+    const path = async (...events: Event[]) => {
+      const [{ models }] = (await explain([{ ...ANON, t: 0 }, first, ...events], { events: [1] }, 'v6.18')).faults;
+      return models[0].steps.flatMap(step => step.path);
+    };
+    const locked = ['do_swap_page', '__folio_lock_or_retry'];
+    expect(await path()).toEqual([...locked, 'do_swap_page']);
+    expect(await path(other)).toEqual(locked);
+    const replayed = await replay([{ ...ANON, t: 0 }, first, fault(0, { t: 90_000 })], 'v6.18');
+    expect(replayed.row('v6.18', 1).hold_ns).toBe(COSTS.swap);
+    expect(replayed.row('v6.18', 2)).toMatchObject({ verdict: 'vma_lock', hold_ns: COSTS.wp });
   });
 
   test('addresses keep their offset in the page', async () => {

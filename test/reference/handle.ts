@@ -74,8 +74,8 @@ export const handled = (cost: number, maps: Entry | null, sleep = 0): Outcome =>
 /** The entry a fault meets: stated, else what is known to be there. */
 export function entryOf(w: World, f: Faulting, vma: Area): Entry {
   const known = w.past.page(f.mm, f.page);
-  if (f.settled) return known;
   const { facts } = f;
+  if (f.settled) return known.kind === 'none' && facts.entry === 'swap' ? entry('swap') : known;
   let met = known;
   switch (facts.entry) {
     case 'present':
