@@ -70,8 +70,8 @@ function unknownKeys(object: JsonObject, known: readonly string[], prefix: strin
  */
 export function encodeEvent(event: JsonObject, draft: Draft, names: Interner, unknown: UnknownKey): boolean {
   draft.reset();
-  const op = OP[event.op as OpName];
   if (typeof event.op !== 'string' || !Object.hasOwn(OP, event.op)) return false;
+  const op = OP[event.op as OpName];
   draft.val[KEY.op] = op;
   for (const key of Object.keys(event)) {
     if (!Object.hasOwn(KEY, key) || !keyBelongs(op, KEY[key as KeyName])) {
