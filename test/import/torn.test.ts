@@ -40,6 +40,27 @@ test('cut off anywhere: a complaint about the last line, or what is left is whol
   );
 });
 
+const HEADS: readonly [tool: string, head: string][] = [
+  ['ftrace', '            uffd-741     [001] d..1.    68.834383:'],
+  ['ftrace', '   Web Content 3-4711    (   4700) [001] .....  2890.316000:'],
+  ['ftrace', '           <...>-12      (-------) [127]    90.993346001:'],
+  ['perf', '  6347/6347  [001]  2287.575261810:'],
+  ['perf', '    -1/-1    [000]     0.000000001:'],
+];
+
+test.each(HEADS)('a line of %s that stops inside its head is told, wherever: %s', async (tool, head) => {
+  const [first, ...rest] = lines({ name: 'start', tool: 'perf' });
+  const [before, after] = tool === 'perf' ? [first, rest[0]] : lines({ name: 'prepare-ok', tool }).slice(3, 5);
+  // What is left of a number alone may be anybody's.
+  const from = tool === 'perf' ? head.indexOf('[') + 2 : head.search(/(?<=-\d+) /) + 1;
+  for (let end = from; end <= head.length; end++) {
+    const { complaints, summary } = await tolerant(`${before}\n${head.slice(0, end)}\n${after}\n`, tool);
+    expect([head.slice(0, end), complaints.map(({ where }) => where.line), summary.unknownLines]).toEqual([
+      ...[head.slice(0, end), [2], 0],
+    ]);
+  }
+});
+
 test('one line written into another: the victim is told, no fault appears that was not there', async () => {
   await fc.assert(
     fc.asyncProperty(spot, async ({ which, at, share }) => {

@@ -28,7 +28,8 @@ const STACK = /^(?:kernel_stack:\s+)?<stack trace ?>/;
 /** Name of the event in the frame that recorded it. */
 const OF_EVENT = /^trace_event_raw_event_(\w+)/;
 /** A line that begins like an event and stops before it is one. */
-const TORN_HEAD = /^\s*\S.{0,40}-\d+\s+(?:\([\d\s-]*\)?\s*)?(?:\[\d*\]?\s*)?(?:[.\w]{0,5}\s+)?[\d.]*:?\s*$/;
+const TORN_HEAD =
+  /^\s*\S.{0,40}-\d+\s+(?:\([\d\s-]*\)?\s*)?(?:\[\d*\]?\s*(?:[.\w]{1,5}$)?)?(?:[.\w]{0,5}\s+)?[\d.]*:?\s*$/;
 
 /** Is this line one that tracefs prints for an event, or the heading above them? */
 export function isFtraceLine(text: string): boolean {
