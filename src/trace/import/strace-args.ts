@@ -100,7 +100,8 @@ export function hexOf(argument: string): string | null {
 }
 
 function bitsOf(word: string): number | null {
-  if (/^(?:0x[0-9a-f]+|\d+)$/.test(word)) return Number(word);
+  // what is left of known words: flags are 32 bits
+  if (/^(?:0x[0-9a-f]{1,8}|\d{1,9})$/.test(word)) return Number(word);
   // the size of a huge page; the trace has 2 MiB ones
   if (/^\d+<<MAP_HUGE_SHIFT$/.test(word)) return 0;
   if (word.startsWith('MADV_')) return adviceNumber(word.slice('MADV_'.length).toLowerCase());
