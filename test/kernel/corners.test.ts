@@ -242,7 +242,58 @@ describe('collapse of a file', () => {
   });
 });
 
+describe('collapse', () => {
+  const collapse = (page: number, t: number): Event => ({ op: 'collapse', tid: 7, t, addr: at(page) });
+
+  test('is about the 2 MiB around its address and leaves its neighbours mapped', async () => {
+    const touched = [3, 600, 1_100].map((page, i) => fault(page, { t: i + 1, access: 'read' }));
+    const before = [mmap(0, 1_536, { ...file('ext4', 'shared'), t: 0 }), ...touched, collapse(700, 300_000)];
+    const readAt = (page: number) => held(...before, fault(page, { t: 900_000, access: 'read' }));
+    expect([await readAt(3), await readAt(600), await readAt(1_100)]).toEqual([COST.minor, COST.file, COST.minor]);
+  });
+
+  test('of anonymous memory maps all of it, where anything was there', async () => {
+    const collapsed = (...touched: Event[]) => [vma(0, 512, { t: 0 }), ...touched, collapse(0, 300_000)];
+    expect(await held(...collapsed(fault(3, { t: 1 })), fault(9, { t: 900_000 }))).toBe(COST.minor);
+    expect(await held(...collapsed(), fault(9, { t: 900_000 }))).toBe(COST.anon);
+  });
+
+  test('of less than 2 MiB, or of nothing, marks no VMA', async () => {
+    const marks = async (...before: Event[]) =>
+      (await replay([...before, collapse(512, 300_000)], NEW)).lock(NEW, 'vma_lock', 'write').acquired;
+    const mapped = (page: number, pages: number) => [vma(page, pages, { t: 0 }), fault(page + 30, { t: 1 })];
+    expect(await marks(...mapped(600, 900))).toBe(0);
+    expect(await marks(...mapped(300, 700))).toBe(0);
+    expect(await marks(...mapped(2_048, 52))).toBe(0);
+    expect(await marks(...mapped(300, 724), fault(600, { t: 2 }))).toBe(1);
+  });
+
+  test('of a file finds its mapping gone, which was unmapped while the page was put together', async () => {
+    const mapped = mmap(0, 1_024, { ...file('ext4', 'shared'), t: 0 });
+    const unmap = range('munmap', 0, 1_024, { tid: 8, t: 300_100 });
+    for (const model of ['mmap_lock', 'v6.4', NEW]) {
+      const late = fault(3, { t: 900_000, access: 'read' });
+      expect((await row(model, mapped, collapse(0, 300_000), unmap, late)).verdict).toBe('signal');
+    }
+  });
+});
+
 describe('what happens to a page while it migrates', () => {
+  test('others meet its migration entry until it has moved; its neighbours and what is swapped stay what they are', async () => {
+    const touched = [0, 1, 2, 3].map(page => fault(page, { t: page + 1 }));
+    const out = { ...advise('pageout', 1, 1), t: 500_000 };
+    const sleeps = async (page: number, after: number, migrate: Event) =>
+      (await row(NEW, vma(0, 4, { t: 0 }), ...touched, out, migrate, fault(page, { t: 1_000_000 + after, tid: 2 })))
+        .wait_ns;
+    const long = range('migrate', 0, 3, { t: 1_000_000, dur: 50_000 });
+    expect(await Promise.all([0, 1, 2, 3].map(page => sleeps(page, 20_000, long)))).toEqual([
+      10_000, 80_000, 10_000, 0,
+    ]);
+    expect(await sleeps(0, 60_000, long)).toBe(0);
+    const unsaid = range('migrate', 0, 3, { t: 1_000_000 });
+    expect([await sleeps(0, 9_000, unsaid), await sleeps(0, 11_000, unsaid)]).toEqual([10_000, 0]);
+  });
+
   test('stands: it was unmapped, and is not there afterwards', async () => {
     const migrate = range('migrate', 0, 4, { t: 1_000_000, dur: 50_000 });
     const zap = { ...advise('dontneed', 0, 1), tid: 2, t: 1_010_000 };
@@ -270,6 +321,25 @@ describe('userfaultfd', () => {
     const shared = [mmap(0, 4, file('tmpfs', 'shared')), register('missing')];
     expect((await row(NEW, ...shared, read({ wait: 5 }))).site).toBe('handle_userfault');
     expect((await row(NEW, ...shared, read({ wait: 5, folio: 'cached' }))).site).toBe(null);
+  });
+
+  test('that protects is asked about a write, which sleeps until the protection of its own page is taken away', async () => {
+    const protect = (page: number, pages: number, t: number) => range('uffd_wp', page, pages, { t, tid: 2 });
+    const touched = [0, 3, 4, 6].map((page, i) => fault(page, { t: i + 1 }));
+    const before = [vma(0, 8, { t: 0 }), ...touched, { ...range('uffd_register', 0, 8, { modes: ['wp'] }), t: 1_000 }];
+    const asleep = [fault(0, { t: 100_000, tid: 3 }), fault(6, { t: 100_000, tid: 4 })];
+    const events = [...before, protect(0, 8, 20_000), ...asleep, protect(0, 4, 200_000), protect(4, 4, 300_000)];
+    const again = [0, 3, 4].map((page, i) => fault(page, { t: 400_000, tid: 5 + i }));
+    for (const model of ['mmap_lock', NEW]) {
+      const { rows } = await replay(
+        [...events, ...again, protect(4, 1, 500_000), fault(4, { t: 600_000, tid: 5 })],
+        model,
+      );
+      const [first, second, ...later] = rows.slice(touched.length);
+      expect(first.wait_ns).toBeGreaterThan(100_000);
+      expect(second.wait_ns - first.wait_ns).toBe(100_000);
+      expect(later.map(({ hold_ns }) => hold_ns)).toEqual([COST.minor, COST.minor, COST.minor, COST.wp]);
+    }
   });
 
   test("leaves a marker of its protection that brings a file's page in protected", async () => {

@@ -18,16 +18,37 @@ const SERIES = {
 test('a series file is a stage but for the address of its schema', () => {
   const { $schema: _, ...data } = SERIES;
   expect(parseStageFile(SERIES, 'mine.json')).toEqual(data);
+  const lock = { answer: 'none', by: '1/2' };
+  const more = { merged: 'v7.4', commits: ['1234567890ab'], parent: null, lock, names: { handle_mm_fault: 'mine' } };
+  expect(parseStageFile({ ...data, ...more }, 'mine.json')).toEqual({ ...data, ...more });
 });
 
 test.each([
   ['id', { id: 'a b' }],
   ['date', { date: 'yesterday' }],
   ['changes.do_swap_page.by', { changes: { do_swap_page: { answer: 'go' } } }],
+  ['id', { id: '../mine' }],
+  ['id', { id: 'a'.repeat(65) }],
+  ['title', { title: '' }],
+  ['title', { title: 'a'.repeat(201) }],
+  ['author', { author: '' }],
+  ['author', { author: 'a'.repeat(101) }],
+  ['date', { date: 'on 2026-01-01' }],
+  ['date', { date: '2026-01-01T00:00' }],
+  ['link', { link: 'a'.repeat(301) }],
+  ['merged', { merged: 'a'.repeat(21) }],
+  ['commits.1', { commits: ['a', 'a'.repeat(61)] }],
+  ['lock.by', { lock: { answer: 'none' } }],
+  ['changes.do_swap_page', { changes: { do_swap_page: { answer: 'go', by: 'x', why: '' } } }],
+  ['names.handle_mm_fault', { names: { handle_mm_fault: '' } }],
+  ['names.handle_mm_fault', { names: { handle_mm_fault: 'a'.repeat(61) } }],
   ['', { more: 1 }],
 ])('a complaint names the file and the place: %j', (path, wrong) => {
   expect(() => parseStageFile({ ...SERIES, ...wrong }, 'mine.json')).toThrow(
-    expect.objectContaining({ class: 'schema', where: { file: 'mine.json', path } }),
+    expect.objectContaining({
+      ...{ class: 'schema', where: { file: 'mine.json', path } },
+      hint: 'vmalock schema series shows the shape',
+    }),
   );
 });
 
