@@ -51,10 +51,21 @@ describe('what is no trace', () => {
     ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4]), /xzcat/],
     ['a zip archive', Buffer.from('PK\x03\x04\x14\0\0\0'), /unzip -p/],
     ['gzip in gzip', gzipSync(GZIP), /unpack it once/],
+    ['UTF-32, big end first', Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x7b]), /iconv/],
+    ['UTF-32 without a mark', Buffer.from('{\0\0\0"\0\0\0'), /iconv/],
+    ['perf.data of the other byte order', Buffer.from('2ELIFREP\0\0\0\x68'), /perf script/],
     ['an ELF file', Buffer.from('\x7fELF\x02\x01\x01'), /record/],
+    ['bzip2 data', Buffer.from('BZh91AY&SY'), /bzcat/],
+    ['xz data', Buffer.from('\xfd7zXZ\0\0\x04', 'latin1'), /xzcat/],
+    ['a zip archive', Buffer.from('PK\x03\x04\x14\0'), /unzip/],
   ])('%s is named, with what to do', async (_, bytes, hint) => {
     const found = await complaint(bytes);
     expect([found.class, found.hint]).toEqual(['encoding', expect.stringMatching(hint)]);
+  });
+
+  test('the file that only begins like one is read as text', async () => {
+    for (const text of ['PERFILE', '\x7fEL', 'BZ', 'PK\x03', '{\0'])
+      expect((await complaint(text)).class).toBe('json-syntax');
   });
 
   test('a missing file and a directory', async () => {

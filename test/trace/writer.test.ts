@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readEvents } from '../../src/trace/reader.js';
 import type { TraceEvent } from '../../src/trace/schema.js';
-import { formatDocument, formatEvent, formatHeader, formatTrailer } from '../../src/trace/writer.js';
+import { formatDocument, formatEvent, formatHeader, formatTrailer, frameOf } from '../../src/trace/writer.js';
 import { rightEvent } from './arbitrary.js';
 import { file, outcome, read } from './helpers.js';
 
@@ -22,14 +22,82 @@ describe('the writer', () => {
     );
   });
 
-  test('leaves out what is undefined', () => {
-    expect(formatEvent({ op: 'exit', tid: 1, t: undefined, 'x-mine': undefined } as unknown as TraceEvent)).toBe(
-      '{"tid":1,"op":"exit"}',
-    );
+  const LINES = [
+    '{"t":1,"tid":2,"mm":3,"cpu":4,"op":"fault","addr":"0x7f00","access":"write","mode":"user","page":{"entry":"swap","folio":"locked","readahead":true,"swap_sync":false,"shared":true,"huge":"pmd","wait":5,"x-p":1},"truth":{"path":"mmap_lock","fallback":true,"anon_prepare":"ok","via":"f","wait":6,"x-t":1},"x-a":1,"a":{"wait":1,"entry":2}}',
+    '{"tid":2,"op":"mmap","addr":"0x1000","len":"0x2000","prot":"rw-","flags":["private","fixed","locked"],"file":{"name":"f","fs":"ext4","map_pages":true,"fault":true,"page_mkwrite":false,"pfn":true,"dax":false,"x-f":1},"name":"n","offset":"0x3000","dur":9,"locks":[{"mode":"write","ask":1,"got":2,"end":3,"x-l":1},{"mode":"read","ask":4,"got":5,"end":6}]}',
+    '{"tid":2,"op":"mremap","addr":"0x0","old_len":"0x1000","new_len":"0x2000","new_addr":"0xffffffffff601000","flags":["maymove","fixed","dontunmap"]}',
+    '{"tid":2,"op":"uffd_register","addr":"0x1000","len":"0x2000","modes":["missing","wp","minor"]}',
+    '{"tid":2,"op":"uffd_copy","addr":"0x1000","len":"0x2000","src":"0x3000"}',
+    '{"tid":2,"op":"fork","child_tid":3,"child_mm":4}',
+    '{"t":1,"tid":2,"op":"x-mine","dur":3,"z":{"b":1,"a":2}}',
+    '{"tid":2,"op":"exit","x":-0,"y":1.5,"z":9007199254740993}',
+  ];
+
+  test.each(LINES)('spells %s the same, in whatever order its keys and words come', line => {
+    const backwards = (value: unknown, depth = 0): unknown => {
+      if (Array.isArray(value))
+        return depth === 1 && typeof value[0] === 'string'
+          ? [...value].reverse()
+          : value.map(one => backwards(one, depth + 1));
+      if (typeof value !== 'object' || value === null) return value;
+      return Object.fromEntries(
+        Object.entries(value)
+          .reverse()
+          .map(([key, inner]) => [key, backwards(inner, depth + 1)]),
+      );
+    };
+    const event = JSON.parse(line) as TraceEvent;
+    expect(formatEvent(event)).toBe(line.replace('-0', '0').replace('9007199254740993', '9007199254740992'));
+    const known = (text: string) => text.replace(/,"(?:x|z|a|y|x-\w+)":.*/, '');
+    expect(known(formatEvent(backwards(event) as TraceEvent))).toBe(known(formatEvent(event)));
   });
 
-  test('spells what follows the events of a stream as the header does', () => {
-    expect(formatTrailer({ 'x-end': true, lost: 3, name: 'n' })).toBe('{"meta":{"name":"n","lost":3,"x-end":true}}');
+  test('spells addresses that come as numbers, or with zeros, and leaves out what is undefined', () => {
+    const event = { op: 'munmap', tid: 1, addr: 4096, len: '0x0002000', dur: undefined, 'x-a': undefined };
+    expect(formatEvent(event as unknown as TraceEvent)).toBe('{"tid":1,"op":"munmap","addr":"0x1000","len":"0x2000"}');
+    const remap = { op: 'mremap', tid: 1, addr: '0x00', old_len: '0x01000', new_len: '0x02000', new_addr: '0x03000' };
+    expect(formatEvent(remap as unknown as TraceEvent)).toBe(
+      '{"tid":1,"op":"mremap","addr":"0x0","old_len":"0x1000","new_len":"0x2000","new_addr":"0x3000"}',
+    );
+    const copy = { op: 'uffd_copy', tid: 1, addr: 0, len: 4096, src: '0x0a' };
+    expect(formatEvent(copy as unknown as TraceEvent)).toContain('"addr":"0x0","len":"0x1000","src":"0xa"');
+    const mmap = { op: 'mmap', tid: 1, addr: 0, len: 4096, prot: '---', flags: [], offset: '0x01000' };
+    expect(formatEvent(mmap as unknown as TraceEvent)).toContain('"offset":"0x1000"');
+    const foreign = '{"tid":1,"op":"x-mine","addr":"0x00ff"}';
+    expect(formatEvent(JSON.parse(foreign) as TraceEvent)).toBe(foreign);
+  });
+
+  test('frames events in four spellings', () => {
+    const meta = {
+      meta: {
+        command: 'c',
+        lost: 1,
+        clock: 'mono',
+        cpus: 2,
+        pageSize: 4096,
+        arch: 'x',
+        kernel: 'k',
+        producer: 'p',
+        name: 'n',
+        'x-m': 1,
+      },
+    };
+    const header =
+      '{"$schema":"s","format":"vmalock-trace","version":1,"meta":{"name":"n","producer":"p","kernel":"k","arch":"x","pageSize":4096,"cpus":2,"clock":"mono","lost":1,"command":"c","x-m":1},"expect":[],"more":null}';
+    const given = { more: null, expect: [], ...meta, version: 9, $schema: 's' };
+    const written = (spelling: 'document' | 'array' | 'stream' | 'headerless', events: string[]) => {
+      const { open, first, between, close, none } = frameOf(spelling, given);
+      return events.length === 0 ? open + none : open + first + events.join(between) + close;
+    };
+    const document = header.slice(0, -1);
+    expect(formatDocument({}, [])).toBe('{"format":"vmalock-trace","version":1,"events":[]}\n');
+    expect(written('document', [])).toBe(`${document},"events":[]}\n`);
+    expect(written('document', ['1', '2'])).toBe(`${document},"events":[\n  1,\n  2\n]}\n`);
+    expect([written('array', []), written('array', ['1', '2'])]).toEqual(['[]\n', '[\n  1,\n  2\n]\n']);
+    expect([written('stream', []), written('stream', ['1', '2'])]).toEqual([`${header}\n`, `${header}\n1\n2\n`]);
+    expect([written('headerless', []), written('headerless', ['1', '2'])]).toEqual(['', '1\n2\n']);
+    expect(formatTrailer({ 'x-m': 1, command: 'c', lost: 2 })).toBe('{"meta":{"lost":2,"command":"c","x-m":1}}');
+    expect(formatHeader({ meta: 5 })).toBe('{"format":"vmalock-trace","version":1,"meta":5}');
   });
 
   test('escapes what a terminal must not meet', () => {
