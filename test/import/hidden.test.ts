@@ -47,6 +47,16 @@ test('anonymous memory hides nothing, nor a recording that has page-cache events
   expect(hidden((await imported(told.join('\n'))).faults)).toEqual([null]);
 });
 
+test('where a userfaultfd was registered, a monitor may have answered what took as long as I/O', async () => {
+  const ioctl = [line(11, 5, 'sys_ioctl(fd: 3, cmd: c020aa00, arg: 7ffd0)'), line(15, 5, 'sys_ioctl -> 0x0')];
+  const fault = (end: number) => [user(400, 5, '7f0000000', READ), line(end, 5, 'sys_brk(brk: 0)')];
+  const said = async (...lines: string[]) =>
+    hidden((await imported([...mmap(0, 5, 9, ANONYMOUS), ...lines].join('\n'))).faults);
+  expect(await said(...ioctl, ...fault(500))).toEqual(['userfaultfd']);
+  expect(await said(...ioctl, ...fault(499))).toEqual([null]);
+  expect(await said(...fault(900))).toEqual([null]);
+});
+
 test('a clock of timer interrupts cannot tell what is short', async () => {
   const ticks = [
     ...mmap(0, 5, 9, PRIVATE_FILE),

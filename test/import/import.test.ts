@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { TraceEventSchema, TraceHeaderSchema } from '../../src/trace/schema.js';
-import { call, imported, line, sample, samples, section } from './sample.js';
+import { imported, line, sample, samples, section } from './sample.js';
 
 test.each(samples())(
   '$name ($tool) is the same fed in pieces of 100 bytes, with CRLF and a BOM, or named by hand',
@@ -66,69 +66,6 @@ test('an unknown importer names the nearest one', async () => {
 test('bytes that are no UTF-8 are refused with their line', async () => {
   const bytes = [Buffer.from(`${line(1, 10, 'minor-faults: 0')}\n`), Buffer.from([0x20, 0xff, 0x0a])];
   await expect(imported(bytes)).rejects.toMatchObject({ class: 'encoding', where: { line: 2 } });
-});
-
-const ZERO_PAGE = '7f0000001000';
-
-/** A userfault: it waits while thread 12 answers with `request`, and finds the page in place. */
-function userfault(us: number, request: string): string[] {
-  return [
-    line(us, 11, `exceptions:page_fault_user: address=0x${ZERO_PAGE} ip=0x400000 error_code=0x6   0`),
-    ...call(us + 10, 12, `16 (4, ${request}, 7ffd0, 0, 0, 0)`, [], us + 20, '0'),
-    ...section(us + 30, 11, false).slice(0, 2),
-    line(us + 32, 11, `minor-faults:     ${ZERO_PAGE}`),
-    ...section(us + 31, 11, false).slice(2),
-  ];
-}
-
-const UFFD_MAP = line(1, 10, 'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x10000) @ 0 00:00 0 0]: rw-p //anon');
-const REGISTER = call(2, 10, '16 (4, c020aa00, 7ffd0, 0, 0, 0)', section(3, 10, true), 7, '0');
-
-test('userfaultfd: the range is inferred from the first fault that another thread resolved, and marked', async () => {
-  const { events } = await imported([UFFD_MAP, ...REGISTER, ...userfault(10, 'c028aa03')].join('\n'));
-  expect(events.map(event => event.op)).toEqual(['other', 'uffd_register', 'fault']);
-  expect(events[1]).toEqual({
-    t: 9000,
-    tid: 11,
-    op: 'uffd_register',
-    addr: '0x7f0000000000',
-    len: '0x10000',
-    modes: ['missing'],
-    'x-inferred': 'UFFDIO_COPY resolved the next fault',
-  });
-  expect(events[2].page).toEqual({ entry: 'none', wait: 20000 });
-});
-
-test('userfaultfd: later calls of the same program mean the same range', async () => {
-  const unregister = call(60, 10, '16 (4, 8010aa01, 7ffd0, 0, 0, 0)', section(61, 10, true), 66, '0');
-  const again = call(70, 10, '16 (4, c020aa00, 7ffd0, 0, 0, 0)', section(71, 10, true), 76, '0');
-  const text = [UFFD_MAP, ...REGISTER, ...userfault(10, 'c020aa07'), ...unregister, ...again].join('\n');
-  const { events } = await imported(text);
-  expect(events.slice(-2)).toMatchObject([
-    { op: 'uffd_unregister', addr: '0x7f0000000000', len: '0x10000', locks: [{ mode: 'write' }] },
-    { op: 'uffd_register', modes: ['minor'], 'x-inferred': 'same range as the userfaults before' },
-  ]);
-});
-
-test('userfaultfd: the registration goes before a fault that waits longer for the same monitor', async () => {
-  const [begin, ...rest] = userfault(14, 'c028aa03');
-  const other = line(11, 13, 'exceptions:page_fault_user: address=0x7f0000002000 ip=0x400000 error_code=0x6   0');
-  const { events } = await imported(
-    [UFFD_MAP, ...REGISTER, other, begin, ...rest, line(60, 13, 'minor-faults:     7f0000002000')].join('\n'),
-  );
-  expect(events.map(({ t, tid, op }) => [t, tid, op])).toEqual([
-    [1000, 10, 'other'],
-    [10000, 13, 'uffd_register'],
-    [10000, 13, 'fault'],
-    [13000, 11, 'fault'],
-  ]);
-});
-
-test('userfaultfd: a fault that put its page there itself is no userfault', async () => {
-  const lines = userfault(10, 'c028aa03');
-  lines.splice(-2, 0, line(42, 11, 'kmem:rss_stat: mm_id=7 curr=1 type=MM_ANONPAGES size=4096B   0'));
-  const { events } = await imported([UFFD_MAP, ...REGISTER, ...lines].join('\n'));
-  expect(events.map(event => event.op)).toEqual(['other', 'fault']);
 });
 
 const RECORDED = new URL('../../traces/recorded/', import.meta.url);

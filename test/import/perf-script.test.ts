@@ -24,6 +24,35 @@ test.each([
   expect(faultFields(record.text)).toEqual({ address: '0x7f78c9953000', errorCode: 6 });
 });
 
+test.each([
+  ['mmap_lock:mmap_lock_released: mm=0x1', 'mmap_lock_released'],
+  ['mmap_lock:mmap_lock_released:ku: mm=0x1', 'mmap_lock_released'],
+  ['minor-faults: 7f', 'minor-faults'],
+  ['minor-faults:u: 7f', 'minor-faults'],
+  ['minor-faults:uppp: 7f', 'minor-faults'],
+  ['cpu-clock:', 'cpu-clock'],
+  ['PERF_RECORD_LOST_SAMPLES lost 2', 'PERF_RECORD_LOST_SAMPLES'],
+])('%s is %s', (text, name) => {
+  expect(records(` 1/1 [000] 1.000000001: ${text}`).found.map(record => record.name)).toEqual([name]);
+});
+
+test.each(['what is this', 'a b: c', 'a:b:c:d: e', 'PERF_', 'x'])('%s is no event', text => {
+  expect(isPerfLine(` 1/1 [000] 1.000000001: ${text}`)).toBe(false);
+  expect(records(` 1/1 [000] 1.000000001: ${text}`)).toEqual({ found: [], unknown: 1 });
+});
+
+test('what perf made up itself has no time', () => {
+  const made = (time: string) => records(` 1/1 [000] ${time}: ${PF}`).found[0].synthesized;
+  expect([made('0.000000000'), made('0.000000001'), made('1.000000000')]).toEqual([true, false, false]);
+});
+
+test('a frame on the line of its event is one of mmap_lock alone, and may name its module', () => {
+  const event = (name: string) =>
+    ` 1/1 [000] 1.000000001: ${name}: x=1   0 ffffffff815dbf5b do_munmap ([kernel.kallsyms])`;
+  expect(records(event('mmap_lock:mmap_lock_released')).found[0].stack).toEqual(['do_munmap']);
+  expect(records(event('kmem:rss_stat')).found[0].stack).toBe(null);
+});
+
 test('time is exact to the nanosecond, however large the clock', () => {
   const { found } = records(
     ` 1/1 [000] 98765432.999999999: ${PF}`,

@@ -1,0 +1,136 @@
+/** What a fault met, read off the events between its exception and its end. Times in ns; the fault begins at 1,000. */
+import { describe, expect, test } from 'vitest';
+import { FaultWindow, FOLIO_WAIT_NS } from '../../src/trace/import/fault-window.js';
+
+const READ = 4;
+const WRITE = 6;
+const PRESENT_WRITE = 7;
+const EXEC = 20;
+const PMD = 2 << 20;
+
+/** A window after these events. */
+function windowOf(code: number, happens: (window: FaultWindow) => void = () => {}): FaultWindow {
+  const window = new FaultWindow(1_000, '0x7f0000001000', code, false);
+  happens(window);
+  return window;
+}
+const met = (happens: (window: FaultWindow) => void, code = READ) => windowOf(code, happens).facts();
+
+test('the error code says what was tried, and whether something was there that forbade it', () => {
+  const said = [READ, WRITE, PRESENT_WRITE, EXEC, 0, 1].map(code => {
+    const { access, present, write } = windowOf(code);
+    return [access, present, write];
+  });
+  expect(said).toEqual([
+    ['read', false, false],
+    ['write', false, true],
+    ['write', true, true],
+    ['exec', false, false],
+    ['read', false, false],
+    ['read', true, false],
+  ]);
+  expect(windowOf(PRESENT_WRITE).facts()).toEqual({ entry: 'present' });
+  expect(windowOf(WRITE).facts()).toEqual({});
+});
+
+describe('a swap entry, when the counter of swap entries falls', () => {
+  test('and whether it had to be read', () => {
+    const swapIn = (w: FaultWindow) => w.rss(1_400, 'MM_SWAPENTS', -4096);
+    expect(met(swapIn)).toEqual({ entry: 'swap' });
+    expect(met(w => [swapIn(w), w.complete(1_500, 'minor')])).toEqual({ entry: 'swap', folio: 'cached' });
+    expect(met(w => [swapIn(w), w.complete(1_500, 'major')])).toEqual({ entry: 'swap', folio: 'absent', wait: 400 });
+  });
+
+  test('not when it rises or stays, nor when another falls', () => {
+    for (const [type, delta] of [
+      ['MM_SWAPENTS', 4096],
+      ['MM_SWAPENTS', 0],
+      ['MM_ANONPAGES', -4096],
+    ] as const)
+      expect(met(w => w.rss(1_400, type, delta))).toEqual({});
+  });
+});
+
+test('a huge page, when a counter of pages of its kind rises by 2 MiB', () => {
+  for (const type of ['MM_ANONPAGES', 'MM_SHMEMPAGES'])
+    expect(met(w => w.rss(1_400, type, PMD))).toEqual({ huge: 'pmd' });
+  for (const [type, delta] of [
+    ['MM_FILEPAGES', PMD],
+    ['MM_ANONPAGES', 4096],
+    ['MM_ANONPAGES', -PMD],
+  ] as const)
+    expect(met(w => w.rss(1_400, type, delta))).toEqual({});
+});
+
+describe('the page cache', () => {
+  test('had the page where ->fault took no longer than that takes', () => {
+    expect(met(w => [w.handlerCalled(1_100), w.complete(1_200, 'minor')])).toEqual({});
+    expect(met(w => w.handlerCalled(1_100))).toEqual({});
+  });
+
+  test('had it locked where it took longer', () => {
+    const slept = (ns: number) => met(w => [w.handlerCalled(1_100), w.complete(1_100 + ns, 'minor')]);
+    expect(slept(FOLIO_WAIT_NS - 1)).toEqual({});
+    expect(slept(FOLIO_WAIT_NS)).toEqual({ folio: 'locked', wait: FOLIO_WAIT_NS });
+  });
+
+  test('had it not where it was read ahead, or the fault was a major one', () => {
+    const readAhead = (w: FaultWindow) => w.readAhead(1_150, 'page_cache_sync_ra');
+    expect(met(w => [w.handlerCalled(1_100), readAhead(w)])).toEqual({ folio: 'absent' });
+    expect(met(w => [w.handlerCalled(1_100), readAhead(w), w.complete(1_450, 'minor')])).toEqual({
+      folio: 'absent',
+      wait: 300,
+    });
+    expect(met(w => [readAhead(w), w.complete(1_450, 'minor')])).toEqual({ folio: 'absent', wait: 300 });
+    expect(met(w => [w.handlerCalled(1_100), w.complete(1_450, 'major')])).toEqual({ folio: 'absent', wait: 350 });
+  });
+
+  test('was waited for until the handler ran again, a page was mapped, or the fault was over: what came first', () => {
+    const read = (w: FaultWindow) => [w.handlerCalled(1_100), w.readAhead(1_150, 'page_cache_sync_ra')];
+    const ends = (w: FaultWindow) => [w.rss(1_400, 'MM_FILEPAGES', 4096), w.complete(1_450, 'major')];
+    expect(met(w => [read(w), w.handlerCalled(1_350), ends(w)])).toEqual({ folio: 'absent', wait: 200 });
+    expect(met(w => [read(w), ends(w)])).toEqual({ folio: 'absent', wait: 250 });
+    expect(met(w => [w.rss(1_050, 'MM_FILEPAGES', 0), read(w), w.complete(1_450, 'major')])).toEqual({
+      folio: 'absent',
+      wait: 300,
+    });
+  });
+
+  test('had it with the readahead mark where that is an asynchronous one', () => {
+    const marked = (w: FaultWindow) => [w.handlerCalled(1_100), w.readAhead(1_150, 'page_cache_async_ra')];
+    expect(met(w => [marked(w), w.complete(1_450, 'major')])).toEqual({ readahead: true });
+  });
+
+  test('is not known where the handler ran twice for nothing', () => {
+    const twice = (w: FaultWindow) => [w.handlerCalled(1_100), w.handlerCalled(1_200)];
+    const unknown = (happens: (w: FaultWindow) => void) => windowOf(READ, happens).pageCacheUnknown;
+    expect(unknown(twice)).toBe(true);
+    expect(unknown(w => w.handlerCalled(1_100))).toBe(false);
+    expect(unknown(w => [w.handlerCalled(1_100), w.handlerCalled(1_100 + FOLIO_WAIT_NS)])).toBe(false);
+    expect(unknown(w => [twice(w), w.readAhead(1_150, 'page_cache_async_ra')])).toBe(false);
+  });
+});
+
+describe('a monitor', () => {
+  const answers = (w: FaultWindow) =>
+    w.resolvers.push(
+      { name: 'UFFDIO_ZEROPAGE', mode: 'missing', at: 1_200 },
+      { name: 'UFFDIO_COPY', mode: 'missing', at: 1_300 },
+    );
+
+  test('answered with its last request, and the page was missing', () => {
+    expect(windowOf(READ, answers).resolvedBy?.name).toBe('UFFDIO_COPY');
+    expect(met(answers)).toEqual({ entry: 'none', wait: 300 });
+    expect(met(answers, PRESENT_WRITE)).toEqual({ entry: 'present', wait: 300 });
+    expect(met(w => w.resolvers.push({ name: 'UFFDIO_WRITEPROTECT', mode: 'wp', at: 1_300 }))).toEqual({ wait: 300 });
+  });
+
+  test('did not, where the fault put its page there, or read it', () => {
+    const others: ((w: FaultWindow) => void)[] = [
+      w => w.rss(0, 'MM_ANONPAGES', 4096),
+      w => w.readAhead(0, 'page_cache_sync_ra'),
+      w => w.handlerCalled(1_100),
+    ];
+    for (const happens of others) expect(windowOf(READ, w => [answers(w), happens(w)]).resolvedBy).toBe(null);
+  });
+});

@@ -1,0 +1,122 @@
+/** Tracepoints as they are printed, and the same cut off or followed by what perf adds. */
+import { describe, expect, test } from 'vitest';
+import {
+  childOf,
+  execPath,
+  faultFields,
+  groupDead,
+  lockFields,
+  migrationAddress,
+  rssFields,
+  signalFields,
+} from '../../src/trace/import/fields.js';
+
+const FAULT = ' address=0x7f12a4b3c123 ip=0x401dc2 error_code=0x6';
+const LOCK = ' mm=000000008eace7ac memcg_id=1 write=true';
+const RSS = ' mm_id=7 curr=1 type=MM_ANONPAGES size=-4096B';
+const CHILD = ' comm=a child_pid=3 b pid=10 child_comm=x y child_pid=20';
+
+/** What reads a field that ends its event, and what it says of the whole text. */
+const LAST: readonly [name: string, text: string, read: (text: string) => unknown, said: unknown][] = [
+  ['a fault', FAULT, faultFields, { address: '0x7f12a4b3c123', errorCode: 6 }],
+  [
+    'a lock',
+    LOCK,
+    text => lockFields('mmap_lock_released', text),
+    { mm: '000000008eace7ac', write: true, success: true, memcgId: true },
+  ],
+  ['a counter', RSS, rssFields, { counter: '7 MM_ANONPAGES', own: true, type: 'MM_ANONPAGES', size: -4096 }],
+  ['a child', CHILD, childOf, 20],
+];
+
+describe.each(LAST)('%s', (_, text, read, said) => {
+  test.each([
+    ['alone', ''],
+    ['before spaces', '   '],
+    ['before the address of the sample', '               0'],
+    ['before a frame of the call chain', '   ffffffff81415c9c handle_mm_fault'],
+    ['before both', '   0 ffffffff81415c9c handle_mm_fault ([kernel.kallsyms])  '],
+  ])('%s', (_, tail) => {
+    expect(read(text + tail)).toEqual(said);
+  });
+
+  test.each([
+    ['with another line behind it', ' 10/10 [000] 1.5: x'],
+    ['that goes on', ' and more'],
+    ['cut off into another line', 'x'],
+  ])('is none %s', (_, tail) => {
+    expect(read(text + tail)).toBe(null);
+  });
+
+  test('is none behind somebody else, nor without its beginning', () => {
+    if (read !== childOf) expect(read(`x${text}`)).toBe(null);
+    expect(read(text.slice(6))).toBe(read === childOf ? 20 : null);
+  });
+});
+
+test('a fault without an error code of its own', () => {
+  expect(faultFields(' address=0x1000 ip=0x1 error_code=0')).toEqual({ address: '0x1000', errorCode: 0 });
+  expect(faultFields('address=0x1000 ip=show_regs+0x1/0x2 error_code=0x15')).toEqual({
+    address: '0x1000',
+    errorCode: 21,
+  });
+  for (const text of [' address=0x1000 ip=0x1 error_code=6', ' address=1000 ip=0x1 error_code=0x6'])
+    expect(faultFields(text)).toBe(null);
+});
+
+test('mmap_lock says whether it was got only where it was asked for', () => {
+  const acquired = 'mmap_lock_acquire_returned';
+  const got = { mm: '0x1', write: false, memcgId: false };
+  expect(lockFields(acquired, ' mm=0x1 memcg_path=/a b write=false success=true')).toEqual({ ...got, success: true });
+  expect(lockFields(acquired, ' mm=0x1 write=false success=false')).toEqual({ ...got, success: false });
+  expect(lockFields(acquired, ' mm=0x1 write=false')).toBe(null);
+  expect(lockFields('mmap_lock_released', ' mm=0x1 write=false success=true')).toBe(null);
+  expect(lockFields('mmap_lock_released', ' mm=0x1 new=1 newer=2 write=false')).toEqual({ ...got, success: true });
+  expect(lockFields('mmap_lock_released', ' mm=0x1 write=maybe')).toBe(null);
+});
+
+test('a counter of another mm, as it was called before', () => {
+  const size = { counter: '12 MM_FILEPAGES', own: false, type: 'MM_FILEPAGES', size: 8192 };
+  expect(rssFields('mm_id=12 curr=0 member=MM_FILEPAGES size=8192B')).toEqual(size);
+  expect(rssFields('mm_id=12 curr=2 member=MM_FILEPAGES size=8192B')).toBe(null);
+});
+
+test('a migration entry', () => {
+  expect(migrationAddress(' addr=7f790ad81000, pte=f7ffe7ffdfc65000 order=0')).toBe('7f790ad81000');
+  expect(migrationAddress('addr=0x7f790ad81000, pte=8')).toBe('7f790ad81000');
+  for (const text of [
+    ' addr=7f790ad81000',
+    'addr=7f790ad81000, pte= 8',
+    'x addr=7f790ad81000, pte=8',
+    'addr=7g0, pte=8',
+  ])
+    expect(migrationAddress(text)).toBe(null);
+});
+
+test('the last thread of its process, where the kernel says so', () => {
+  expect(groupDead(' comm=x pid=10 prio=120 group_dead=true   0')).toBe(true);
+  expect(groupDead(' comm=x pid=10 prio=120 group_dead=false')).toBe(false);
+  for (const text of [' comm=x pid=10 prio=120', ' group_dead=trueish', ' xgroup_dead=true'])
+    expect(groupDead(text)).toBe(null);
+});
+
+test('the path that was executed', () => {
+  expect(execPath(' filename=/bin/a pid=1 b pid=10 old_pid=11   0')).toBe('/bin/a pid=1 b');
+  expect(execPath('filename=/bin/a pid=10 old_pid=11')).toBe('/bin/a');
+  for (const text of [
+    ' filename=/bin/a pid=10 old_pid=',
+    'x filename=/bin/a pid=10 old_pid=11',
+    ' filename=/bin/a pid=1 old_pid=11x',
+  ])
+    expect(execPath(text)).toBe(null);
+});
+
+test('a signal, and whether the kernel raised it for what its target did', () => {
+  const signal = (code: number, more = '') =>
+    ` sig=11 errno=-14 code=${code} comm=a pid=3 b pid=741 grp=0 res=0${more}`;
+  expect(signalFields(signal(2, '   0'))).toEqual({ signal: 11, raised: true, tid: 741 });
+  expect(signalFields('sig=7 errno=0 code=128 comm=x pid=5 grp=1 res=1')).toEqual({ signal: 7, raised: true, tid: 5 });
+  for (const code of [0, -6]) expect(signalFields(signal(code))).toEqual({ signal: 11, raised: false, tid: 741 });
+  for (const text of [signal(2, 'x'), `x${signal(2)}`, ' sig=11 errno=0 code=2 comm=x pid='])
+    expect(signalFields(text)).toBe(null);
+});

@@ -1,0 +1,157 @@
+/** userfaultfd by inference: what the faults that a monitor answered give away about its ranges. */
+import { expect, test } from 'vitest';
+import { call, imported, line, section } from './sample.js';
+
+const ZERO_PAGE = '7f0000001000';
+
+/** A userfault: it waits while thread 12 answers with `request`, and finds the page in place. Others act `meanwhile`. */
+function userfault(us: number, request: string, page = ZERO_PAGE, meanwhile: string[] = []): string[] {
+  return [
+    line(us, 11, `exceptions:page_fault_user: address=0x${page} ip=0x400000 error_code=0x6   0`),
+    ...call(us + 10, 12, `16 (4, ${request}, 7ffd0, 0, 0, 0)`, [], us + 20, '0'),
+    ...meanwhile,
+    ...section(us + 30, 11, false).slice(0, 2),
+    line(us + 32, 11, `minor-faults:     ${page}`),
+    ...section(us + 31, 11, false).slice(2),
+  ];
+}
+
+const UFFD_MAP = line(1, 10, 'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x10000) @ 0 00:00 0 0]: rw-p //anon');
+const REGISTER = call(2, 10, '16 (4, c020aa00, 7ffd0, 0, 0, 0)', section(3, 10, true), 7, '0');
+
+test('the range is inferred from the first fault that another thread resolved, and marked', async () => {
+  const { events } = await imported([UFFD_MAP, ...REGISTER, ...userfault(10, 'c028aa03')].join('\n'));
+  expect(events.map(event => event.op)).toEqual(['other', 'uffd_register', 'fault']);
+  expect(events[1]).toEqual({
+    t: 9000,
+    tid: 11,
+    op: 'uffd_register',
+    addr: '0x7f0000000000',
+    len: '0x10000',
+    modes: ['missing'],
+    'x-inferred': 'UFFDIO_COPY resolved the next fault',
+  });
+  expect(events[2].page).toEqual({ entry: 'none', wait: 20000 });
+});
+
+test('later calls of the same program mean the same range', async () => {
+  const unregister = call(60, 10, '16 (4, 8010aa01, 7ffd0, 0, 0, 0)', section(61, 10, true), 66, '0');
+  const again = call(70, 10, '16 (4, c020aa00, 7ffd0, 0, 0, 0)', section(71, 10, true), 76, '0');
+  const text = [UFFD_MAP, ...REGISTER, ...userfault(10, 'c020aa07'), ...unregister, ...again].join('\n');
+  const { events } = await imported(text);
+  expect(events.slice(-2)).toMatchObject([
+    { op: 'uffd_unregister', addr: '0x7f0000000000', len: '0x10000', locks: [{ mode: 'write' }] },
+    { op: 'uffd_register', modes: ['minor'], 'x-inferred': 'same range as the userfaults before' },
+  ]);
+});
+
+test('the registration goes before a fault that waits longer for the same monitor', async () => {
+  const [begin, ...rest] = userfault(14, 'c028aa03');
+  const other = line(11, 13, 'exceptions:page_fault_user: address=0x7f0000002000 ip=0x400000 error_code=0x6   0');
+  const { events } = await imported(
+    [UFFD_MAP, ...REGISTER, other, begin, ...rest, line(60, 13, 'minor-faults:     7f0000002000')].join('\n'),
+  );
+  expect(events.map(({ t, tid, op }) => [t, tid, op])).toEqual([
+    [1000, 10, 'other'],
+    [10000, 13, 'uffd_register'],
+    [10000, 13, 'fault'],
+    [13000, 11, 'fault'],
+  ]);
+});
+
+test('a fault that put its page there itself is no userfault', async () => {
+  const lines = userfault(10, 'c028aa03');
+  lines.splice(-2, 0, line(42, 11, 'kmem:rss_stat: mm_id=7 curr=1 type=MM_ANONPAGES size=4096B   0'));
+  const { events } = await imported([UFFD_MAP, ...REGISTER, ...lines].join('\n'));
+  expect(events.map(event => event.op)).toEqual(['other', 'fault']);
+});
+
+const COPY = 'c028aa03';
+/** Calls of thread 10, with the mmap_lock section each takes. */
+const ioctl = (us: number, request: string) =>
+  call(us, 10, `16 (4, ${request}, 7ffd0, 0, 0, 0)`, section(us + 1, 10, true), us + 6, '0');
+const registers = (us: number) => ioctl(us, 'c020aa00');
+const unregisters = (us: number) => ioctl(us, '8010aa01');
+const protects = (us: number) => ioctl(us, 'c018aa06');
+const told = async (...lines: string[]) =>
+  (await imported([UFFD_MAP, ...lines].join('\n'))).events.map(({ op, addr, modes }) =>
+    [op, addr, ...((modes as string[] | undefined) ?? [])].filter(word => word !== undefined).join(' '),
+  );
+const RANGE = '0x7f0000000000';
+const FAULT = `fault 0x${ZERO_PAGE}`;
+
+test.each([
+  ['UFFDIO_COPY', COPY, ['missing']],
+  ['UFFDIO_ZEROPAGE', 'c020aa04', ['missing']],
+  ['UFFDIO_MOVE', 'c028aa05', ['missing']],
+  ['UFFDIO_CONTINUE', 'c020aa07', ['minor']],
+])('%s shows a range, where somebody registered one', async (name, request, modes) => {
+  expect(await told(...userfault(10, request))).toEqual([FAULT]);
+  const { events } = await imported([UFFD_MAP, ...REGISTER, ...userfault(10, request)].join('\n'));
+  expect(events[1]).toMatchObject({ modes, 'x-inferred': `${name} resolved the next fault` });
+});
+
+test('a fault that UFFDIO_WRITEPROTECT ends was protected before, as its range is', async () => {
+  expect(await told(...REGISTER, ...userfault(10, 'c018aa06'))).toEqual([
+    'other',
+    `uffd_register ${RANGE} wp`,
+    `uffd_wp ${RANGE}`,
+    FAULT,
+  ]);
+});
+
+test('an ioctl of something else with the number of UFFDIO_COPY answers nobody', async () => {
+  expect(await told(...REGISTER, ...userfault(10, '5403'))).toEqual(['other', FAULT]);
+});
+
+test('a userfault in another VMA shows another range, one in the same VMA nothing new', async () => {
+  const map = line(1, 10, 'PERF_RECORD_MMAP2 10/10: [0x7e0000000000(0x10000) @ 0 00:00 0 0]: rw-p //anon');
+  const [here, there] = [ZERO_PAGE, '7e0000003000'];
+  const faults = [here, '7f0000004000', there].flatMap((page, i) => userfault(10 + 50 * i, COPY, page));
+  expect((await told(map, ...REGISTER, ...faults)).slice(-5)).toEqual([
+    `uffd_register ${RANGE} missing`,
+    FAULT,
+    'fault 0x7f0000004000',
+    'uffd_register 0x7e0000000000 missing',
+    `fault 0x${there}`,
+  ]);
+});
+
+test('what was unregistered is registered anew by the next userfault there', async () => {
+  const faults = [...userfault(10, COPY), ...unregisters(60), ...unregisters(70), ...userfault(80, COPY)];
+  expect((await told(...REGISTER, ...faults)).slice(1)).toEqual([
+    `uffd_register ${RANGE} missing`,
+    FAULT,
+    `uffd_unregister ${RANGE}`,
+    'other',
+    `uffd_register ${RANGE} missing`,
+    FAULT,
+  ]);
+});
+
+test('a call that protects means the same range once that is known and registered', async () => {
+  const faults = [...userfault(10, 'c018aa06'), ...protects(60), ...unregisters(70), ...protects(80)];
+  expect((await told(...REGISTER, ...protects(8), ...faults)).slice(-4)).toEqual([
+    FAULT,
+    `uffd_wp ${RANGE}`,
+    `uffd_unregister ${RANGE}`,
+    'other',
+  ]);
+});
+
+test('calls during the first userfault are understood when it is over, those before it are not', async () => {
+  // A system call of thread 13 that is under way holds back all that comes after it.
+  const long = call(2, 13, '10 (7f0000008000, 1000, 1, 0, 0, 0)', [], 90, '0');
+  const meanwhile = [...registers(31), ...unregisters(38).slice(0, -1)];
+  const over = unregisters(38).slice(-1);
+  const [first, ...rest] = userfault(15, 'c018aa06', ZERO_PAGE, meanwhile);
+  const lines = [long[0], ...registers(3), first, ...rest, ...over, long[1]];
+  expect((await told(...lines)).slice(1)).toEqual([
+    'other',
+    `uffd_register ${RANGE} wp`,
+    `uffd_wp ${RANGE}`,
+    FAULT,
+    `uffd_register ${RANGE} wp`,
+    `uffd_unregister ${RANGE}`,
+  ]);
+});

@@ -1,0 +1,121 @@
+/** Which thread is of which process, and whose address space that is. */
+import { describe, expect, test } from 'vitest';
+import { Recording } from '../../src/trace/import/recording.js';
+import { Mm, World } from '../../src/trace/import/world.js';
+import { imported } from './sample.js';
+
+/** A line of tracefs text with the process of its thread, or without. */
+const row = (us: number, tid: number, tgid: number | null, text: string) =>
+  `            prog-${tid}  (${tgid === null ? '-------' : String(tgid).padStart(7)}) [000] .....     1.${String(us).padStart(6, '0')}: ${text}`;
+const munmap = (us: number, tid: number, tgid: number | null) => [
+  row(us, tid, tgid, 'sys_munmap(addr: 7f0000000000, len: 2000)'),
+  row(us + 1, tid, tgid, 'sys_munmap -> 0x0'),
+];
+const mms = async (...lines: string[]) =>
+  (await imported(lines.join('\n'))).events.filter(({ op }) => op === 'munmap').map(({ tid, mm }) => [tid, mm ?? 1]);
+
+test('threads of a process share its address space, as soon as the text says so', async () => {
+  expect(await mms(...munmap(1, 10, 10), ...munmap(3, 11, 10), ...munmap(5, 20, 20))).toEqual([
+    [10, 1],
+    [11, 1],
+    [20, 2],
+  ]);
+  expect(await mms(...munmap(1, 10, 10), ...munmap(3, 12, null), ...munmap(5, 12, 10), ...munmap(7, 12, null))).toEqual(
+    [
+      ...[
+        [10, 1],
+        [12, 2],
+        [12, 1],
+        [12, 1],
+      ],
+    ],
+  );
+  expect(await mms(...munmap(1, 12, null), ...munmap(3, 12, 10), ...munmap(5, 10, 10))).toEqual([
+    [12, 1],
+    [12, 1],
+    [10, 1],
+  ]);
+});
+
+describe('the world', () => {
+  const world = () => new World(new Recording(undefined));
+
+  test('knows a thread by its id, and its process by that of the thread or what is said', () => {
+    const it = world();
+    const [first, second, alone] = [it.thread(10, 10), it.thread(10, 11), it.thread(-1, 12)];
+    expect(it.thread(10, 11)).toBe(second);
+    expect(it.thread(-1, 11)).toBe(second);
+    expect([second.process, alone.process.pid]).toEqual([first.process, 12]);
+    expect([first.process.threads, alone.process.threads]).toEqual([2, 1]);
+    expect([it.known(11), it.known(99)]).toEqual([second, undefined]);
+    expect([...it.threads()]).toEqual([first, second, alone]);
+    expect(first.held).toEqual([]);
+  });
+
+  test('a thread that turns out to be of another process takes its address space along where that is new', () => {
+    const it = world();
+    const [leader, thread] = [it.thread(10, 10), it.thread(-1, 12)];
+    const { mm } = thread.process;
+    it.thread(30, 12);
+    expect([thread.process.pid, thread.process.mm, thread.process.threads]).toEqual([30, mm, 1]);
+    it.thread(10, 12);
+    expect([thread.process, leader.process.threads]).toEqual([leader.process, 2]);
+    expect(it.thread(30, 31).process.mm).not.toBe(mm);
+  });
+
+  test('a fork makes a thread where the address space and the process are the parent’s, else a process', () => {
+    const it = world();
+    const parent = it.thread(10, 10);
+    const { mm } = parent.process;
+    const [thread, shares, child] = [it.fork(10, 11, mm), it.fork(20, 20, mm), it.fork(30, 30, it.newMm(mm))];
+    expect([thread.process, parent.process.threads]).toEqual([parent.process, 2]);
+    expect([shares.process.pid, shares.process.mm, shares.process === parent.process]).toEqual([20, mm, false]);
+    expect([child.process.pid, child.process.mm === mm]).toEqual([30, false]);
+    expect(it.fork(10, 10, mm).process).not.toBe(parent.process);
+    expect(it.fork(10, 13, it.newMm()).process.threads).toBe(1);
+  });
+
+  test('a thread that executes a program leaves its process, and is alone in it otherwise', () => {
+    const it = world();
+    const [leader, thread] = [it.thread(10, 10), it.thread(10, 11)];
+    const [before, next] = [leader.process.mm, it.newMm()];
+    it.detach(thread, next);
+    expect([thread.process.pid, thread.process.mm, leader.process.mm]).toEqual([11, next, before]);
+    const another = it.newMm();
+    it.detach(leader, another);
+    expect([leader.process.pid, leader.process.mm]).toEqual([10, another]);
+  });
+
+  test('who is gone is forgotten, and a process with its last thread', () => {
+    const it = world();
+    const thread = it.thread(10, 11);
+    const { process } = thread;
+    it.forget(11);
+    it.forget(99);
+    expect([it.known(11), it.thread(10, 12).process]).toEqual([undefined, process]);
+    process.threads = 0;
+    it.forget(12);
+    expect(it.thread(10, 13).process).not.toBe(process);
+  });
+
+  test('a pointer is that of the address space it was last seen with', () => {
+    const it = world();
+    const [one, two] = [it.newMm(), it.newMm()];
+    it.bind('0x1', one);
+    expect([it.mmOf('0x1'), it.keyOf(one), it.keyOf(two), it.mmOf('0x2')]).toEqual([one, '0x1', undefined, undefined]);
+    it.bind('0x1', two);
+    expect([it.mmOf('0x1'), it.keyOf(one), it.keyOf(two)]).toEqual([two, undefined, '0x1']);
+    it.bind('0x1', two);
+    expect(it.keyOf(two)).toBe('0x1');
+  });
+});
+
+test('address spaces are numbered as they are mentioned; a child’s begins as a copy', () => {
+  const ids = { last: 0 };
+  const [first, second] = [new Mm(ids), new Mm(ids)];
+  expect([second.id, first.id, second.id]).toEqual([1, 2, 1]);
+  expect([first.brk, first.complete]).toEqual(['', false]);
+  Object.assign(first, { brk: '0x5000', complete: true });
+  const child = new Mm(ids, first);
+  expect([child.brk, child.complete, child.uffd]).toEqual(['0x5000', true, null]);
+});
