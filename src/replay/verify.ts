@@ -61,6 +61,14 @@ export interface VerifyOptions extends SizeLimits {
 const BEHIND: Ns = 2_000_000;
 /** How near a write section is named beside a disagreement. */
 const NEAR: Ns = 1_000_000;
+/** Where a fault falls back for what is, or is not yet, in its page's entry: whoever is there first fills it. */
+const FILLED: ReadonlySet<string> = new Set([
+  'do_swap_page',
+  'do_read_fault',
+  'do_cow_fault',
+  'do_shared_fault',
+  'filemap_fault',
+]);
 /** Faults that may wait for what comes after them. */
 const PENDING = 1 << 14;
 
@@ -318,7 +326,7 @@ export class Verify {
     if (site === '__folio_lock_or_retry' && !locked) return 'swap_io';
     // Whoever came first changed what the other met, and either may have.
     const other = fault.beside?.row ?? null;
-    if (other !== null && other.fallback !== fallback) return 'page_race';
+    if (other !== null && (other.fallback !== fallback || FILLED.has(site ?? ''))) return 'page_race';
     // What fell back did so before anything hidden mattered, or would have for that as well.
     if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
     // tracefs does not show what execve maps: some of it was inferred, and there may be more.

@@ -343,6 +343,18 @@ describe('a fault that nothing explains', () => {
     const { rows } = await verify(trace, 'v6.4');
     expect(rows.map(({ class: how, reason }) => [how, reason])).toContainEqual(['undecided', 'page_race']);
   });
+
+  test('and both may fall back for what the first of them then fills', async () => {
+    const swapped = { page: { entry: 'swap' }, access: 'read', ...FELL_BACK };
+    const two = (later: number) => [
+      vma(0, 4, { t: 0, anon_vma: true }),
+      fault(0, { t: MS, tid: 1, ...swapped }),
+      fault(0, { t: MS + later, tid: 2, ...swapped }),
+    ];
+    const reasons = async (later: number) => (await verify(two(later), 'v6.4')).rows.map(({ reason }) => reason);
+    expect(await reasons(20_000)).toEqual(['page_race', 'page_race']);
+    expect(await reasons(5 * MS)).toEqual([null, null]);
+  });
 });
 
 test('whatever the trace: the classes add up, and batches change nothing', async () => {
