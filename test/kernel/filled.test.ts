@@ -1,6 +1,14 @@
 /** Pages that were something else before somebody filled them: a populate, a huge page, a marker. */
 import { expect, test } from 'vitest';
-import { PTE_ANON, PTE_KIND_MASK, PTE_MARKER_UFFD_WP, PTE_NONE } from '../../src/kernel/page-table.js';
+import {
+  PTE_ANON,
+  PTE_FILE_RO,
+  PTE_FILE_RW,
+  PTE_KIND_MASK,
+  PTE_MARKER_UFFD_WP,
+  PTE_NONE,
+  PTE_SWAP,
+} from '../../src/kernel/page-table.js';
 import { addressSpace, BASE, type Event, fault, mmap, otherwise, range, replay, replayUnder, vma } from '../helpers.js';
 
 const advise = (advice: string, page: number, pages: number): Event => range('madvise', page, pages, { advice });
@@ -15,6 +23,15 @@ test('MADV_POPULATE_READ reads a swapped page back, for reading only: a write co
   expect(swap).toMatchObject({ verdict: 'mmap_lock', site: 'do_swap_page' });
   const read = [...swapped, advise('populate_read', 0, 1)];
   expect((await replay([...read, fault(0)], 'v6.4')).model('v6.4').counters).toMatchObject({ vma_lock_success: 2 });
+});
+
+test('where a mapping turns out to be shared, what was swapped out there comes back as the file has it', async () => {
+  const events = [vma(0, 4, { anon_vma: true }), fault(0), range('reclaim', 0, 1), vma(0, 4, tmpfs)];
+  const kind = async (...more: Event[]) =>
+    (await addressSpace([...events, ...more], 'v6.18')).page_table.get(pageAt(0)) & PTE_KIND_MASK;
+  expect(await kind()).toBe(PTE_SWAP);
+  expect(await kind(advise('populate_read', 0, 1))).toBe(PTE_FILE_RO);
+  expect(await kind(advise('populate_write', 0, 1))).toBe(PTE_FILE_RW);
 });
 
 test('MADV_POPULATE_WRITE waits for a page that migrates, and it is there', async () => {
