@@ -3,10 +3,9 @@
  * VMA that a fault proves only that page is certain, so it is tried as everything it may be.
  */
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import type { Page } from '../units.js';
 import { MAP, OP, PROT_EXEC, PROT_WRITE } from '../vocab.js';
 
-/** What an inferred VMA is tried as: anonymous memory, as little of it as can be, or a private mapping of a file. */
+/** What an inferred VMA is tried as: anonymous memory, before or after its first fault, or a private mapping of a file. */
 export const ALTERNATIVES = ['anon_vma', 'no anon_vma', 'file'] as const;
 export type Alternative = (typeof ALTERNATIVES)[number];
 
@@ -17,20 +16,18 @@ interface Kept {
   readonly wait: number;
   readonly a: number;
   readonly file: number;
-  readonly page: Page;
-  readonly len: number;
 }
 
 const PROT_BITS = 3;
 
 /** Calls `take` while `columns` look as if nothing had been inferred. */
 export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Alternative, take: () => void): void {
-  const { n, inferred, op, facts, wait, a, file, page, len, code } = columns;
+  const { n, inferred, op, facts, wait, a, file, code } = columns;
   const kept: Kept[] = [];
   for (let row = 0; row < n; row++) {
     if (inferred[row] === 0) continue;
     const was = { op: op[row], facts: facts[row], wait: wait[row], a: a[row], file: file[row] };
-    kept.push({ row, ...was, page: page[row], len: len[row] });
+    kept.push({ row, ...was });
     if (was.op === OP.vma) {
       // what execve mapped to be executed is a file's; where the vDSO may be the loader it could be written as well
       if ((code[row] & (PROT_EXEC | PROT_WRITE)) === PROT_EXEC) continue;
@@ -52,8 +49,6 @@ export function withoutInferences(columns: Columns, { files }: TraceInfo, as: Al
     wait[row] = was.wait;
     a[row] = was.a;
     file[row] = was.file;
-    page[row] = was.page;
-    len[row] = was.len;
   }
 }
 
