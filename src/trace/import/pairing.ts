@@ -49,8 +49,8 @@ export const MAX_HELD_BACK = 1 << 18;
 const COMM_LENGTH = 15;
 const CLONE_VM = 0x100;
 const CLONE_THREAD = 0x10000;
-const SIGBUS = 7;
-const SIGSEGV = 11;
+/** Signals that a fault raises: SIGBUS and SIGSEGV. */
+const OF_FAULTS: ReadonlySet<number> = new Set([7, 11]);
 
 export class Pairing {
   readonly summary: ImportSummary;
@@ -203,8 +203,7 @@ export class Pairing {
     if (fields === null) throw this.#cutOff(record);
     this.#recording.signals = true;
     const { signal, raised, tid } = fields;
-    if (!raised || tid !== thread.tid || thread.fault === null) return;
-    if (signal !== SIGSEGV && signal !== SIGBUS) return;
+    if (!raised || tid !== thread.tid || thread.fault === null || !OF_FAULTS.has(signal)) return;
     thread.fault.window.signal = signal;
     this.#faults.close(thread, 'unknown');
   }
@@ -214,7 +213,7 @@ export class Pairing {
     const signal = deliveredSignal(record.text);
     if (signal === null) throw this.#cutOff(record);
     this.#recording.signals = true;
-    const another = thread.fault?.window.kernelMode === false && signal !== SIGSEGV && signal !== SIGBUS;
+    const another = thread.fault?.window.kernelMode === false && !OF_FAULTS.has(signal);
     this.#faults.close(thread, another ? 'goesOn' : 'unknown');
   }
 

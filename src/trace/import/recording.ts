@@ -4,7 +4,7 @@
  * Models: mm/memory.c, __vmf_anon_prepare() (since v6.10); include/trace/events/mmap_lock.h (memcg_id since v6.16).
  */
 import type { Ns } from '../../units.js';
-import { READING, TICK } from './tick-order.js';
+import { Clock } from './tick-order.js';
 
 /** User faults in a row that all took mmap_lock: a kernel without VMA locks. Any other kernel lets one through by then. */
 const ALL_LOCKED = 64;
@@ -26,9 +26,7 @@ export class Recording {
   maps = false;
   /** Does this kernel try mmap_lock inside a fault that stays under the VMA lock? null when nothing says so */
   trylock: boolean | null;
-  /** shortest time between two readings of the clock */
-  #step: Ns = Number.POSITIVE_INFINITY;
-  #last: Ns = Number.NEGATIVE_INFINITY;
+  readonly #clock = new Clock();
   /** time of the record in hand */
   now: Ns = 0;
   #locked = 0;
@@ -43,14 +41,12 @@ export class Recording {
   /** The time of the next record. */
   sawTime(t: Ns): void {
     this.now = t;
-    if (t - this.#last < READING) return;
-    if (this.#last >= 0) this.#step = Math.min(this.#step, t - this.#last);
-    this.#last = t;
+    this.#clock.reads(t);
   }
 
   /** The clock counts timer interrupts: it says nothing of what is shorter. */
   get ticks(): boolean {
-    return this.#step >= TICK && this.#step < Number.POSITIVE_INFINITY;
+    return this.#clock.mayTick && this.#clock.shortest < Number.POSITIVE_INFINITY;
   }
 
   /** A user fault is over. */

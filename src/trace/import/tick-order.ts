@@ -10,12 +10,33 @@ import { childOf, type LockFields, lockFields } from './fields.js';
 import type { TraceRecord } from './record.js';
 
 /** The shortest timer interrupt there is: CONFIG_HZ 1000. */
-export const TICK: Ns = 1_000_000;
+const TICK: Ns = 1_000_000;
 /** Records nearer than this are of one reading: a clock that is being adjusted may go on by a microsecond between two. */
-export const READING: Ns = 2_000;
+const READING: Ns = 2_000;
 
 /** Records of one tick that are held back to be put in order; of more the order of the text is kept. */
 export const MAX_TICK = 1 << 17;
+
+/** The readings of a clock, and what they say of it. */
+export class Clock {
+  #began: Ns = Number.NEGATIVE_INFINITY;
+  /** shortest time between two readings; infinite before the second */
+  shortest: Ns = Number.POSITIVE_INFINITY;
+
+  /** Is the time of the next record another reading? */
+  reads(t: Ns): boolean {
+    const since = t - this.#began;
+    if (since < READING) return false;
+    this.shortest = Math.min(this.shortest, since);
+    this.#began = t;
+    return true;
+  }
+
+  /** Nothing says that it counts anything shorter than timer interrupts. */
+  get mayTick(): boolean {
+    return this.shortest >= TICK;
+  }
+}
 
 type Mode = 'read' | 'write';
 
@@ -29,9 +50,7 @@ interface Queue {
 }
 
 export class TickOrder {
-  /** nothing was nearer to what came before it than a tick */
-  #ticks = true;
-  #began: Ns = Number.NEGATIVE_INFINITY;
+  readonly #clock = new Clock();
   #group: TraceRecord[] = [];
   /** where each thread ran last */
   readonly #ranOn = new Map<number, number>();
@@ -39,24 +58,21 @@ export class TickOrder {
 
   /** Takes the next record of the text; hands back those whose place is known now, in order. */
   push(record: TraceRecord): readonly TraceRecord[] {
-    if (!this.#ticks) return [record];
-    const since = record.t - this.#began;
-    if (since < READING && record.cpu >= 0 && this.#group.length < MAX_TICK) {
+    if (!this.#clock.mayTick) return [record];
+    if (!this.#clock.reads(record.t) && record.cpu >= 0 && this.#group.length < MAX_TICK) {
       this.#group.push(record);
       return [];
     }
-    this.#ticks = since < READING || since >= TICK;
-    this.#began = record.t;
     const done = this.end();
     this.#group = [record];
-    return this.#ticks ? done : [...done, ...this.end()];
+    return this.#clock.mayTick ? done : [...done, ...this.end()];
   }
 
   /** What is left when the text is over. */
   end(): readonly TraceRecord[] {
     const group = this.#group;
     this.#group = [];
-    if (!this.#ticks) return group;
+    if (!this.#clock.mayTick) return group;
     if (group.every(({ cpu }) => cpu === group[0].cpu)) {
       for (const record of group) this.#passes(record, lockOf(record));
       return group;
