@@ -2,7 +2,7 @@
  * From a bad event or header to complaints with their place: the schema words what has the wrong shape, the draft's
  * check what cannot have happened.
  */
-import { type Complaint, nearest, quote } from '../errors.js';
+import { type Complaint, invariant, nearest, quote } from '../errors.js';
 import { OPS } from '../vocab.js';
 import * as draft from './draft.js';
 import { isObject } from './encode.js';
@@ -74,9 +74,9 @@ export async function eventComplaints(
     return [frames.complaint('semantic', message, hereFor(path), hint, at(path))];
   }
   const { TraceEventSchema } = await import('./schema.js');
-  // what was refused by hand the schema refuses
-  const { issues } = TraceEventSchema.safeParse(value).error!;
-  return issues.map(issue => {
+  const { error } = TraceEventSchema.safeParse(value);
+  invariant(error !== undefined, `line ${frames.line}: refused by hand and accepted by the schema`);
+  return error.issues.map(issue => {
     const path = pathText(issue.path);
     const here = hereFor(path);
     return frames.complaint(
@@ -162,8 +162,9 @@ function problemText(
 export async function headerComplaints(frames: Frames): Promise<Complaint[]> {
   const { TraceHeaderSchema } = await import('./schema.js');
   const { head } = frames;
-  const { issues } = TraceHeaderSchema.safeParse(head).error!;
-  return issues.map(issue => {
+  const { error } = TraceHeaderSchema.safeParse(head);
+  invariant(error !== undefined, 'a header that was refused by hand is accepted by the schema');
+  return error.issues.map(issue => {
     const complaint = frames.complaint(
       'schema',
       issueText(head, issue),
