@@ -354,8 +354,8 @@ export const VerifySchema = z
       .exactOptional(z.strictObject({ rows: count, joined: count }))
       .describe('rows of the file of --truth, and how many of them met a fault'),
     slack_ns: z
-      .strictObject({ lookup: ns, trylock: ns, marking: ns, releasing: ns })
-      .describe('how much later than its tracepoint a thing may have happened'),
+      .strictObject({ lookup: ns, trylock: ns, marking: ns.nullable(), releasing: ns })
+      .describe('how much later than its tracepoint a thing may have happened; null: as long as mmap_lock was held'),
     warnings: z.array(z.string()),
   })
   .meta({

@@ -86,7 +86,7 @@ export interface VerifyResult extends Agreement {
   disagreements: Disagreement[];
   /** rows of a truth file, and how many of them met a fault */
   truth?: { rows: number; joined: number };
-  /** how much later than its tracepoint a thing may have happened, ns */
-  slack_ns: { lookup: number; trylock: number; marking: number; releasing: number };
+  /** how much later than its tracepoint a thing may have happened, ns; null: as long as mmap_lock was held */
+  slack_ns: { lookup: number; trylock: number; marking: number | null; releasing: number };
   warnings: string[];
 }

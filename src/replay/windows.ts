@@ -25,12 +25,13 @@ export const RELEASING: Ns = 10_000;
 export interface Slack {
   readonly lookup: Ns;
   readonly trylock: Ns;
-  readonly marking: Ns;
+  /** null: a mark may come at any time of its section */
+  readonly marking: Ns | null;
   readonly releasing: Ns;
 }
 
 /** The limits above: of a machine that runs on its own processors, with a clock in nanoseconds. */
-export const NATIVE: Slack = { lookup: LOOKUP, trylock: TRYLOCK, marking: MARKING, releasing: RELEASING };
+export const NATIVE = { lookup: LOOKUP, trylock: TRYLOCK, marking: MARKING, releasing: RELEASING } satisfies Slack;
 
 /** How a window of time lies to a section. */
 export const APART = 0;
@@ -40,18 +41,19 @@ export const INSIDE = 2;
 export type Lie = typeof APART | typeof ACROSS | typeof INSIDE;
 
 /** Is `page` marked by `section` during `[from, to]`? */
-export function whileMarked(section: Section, page: Page, from: Ns, to: Ns, slack = NATIVE): Lie {
+export function whileMarked(section: Section, page: Page, from: Ns, to: Ns, slack: Slack = NATIVE): Lie {
+  const { marking } = slack;
   let lie: Lie = APART;
   for (const { start, end, late } of section.marks) {
     if (page < start || page >= end) continue;
-    if (!late) return lieOf(section, section.got, section.got + slack.marking, from, to, slack);
+    if (!late && marking !== null) return lieOf(section, section.got, section.got + marking, from, to, slack);
     lie = lieOf(section, section.got, Number.POSITIVE_INFINITY, from, to, slack);
   }
   return lie;
 }
 
 /** Does the writer of `section` have mmap_lock, or wait for it, during `[from, to]`? */
-export function whileHeld(section: Section, from: Ns, to: Ns, slack = NATIVE): Lie {
+export function whileHeld(section: Section, from: Ns, to: Ns, slack: Slack = NATIVE): Lie {
   return lieOf(section, section.ask, section.got, from, to, slack);
 }
 
