@@ -24,6 +24,11 @@ export interface Waiters {
   wake(thread: number, delay: Ns): void;
 }
 
+/** Somebody who is known to wait. */
+export interface Expected {
+  readonly write: boolean;
+}
+
 const NOBODY = -1;
 
 export class MmapLock {
@@ -33,8 +38,8 @@ export class MmapLock {
   readers = 0;
   /** Set by the waiter at the head once it waited too long: no stealing. */
   handoff = false;
-  /** Recorded waiters: they asked, others may still overtake them, and their turn comes at a known time. */
-  private expected = 0;
+  /** Recorded waiters, in the order they asked: others may still overtake them, and their turn comes at a known time. */
+  private readonly expected: Expected[] = [];
   /** The thread that read-locked it last: whom a writer blames. */
   lastReader = NOBODY;
 
@@ -72,14 +77,22 @@ export class MmapLock {
     return this.readers === 0 && this.canTryRead;
   }
 
-  /** Somebody is known to wait from now on (`by` 1), or waits no longer (-1): trylocks fail meanwhile. */
-  expect(by: 1 | -1): void {
-    this.expected += by;
+  /** Somebody is known to wait from now on: trylocks fail until arrived(), or until readers were let in. */
+  expect(write: boolean): Expected {
+    const waiter = { write };
+    this.expected.push(waiter);
+    return waiter;
+  }
+
+  /** It is known to have the lock now. */
+  arrived(waiter: Expected): void {
+    const at = this.expected.indexOf(waiter);
+    if (at >= 0) this.expected.splice(at, 1);
   }
 
   /** Would down_read_trylock() succeed? */
   get canTryRead(): boolean {
-    return this.writer === NOBODY && this.queued === 0 && this.expected === 0 && !this.handoff;
+    return this.writer === NOBODY && this.queued === 0 && this.expected.length === 0 && !this.handoff;
   }
 
   /** down_read_trylock(): fails on a writer, on anybody queued, on HANDOFF. */
@@ -143,7 +156,9 @@ export class MmapLock {
     invariant(this.readers > 0, 'mmap_lock: read-unlocked more often than read-locked');
     invariant(this.writer === NOBODY, 'mmap_lock: a reader beside a writer');
     this.readers--;
-    if (this.readers === 0) this.wakeNext();
+    if (this.readers > 0) return;
+    this.admitExpected();
+    this.wakeNext();
   }
 
   /** up_write(). */
@@ -151,6 +166,7 @@ export class MmapLock {
     invariant(this.writer === thread, 'mmap_lock: write-unlocked by a thread that does not hold it');
     invariant(this.readers === 0, 'mmap_lock: a writer beside a reader');
     this.writer = NOBODY;
+    this.admitExpected();
     this.wakeNext();
   }
 
@@ -160,7 +176,15 @@ export class MmapLock {
     this.writer = NOBODY;
     this.readers = 1;
     this.lastReader = thread;
+    this.admitExpected();
     if (this.queued > 0 && !this.writes[this.head]) this.grantReaders();
+  }
+
+  /** rwsem_mark_wake() of readers who are known to wait: they have the lock before they run and are seen to have it. */
+  private admitExpected(): void {
+    const { expected } = this;
+    if (expected.length === 0 || expected[0].write) return;
+    for (let i = expected.length - 1; i >= 0; i--) if (!expected[i].write) expected.splice(i, 1);
   }
 
   /** rwsem_mark_wake(RWSEM_WAKE_ANY). */

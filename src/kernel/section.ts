@@ -80,9 +80,9 @@ export function* enter(k: Kernel, task: Task, mm: Mm, ask: Ask): Generator<undef
   // A short wait for a free lock is the time it took to write the event down.
   const waits = wait > 0 && !(mmap_lock.isFree && wait < WRITING_DOWN);
   if (waits) {
-    mmap_lock.expect(1);
+    const waiter = mmap_lock.expect(ask.write);
     if (!k.engine.pass(task.id, wait)) yield;
-    mmap_lock.expect(-1);
+    mmap_lock.arrived(waiter);
   }
   if (!lock(k, task, mm, ask)) yield* queue(k, task, mm, ask.write);
   if (!waits && wait > 0 && !k.engine.pass(task.id, task.sectionGot - k.engine.now)) yield;

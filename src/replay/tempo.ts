@@ -14,6 +14,8 @@ import { NATIVE, type Slack } from './windows.js';
  * was measured on: the highest median of its 52 recordings, rounded up.
  */
 const SECTION: Ns = 16_000;
+/** No section is as short as this: the clock ticks, and what happens between two ticks has one time. */
+const TICKS: Ns = 100;
 /** Sections that say something. */
 const FEWEST = 8;
 /** Beyond this a section waits for something else than its processor. */
@@ -41,7 +43,10 @@ export class Tempo {
 
   private measure(): Slack {
     const { sections } = this;
-    const slower = sections.count < FEWEST ? 1 : Math.min(SLOWEST, sections.percentile(0.5) / SECTION);
+    if (sections.count < FEWEST) return NATIVE;
+    const half = sections.percentile(0.5);
+    if (half < TICKS) return { ...NATIVE, marking: null };
+    const slower = Math.min(SLOWEST, half / SECTION);
     if (slower <= 1) return NATIVE;
     const scaled = (ns: Ns): Ns => Math.round(ns * slower);
     const { lookup, trylock, releasing } = NATIVE;
