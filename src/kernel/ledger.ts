@@ -19,6 +19,8 @@ export interface Ledger {
   mmapLocked(task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void;
   /** A fault, under the lock of its VMA, is about to try mmap_lock. */
   trylock(task: Task): void;
+  /** A fault has given its VMA an anon_vma, perhaps a neighbour's. */
+  prepared(task: Task, vma: Vma): void;
   /** An mmap_read_trylock() found it taken. */
   mmapTrylockFailed(mm: Mm): void;
   /** `task` releases mmap_lock, which it held from `task.since` on. */

@@ -124,6 +124,7 @@ export function vmf_anon_prepare(k: Kernel, task: Task, vma: Vma, vmaLocked: boo
     anon_vma_prepare(task.mm, vma);
     k.mmap_read_unlock(task, task.mm, 0);
   } else anon_vma_prepare(task.mm, vma);
+  k.ledger.prepared(task, vma);
   task.cost += k.costs.anon_vma_prepare;
   return true;
 }

@@ -228,6 +228,8 @@ export class Collector implements Ledger {
 
   trylock(_task: Task): void {}
 
+  prepared(_task: Task, _vma: Vma): void {}
+
   mmapTrylockFailed(mm: Mm): void {
     this.locks.mmap(mm.id, false).contended++;
   }

@@ -1,38 +1,51 @@
 /**
  * A collector that also tells what it depends on whether a recording can be held against a model: write sections, marks,
- * trylocks, and faults that nothing the model knows explains.
+ * trylocks, who made the anon_vmas, and faults that nothing the model knows explains.
  */
 import type { Mm } from '../kernel/mm.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
-import type { Vma } from '../kernel/vma.js';
+import type { AnonVma, Vma } from '../kernel/vma.js';
 import type { Ns } from '../units.js';
 import { Collector } from './collect.js';
 import type { FaultRow } from './result.js';
 import type { Sections } from './sections.js';
 
+/** Whom it tells about faults, by event. */
+export interface Watcher {
+  over(row: FaultRow): void;
+  /** fault `i` tries mmap_lock under the lock of its VMA */
+  tries(i: number): void;
+  /** fault `i` met a page that needed none */
+  spurious(i: number): void;
+  /** fault `i` gave its VMA this anon_vma, new or a neighbour's */
+  prepared(i: number, anonVma: AnonVma): void;
+  /** fault `i` met this anon_vma */
+  met(i: number, anonVma: AnonVma): void;
+}
+
 export class Observer extends Collector {
-  /**
-   * @param onTrylock called when the fault that is event `i` tries mmap_lock under the lock of its VMA
-   * @param onSpurious called when the fault that is event `i` met a page that needed none
-   */
   constructor(
     stage: Stage,
-    onFault: (row: FaultRow) => void,
     private readonly sections: Sections,
-    private readonly onTrylock: (i: number) => void,
-    private readonly onSpurious: (i: number) => void,
+    private readonly watcher: Watcher,
   ) {
-    super(stage, onFault);
+    super(stage, row => watcher.over(row));
   }
 
   override fault(task: Task): void {
     super.fault(task);
-    if (task.spurious) this.onSpurious(task.i);
+    if (task.spurious) this.watcher.spurious(task.i);
+    const anonVma = task.vma?.anon_vma;
+    if (anonVma) this.watcher.met(task.i, anonVma);
   }
 
   override trylock(task: Task): void {
-    this.onTrylock(task.i);
+    this.watcher.tries(task.i);
+  }
+
+  override prepared({ i }: Task, { anon_vma }: Vma): void {
+    if (anon_vma !== null) this.watcher.prepared(i, anon_vma);
   }
 
   override mmapLocked(task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {

@@ -284,7 +284,15 @@ export const DiffSchema = z
   .meta({ title: 'vmalock.diff/1', description: 'What diff --format json prints.' });
 
 const path = z.enum(['vma_lock', 'mmap_lock']).describe('did it leave the VMA lock for mmap_lock');
-const undecided = z.enum(['vma_lock_race', 'mmap_lock_race', 'swap_io', 'page_race', 'hidden_vma', 'hidden_page']);
+const undecided = z.enum([
+  'vma_lock_race',
+  'mmap_lock_race',
+  'anon_vma_race',
+  'swap_io',
+  'page_race',
+  'hidden_vma',
+  'hidden_page',
+]);
 const unscored = z.enum([...undecided.options, 'kernel_mode', 'no_truth', 'killed']);
 const agreement = { scored: count, agree: count };
 const predictions = z.strictObject({ vma_lock: count, mmap_lock: count });

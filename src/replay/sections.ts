@@ -52,6 +52,8 @@ const KEPT = 4096;
 
 export class Sections {
   private readonly byMm: Section[][] = [];
+  /** by mm: when somebody held mmap_lock for writing, or waited for that, without a break; in order */
+  private readonly busy: { from: Ns; to: Ns }[][] = [];
   /** by mm: the one in hand */
   private readonly current: (Section | undefined)[] = [];
 
@@ -67,6 +69,12 @@ export class Sections {
     }
   }
 
+  /** Until when who asked for mmap_lock of `mm` at `t` may have had to wait for writers, ns; `t` when there were none. */
+  busyUntil(mm: number, t: Ns): Ns {
+    const last = this.busy[mm]?.findLast(({ from }) => from <= t);
+    return last === undefined ? t : Math.max(t, last.to);
+  }
+
   /** Takes the sections that event `i` was recorded with: who waits for mmap_lock matters before he has it. */
   announce(columns: Columns, row: number, i: number): void {
     const locks = columns.locks[row];
@@ -77,7 +85,17 @@ export class Sections {
       if (write === 0) continue;
       const what = { i, op: op[row], thread: thread[row], page: page[row], len: len[row] };
       this.keep(mm[row], { ...what, ask, got, end, recorded: true, marks: [] });
+      this.occupy(mm[row], ask, end);
     }
+  }
+
+  private occupy(mm: number, from: Ns, to: Ns): void {
+    this.busy[mm] ??= [];
+    const busy = this.busy[mm];
+    const last = busy.at(-1);
+    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to);
+    else busy.push({ from, to });
+    if (busy.length > KEPT) busy.shift();
   }
 
   /** The task has its mm's mmap_lock for writing now. */

@@ -7,10 +7,18 @@ export type Path = 'vma_lock' | 'mmap_lock';
 
 /**
  * Why the recording cannot tell: the VMA was being marked by another thread; mmap_lock was being taken or released when the fault
- * tried it; I/O for a page in swap may end before anybody waits for it; another thread faulted on the page at the same time; no VMA
- * is known there, or not what the page was, in a recording that hides some.
+ * tried it; another thread, which was to give the VMA its anon_vma, may still have waited for mmap_lock; I/O for a page in swap may end
+ * before anybody waits for it; another thread faulted on the page at the same time; no VMA is known there, or not what the page
+ * was, in a recording that hides some.
  */
-export type Undecided = 'vma_lock_race' | 'mmap_lock_race' | 'swap_io' | 'page_race' | 'hidden_vma' | 'hidden_page';
+export type Undecided =
+  | 'vma_lock_race'
+  | 'mmap_lock_race'
+  | 'anon_vma_race'
+  | 'swap_io'
+  | 'page_race'
+  | 'hidden_vma'
+  | 'hidden_page';
 /** Why a fault was not compared. `killed`: the thread died before the fault was finished anywhere. */
 export type Unscored = Undecided | 'kernel_mode' | 'no_truth' | 'killed';
 

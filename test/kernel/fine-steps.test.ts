@@ -40,6 +40,7 @@ const SILENT: Ledger = {
   slept() {},
   mmapLocked() {},
   trylock() {},
+  prepared() {},
   mmapTrylockFailed() {},
   mmapHeld() {},
   vmaRead() {},
