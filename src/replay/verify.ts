@@ -273,7 +273,8 @@ export class Verify {
       spurious: false,
       beside: null,
       ended: dur[row] >= 0,
-      away: false,
+      // an emulated processor may have stopped with nobody else running there
+      away: dur[row] < 0 && this.tempo.slack.marking === null,
       next: Number.POSITIVE_INFINITY,
       row: null,
       plain: this.plain.map(() => null),
