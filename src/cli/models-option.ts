@@ -51,8 +51,8 @@ async function loadSeries(path: string): Promise<Stage> {
   }
 }
 
-/** The data sheet of `--costs`: the defaults, with the steps a JSON object names replaced. Units: ns. */
-export async function loadCosts(path: string): Promise<Costs> {
+/** The data sheet of `--costs`: `defaults`, with the steps a JSON object names replaced. Units: ns. */
+export async function loadCosts(path: string, defaults: Costs = COSTS): Promise<Costs> {
   const json = await readJsonFile(path);
   const refuse = (message: string, hint: string, key?: string): never => {
     throw new Complaint('schema', message, { file: path, path: key }, hint);
@@ -60,7 +60,7 @@ export async function loadCosts(path: string): Promise<Costs> {
   if (json === null || typeof json !== 'object' || Array.isArray(json)) {
     return refuse('step costs are an object', 'write {"anon_write": 600}');
   }
-  const costs: Record<CostName, number> = { ...COSTS };
+  const costs: Record<CostName, number> = { ...defaults };
   for (const [name, value] of Object.entries(json)) {
     if (!Object.hasOwn(COSTS, name)) {
       const near = nearest(name, Object.keys(COSTS));

@@ -109,12 +109,13 @@ type Start = (info: TraceInfo, more: Pick<VerifyOptions, 'onFault' | 'inferences
 
 /** Loads what all traces share; a verification starts when the kernel of its trace is known. */
 async function prepare({ model, costs: sheet, truth: path, top, maxVmas, maxPages }: Options): Promise<Start> {
-  const [{ Verify }, { loadCosts, loadModel, modelOfKernel }] = await Promise.all([
+  const [{ Verify }, { SLEEPS }, { loadCosts, loadModel, modelOfKernel }] = await Promise.all([
     import('../replay/verify.js'),
+    import('../kernel/costs.js'),
     import('./models-option.js'),
   ]);
   const stage = model === undefined ? null : await loadModel(model);
-  const costs = sheet === undefined ? {} : { costs: await loadCosts(sheet) };
+  const costs = sheet === undefined ? {} : { costs: await loadCosts(sheet, SLEEPS) };
   const truth = path === undefined ? {} : { truth: await loadTruth(path) };
   return ({ meta, file }, more) =>
     new Verify(stage ?? modelOfKernel(meta.kernel, file), { top, maxVmas, maxPages, ...costs, ...truth, ...more });

@@ -63,3 +63,8 @@ export const COSTS = {
 
 export type CostName = keyof typeof COSTS;
 export type Costs = { readonly [C in CostName]: number };
+
+/** The data sheet where the times are recorded and have every step in them: what is left is how long a fault sleeps. */
+export const SLEEPS = Object.fromEntries(
+  Object.entries(COSTS).map(([name, ns]) => [name, name.startsWith('wait_') ? ns : 0]),
+) as Costs;

@@ -6,9 +6,8 @@
  * kernel did, nor on how long that took.
  */
 import { invariant } from '../errors.js';
-import type { Costs } from '../kernel/costs.js';
+import { type Costs, SLEEPS } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
-import type { AnonVma } from '../kernel/vma.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { formatAddr, formatCount, type Ns } from '../units.js';
 import {
@@ -24,6 +23,7 @@ import {
   TRUTH_FALLBACK_SAID,
   type TruthPath,
 } from '../vocab.js';
+import { AnonVmas, type Preparing } from './anon-vmas.js';
 import { type Program, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
@@ -49,6 +49,7 @@ import type { TruthRows } from './truth.js';
 import { isRace, type Slack, whileHeld, whileMarked } from './windows.js';
 
 export interface VerifyOptions extends SizeLimits {
+  /** SLEEPS when absent: a step takes no time but what is recorded */
   costs?: Costs;
   /** disagreements the result lists; FIRST when absent */
   top?: number;
@@ -72,13 +73,11 @@ const FILLED: ReadonlySet<string> = new Set([
   'do_shared_fault',
   'filemap_fault',
 ]);
-/** Faults by which it is tried to show that an anon_vma is there. */
-const WRITES = 64;
 /** Faults that may wait for what comes after them. */
 const PENDING = 1 << 14;
 
 /** A fault from its event until nothing can come any more that it could have met. */
-interface Pending extends Nearby {
+interface Pending extends Nearby, Preparing {
   readonly i: number;
   readonly facts: number;
   readonly truth: number;
@@ -90,23 +89,12 @@ interface Pending extends Nearby {
   readonly program: Program<Over> | null;
   readonly slack: Slack;
   trylock: boolean;
-  readonly write: boolean;
-  /** the anon_vma that it met; null: none, or no fault made it */
-  anonVma: Prepared | null;
-  /** why the recording cannot tell what it met, when that was asked */
-  race: Undecided | null;
+  mayWait: boolean;
   /** nothing that the trace shows explains it */
   spurious: boolean;
   row: FaultRow | null;
   /** where the trace without inferences finishes the fault: for each of the replays of that */
   readonly plain: (Path | null)[];
-}
-
-/** An anon_vma that a fault made. */
-interface Prepared {
-  readonly maker: Pending;
-  /** writes of others that met it: when one of them is over it is there, whatever became of its maker */
-  readonly writes: Pending[];
 }
 
 /** A fault that waits for what its program turns out to be. */
@@ -129,7 +117,7 @@ export class Verify {
     this.compare(fault, row, cached ? null : 'hidden_page'),
   );
   private readonly pending = new Map<number, Pending>();
-  private readonly prepared = new WeakMap<AnonVma, Prepared>();
+  private readonly anonVmas = new AnonVmas(this.sections);
   private readonly score = new Score();
   private readonly disagreements: Disagreement[] = [];
   private readonly truth: TruthRows | null;
@@ -143,10 +131,10 @@ export class Verify {
     private readonly stage: Stage,
     private readonly options: VerifyOptions = {},
   ) {
-    const { costs, maxVmas, maxPages, top = FIRST, truth = null, inferences = true } = options;
+    const { costs = SLEEPS, maxVmas, maxPages, top = FIRST, truth = null, inferences = true } = options;
     this.top = top;
     this.truth = truth;
-    const how = { timing: 'recorded', maxVmas, maxPages, ...(costs && { costs }) } as const;
+    const how = { timing: 'recorded', maxVmas, maxPages, costs } as const;
     const about = (i: number, say: (fault: Pending) => void): void => {
       const fault = this.pending.get(i);
       if (fault !== undefined) say(fault);
@@ -164,16 +152,8 @@ export class Verify {
         about(i, fault => {
           fault.spurious = true;
         }),
-      prepared: (i, anonVma) =>
-        about(i, fault => {
-          if (!this.prepared.has(anonVma)) this.prepared.set(anonVma, { maker: fault, writes: [] });
-        }),
-      met: (i, anonVma) =>
-        about(i, fault => {
-          const prepared = this.prepared.get(anonVma) ?? null;
-          fault.anonVma = prepared;
-          if (fault.write && prepared !== null && prepared.writes.length < WRITES) prepared.writes.push(fault);
-        }),
+      prepared: (i, anonVma) => about(i, fault => this.anonVmas.prepared(fault, anonVma)),
+      met: (i, anonVma) => about(i, fault => this.anonVmas.met(fault, anonVma)),
     };
     const collect = (): Observer => new Observer(stage, this.sections, watcher);
     this.replay = new Replay([stage], { ...how, collect });
@@ -268,8 +248,7 @@ export class Verify {
       slack: this.tempo.slack,
       trylock: false,
       write: (code[row] & ACCESS_MASK) === ACCESS_WRITE,
-      anonVma: null,
-      race: null,
+      mayWait: true,
       spurious: false,
       beside: null,
       ended: dur[row] >= 0,
@@ -296,7 +275,7 @@ export class Verify {
       pending.delete(fault.i);
       this.neighbours.drop(fault);
       const reason = this.undecided(fault, row);
-      fault.race = reason;
+      fault.mayWait = reason !== null || row.fallback;
       if (reason === 'hidden_page' && fault.program !== null && !fault.spurious) {
         this.programs.decide({ fault, row }, fault.program);
       } else this.compare(fault, row, reason);
@@ -356,7 +335,7 @@ export class Verify {
     if (isRace(lookups)) return 'vma_lock_race';
     const tried = late + slack.trylock;
     if (fault.trylock && isRace(others.map(section => whileHeld(section, t, tried, slack)))) return 'mmap_lock_race';
-    if (this.inLimbo(fault)) return 'anon_vma_race';
+    if (this.anonVmas.mayBeMissing(fault)) return 'anon_vma_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
     if (site === '__folio_lock_or_retry' && !locked) return 'swap_io';
@@ -367,15 +346,6 @@ export class Verify {
     if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
     // tracefs does not show what execve maps: some of it was inferred, and there may be more.
     return this.hides && site === 'lock_vma_under_rcu.no_vma' ? 'hidden_vma' : null;
-  }
-
-  /** May who made the anon_vma that a fault met still have waited for mmap_lock then, whatever the model says? */
-  private inLimbo({ t, thread, mm, anonVma, slack }: Pending): boolean {
-    if (anonVma === null) return false;
-    const { maker, writes } = anonVma;
-    if (maker.thread === thread || maker.next <= t || (maker.race === null && !maker.row?.fallback)) return false;
-    if (writes.some(({ next }) => next <= t)) return false;
-    return t < this.sections.busyUntil(mm, maker.t + slack.trylock) + slack.trylock;
   }
 
   /** The write section of another thread that was nearest to the fault; of several, one that marks its VMA. */

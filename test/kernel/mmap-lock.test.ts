@@ -148,6 +148,46 @@ describe('the queue', () => {
   });
 });
 
+describe('somebody who is known to wait', () => {
+  test('makes a trylock fail until he has it', () => {
+    const { lock } = new Bench();
+    const writer = lock.expect(true);
+    expect(lock.tryRead(1)).toBe(false);
+    lock.arrived(writer);
+    expect(lock.tryRead(1)).toBe(true);
+  });
+
+  test.each([
+    ['writer', 'w1', (lock: MmapLock) => lock.releaseWrite(1)],
+    ['last reader', 'r1', (lock: MmapLock) => lock.releaseRead()],
+    ['writer who goes on as a reader', 'w1', (lock: MmapLock) => lock.downgrade(1)],
+  ] as const)('has it, if he only reads, from the release of the %s on, whenever he runs', (_, holder, release) => {
+    const bench = new Bench();
+    bench.ask(holder);
+    const [first, second] = [bench.lock.expect(false), bench.lock.expect(false)];
+    expect(bench.lock.tryRead(2)).toBe(false);
+    release(bench.lock);
+    expect(bench.lock.tryRead(2)).toBe(true);
+    for (const reader of [first, second]) bench.lock.arrived(reader);
+    expect(bench.lock.tryRead(3)).toBe(true);
+  });
+
+  test('waits on behind a writer, and so does a writer behind him', () => {
+    const bench = new Bench();
+    bench.ask('w1');
+    const [writer, reader] = [bench.lock.expect(true), bench.lock.expect(false)];
+    bench.lock.releaseWrite(1);
+    bench.lock.arrived(writer);
+    expect(bench.lock.tryRead(2)).toBe(false);
+    bench.ask('w3');
+    const last = bench.lock.expect(true);
+    bench.lock.releaseWrite(3);
+    expect(bench.lock.tryRead(2)).toBe(false);
+    for (const waiter of [reader, last]) bench.lock.arrived(waiter);
+    expect(bench.lock.tryRead(2)).toBe(true);
+  });
+});
+
 describe('stealing', () => {
   test('a reader takes the free lock in the wake window of a queued writer, which then sleeps on', () => {
     const bench = new Bench();

@@ -30,6 +30,12 @@ test('a slower one gets more, in proportion, up to a limit', () => {
   expect(slackAfter(many(1e9)).lookup).toBe(20 * NATIVE.lookup);
 });
 
+test('where a processor may stop anywhere, or the clock ticks, a mark comes at any time', () => {
+  expect(slackAfter(many(160_000)).marking).toBeNull();
+  expect(slackAfter(many(2))).toEqual({ ...NATIVE, marking: null });
+  expect(slackAfter(many(9_000)).marking).toBe(NATIVE.marking);
+});
+
 test('not for a few calls, nor for calls that work on pages', () => {
   expect(slackAfter([160_000, 160_000, 160_000])).toEqual(NATIVE);
   expect(slackAfter(many(160_000), OP.munmap)).toEqual(NATIVE);

@@ -357,6 +357,54 @@ describe('a fault that nothing explains', () => {
   });
 });
 
+describe('an anon_vma that a fault has yet to make', () => {
+  /** Thread 1 makes it, but waits for thread 2 and perhaps for thread 3, who asked before him. */
+  const trace = (...more: Event[]): Event[] => [
+    vma(0, 8, { t: 0, anon_vma: false }),
+    vma(100, 8, { t: 0, anon_vma: true }),
+    writer(100, MS, 5 * MS),
+    fault(0, { t: 2 * MS, tid: 1, ...FELL_BACK }),
+    range('mprotect', 100, 2, {
+      t: 2.4 * MS,
+      tid: 3,
+      prot: 'rw-',
+      dur: 7 * MS,
+      locks: [{ mode: 'write', ask: 2.5 * MS, got: 5.1 * MS, end: 9 * MS }],
+    }),
+    ...more,
+  ];
+  const reasons = async (...more: Event[]) =>
+    (await verify(trace(...more), 'v6.18')).rows
+      .slice(1)
+      .map(({ class: how, reason, predicted }) => reason ?? `${how} ${predicted}`);
+
+  test('may be missing as long as writers have the lock', async () => {
+    expect(await reasons(fault(1, { t: 7 * MS, tid: 4, ...STAYED }))).toEqual(['anon_vma_race']);
+    expect(await reasons(fault(1, { t: 9.3 * MS, tid: 4, ...STAYED }))).toEqual(['scored vma_lock']);
+  });
+
+  test('is there when its maker goes on, for himself, and when another write is over', async () => {
+    expect(
+      await reasons(fault(1, { t: 6 * MS, tid: 1, ...STAYED }), fault(2, { t: 7 * MS, tid: 4, ...STAYED })),
+    ).toEqual(['scored vma_lock', 'scored vma_lock']);
+    const [first, second] = [6 * MS, 7 * MS].map((t, i) => fault(1 + i, { t, tid: 4, ...STAYED }));
+    expect(await reasons(first, second)).toEqual(['anon_vma_race', 'scored vma_lock']);
+  });
+});
+
+test('a step takes no time that was not recorded', async () => {
+  // a clock that ticks: all is of one tick, and thread 1 was through with its pages before thread 2 mapped over them
+  const locks = (got: number) => [{ mode: 'write', ask: got, got, end: got + 1 }];
+  const trace = [
+    mmap(0, 4, { t: 0 }),
+    ...[0, 1, 2, 3].map(page => fault(page, { t: 10 + page, ...STAYED })),
+    range('munmap', 0, 4, { t: 20, locks: locks(21) }),
+    mmap(2, 4, { t: 30, tid: 2, locks: locks(31) }),
+    fault(3, { t: 5 * MS, tid: 2, ...STAYED }),
+  ];
+  expect((await verify(trace, 'v6.18')).rows.at(-1)).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
+});
+
 test('whatever the trace: the classes add up, and batches change nothing', async () => {
   const some = fc.record({
     t: fc.integer({ min: 0, max: 400_000 }),

@@ -8,6 +8,7 @@ import {
   isRace,
   LOOKUP,
   MARKING,
+  NATIVE,
   RELEASING,
   whileHeld,
   whileMarked,
@@ -54,6 +55,14 @@ describe('the lookup of a fault, and a section that marks its VMA', () => {
   test('another VMA is none of its business', () => {
     expect(lookup(GOT + MARKING, section(), PAGE + 8)).toBe(APART);
     expect(lookup(GOT + MARKING, section({ marks: [] }))).toBe(APART);
+  });
+
+  test('where it may have been marked at any time of the section, nothing in it is certain', () => {
+    const anyTime = { ...NATIVE, marking: null };
+    const lie = (t: number) => whileMarked(section(), PAGE, t, t + LOOKUP, anyTime);
+    expect(lie(GOT + MARKING)).toBe(ACROSS);
+    expect(lie(END - LOOKUP)).toBe(ACROSS);
+    expect(lie(END + RELEASING)).toBe(APART);
   });
 
   test('a VMA that the operation comes to later may not be marked until the end', () => {
