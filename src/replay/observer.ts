@@ -5,11 +5,14 @@
 import type { Mm } from '../kernel/mm.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
-import type { AnonVma, Vma } from '../kernel/vma.js';
+import { type AnonVma, VM_GROWSDOWN, type Vma } from '../kernel/vma.js';
 import type { Ns } from '../units.js';
 import { Collector } from './collect.js';
 import type { FaultRow } from './result.js';
 import type { Sections } from './sections.js';
+
+/** Where a fault finds no VMA. */
+export const NO_VMA = 'lock_vma_under_rcu.no_vma';
 
 /** Whom it tells about faults, by event. */
 export interface Watcher {
@@ -18,6 +21,8 @@ export interface Watcher {
   tries(i: number): void;
   /** fault `i` met a page that needed none */
   spurious(i: number): void;
+  /** fault `i` was on a page below a stack, which grew */
+  grew(i: number): void;
   /** fault `i` gave its VMA this anon_vma, new or a neighbour's */
   prepared(i: number, anonVma: AnonVma): void;
   /** fault `i` met this anon_vma */
@@ -36,6 +41,7 @@ export class Observer extends Collector {
   override fault(task: Task): void {
     super.fault(task);
     if (task.spurious) this.watcher.spurious(task.i);
+    if (task.site === NO_VMA && task.vma !== null && task.vma.vm_flags & VM_GROWSDOWN) this.watcher.grew(task.i);
     const anonVma = task.vma?.anon_vma;
     if (anonVma) this.watcher.met(task.i, anonVma);
   }

@@ -28,7 +28,7 @@ import { type Program, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
 import { type Nearby, Neighbours } from './nearby.js';
-import { Observer, type Watcher } from './observer.js';
+import { NO_VMA, Observer, type Watcher } from './observer.js';
 import { Replay } from './replay.js';
 import {
   type Disagreement,
@@ -92,6 +92,8 @@ interface Pending extends Nearby, Preparing {
   mayWait: boolean;
   /** nothing that the trace shows explains it */
   spurious: boolean;
+  /** it made a stack grow */
+  grew: boolean;
   row: FaultRow | null;
   /** where the trace without inferences finishes the fault: for each of the replays of that */
   readonly plain: (Path | null)[];
@@ -151,6 +153,10 @@ export class Verify {
       spurious: i =>
         about(i, fault => {
           fault.spurious = true;
+        }),
+      grew: i =>
+        about(i, fault => {
+          fault.grew = true;
         }),
       prepared: (i, anonVma) => about(i, fault => this.anonVmas.prepared(fault, anonVma)),
       met: (i, anonVma) => about(i, fault => this.anonVmas.met(fault, anonVma)),
@@ -250,6 +256,7 @@ export class Verify {
       write: (code[row] & ACCESS_MASK) === ACCESS_WRITE,
       mayWait: true,
       spurious: false,
+      grew: false,
       beside: null,
       ended: dur[row] >= 0,
       // an emulated processor may have stopped with nobody else running there
@@ -344,8 +351,8 @@ export class Verify {
     if (other !== null && (other.fallback !== fallback || FILLED.has(site ?? ''))) return 'page_race';
     // What fell back did so before anything hidden mattered, or would have for that as well.
     if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
-    // tracefs does not show what execve maps: some of it was inferred, and there may be more.
-    return this.hides && site === 'lock_vma_under_rcu.no_vma' ? 'hidden_vma' : null;
+    // tracefs does not show what execve maps: some of it was inferred, and there may be more; not in the gap of a stack.
+    return this.hides && site === NO_VMA && !fault.grew ? 'hidden_vma' : null;
   }
 
   /** The write section of another thread that was nearest to the fault; of several, one that marks its VMA. */
