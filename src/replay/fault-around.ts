@@ -2,6 +2,10 @@
  * Was a program in the page cache? A recording without page-cache events does not say, but its exceptions do: of what is
  * cached a fault maps the pages around it as well, so nothing faults there again; of what is not, it maps one page.
  *
+ * 81 programs were started by 38 commands, each with an empty page cache, under a readahead of 128 KiB and of 8 MiB. It held
+ * for all 3,081 faults on images of which four windows or more ran, each with one fault; of 793 faults before their code ran
+ * two were read in all the same (readahead brought the rest), and with three windows it did not hold.
+ *
  * Models: mm/memory.c, do_fault_around(): 64 KiB, aligned; mm/filemap.c, filemap_map_pages() (v6.1 to v7.2).
  */
 import type { Columns } from '../trace/columns.js';
@@ -10,13 +14,15 @@ import { ACCESS_EXEC, OP } from '../vocab.js';
 
 /** Pages that one fault maps. */
 const AROUND = 16;
-/** Windows of code that were run through with one fault each: no program that is being read in does that. */
+/** Windows of its code that say something. */
 const ENOUGH = 4;
+/** Pages between a program and its loader, at least: 64 GiB. */
+const APART = 2 ** 24;
 /** Faults of one program that may wait for its end. */
 const WAITING = 1 << 12;
 
-/** What is known of a program's pages in one address space, from its execve to its end. */
-export class Program<Fault> {
+/** What is known of the pages of a program, or of its loader, in one address space, from its execve to its end. */
+export class Image<Fault> {
   /** nothing comes any more that could change the answer */
   over = false;
   readonly waiting: Fault[] = [];
@@ -25,6 +31,11 @@ export class Program<Fault> {
 
   /** @param pages those that execve mapped, as far as faults have shown them */
   constructor(readonly pages: Set<Page> = new Set()) {}
+
+  /** has any of its code run? */
+  get begun(): boolean {
+    return this.windows.size > 0;
+  }
 
   ran(page: Page): void {
     const window = Math.floor(page / AROUND);
@@ -39,10 +50,11 @@ export class Program<Fault> {
 
 /** The programs of a recording that shows their mappings by what faulted: a page each. */
 export class Programs<Fault> {
-  private readonly byMm = new Map<number, Program<Fault>>();
+  /** by mm, then by where they are */
+  private readonly images = new Map<number, Map<number, Image<Fault>>>();
 
   /** @param settle called with each fault at the end of its program, or when too many wait for that */
-  constructor(private readonly settle: (fault: Fault, program: Program<Fault>) => void) {}
+  constructor(private readonly settle: (fault: Fault, image: Image<Fault>) => void) {}
 
   /** Takes the next event of the trace. */
   see({ op, mm, b, page, len, code }: Columns, row: number): void {
@@ -57,44 +69,55 @@ export class Programs<Fault> {
         this.end(mm[row]);
         break;
       case OP.fault:
-        if (code[row] === ACCESS_EXEC) this.of(mm[row], page[row])?.ran(page[row]);
+        if (code[row] === ACCESS_EXEC) this.imageOf(mm[row], page[row])?.ran(page[row]);
         break;
     }
   }
 
-  /** The program that a page belongs to. */
-  of(mm: number, page: Page): Program<Fault> | null {
-    const program = this.byMm.get(mm);
-    return program?.pages.has(page) ? program : null;
+  /** Whose page it is, where that may decide what was cached: once its code runs. */
+  of(mm: number, page: Page): Image<Fault> | null {
+    const image = this.imageOf(mm, page);
+    return image?.begun ? image : null;
   }
 
-  /** What is known of the program of a fault decides it, at the program's end. */
-  decide(fault: Fault, program: Program<Fault>): void {
-    if (program.over || program.waiting.length === WAITING) this.settle(fault, program);
-    else program.waiting.push(fault);
+  /** What is known of the image of a fault decides it, at its program's end. */
+  decide(fault: Fault, image: Image<Fault>): void {
+    if (image.over || image.waiting.length === WAITING) this.settle(fault, image);
+    else image.waiting.push(fault);
   }
 
   /** The trace is over. */
   finish(): void {
-    for (const mm of this.byMm.keys()) this.end(mm);
+    for (const mm of this.images.keys()) this.end(mm);
+  }
+
+  private imageOf(mm: number, page: Page): Image<Fault> | undefined {
+    const image = this.images.get(mm)?.get(Math.floor(page / APART));
+    return image?.pages.has(page) ? image : undefined;
   }
 
   private maps(mm: number, page: Page): void {
-    const program = this.byMm.get(mm) ?? new Program<Fault>();
-    this.byMm.set(mm, program);
-    program.pages.add(page);
+    const images = this.images.get(mm) ?? new Map<number, Image<Fault>>();
+    this.images.set(mm, images);
+    const place = Math.floor(page / APART);
+    const image = images.get(place) ?? new Image<Fault>();
+    images.set(place, image);
+    image.pages.add(page);
   }
 
   private inherits(parent: number, child: number): void {
-    const program = this.byMm.get(parent);
-    if (child !== parent && program !== undefined) this.byMm.set(child, new Program(new Set(program.pages)));
+    const images = this.images.get(parent);
+    if (child === parent || images === undefined) return;
+    const copies = [...images].map(([place, { pages }]) => [place, new Image<Fault>(new Set(pages))] as const);
+    this.images.set(child, new Map(copies));
   }
 
   private end(mm: number): void {
-    const program = this.byMm.get(mm);
-    if (program === undefined) return;
-    program.over = true;
-    this.byMm.delete(mm);
-    for (const fault of program.waiting) this.settle(fault, program);
+    const images = this.images.get(mm);
+    this.images.delete(mm);
+    for (const image of images?.values() ?? []) {
+      image.over = true;
+      for (const fault of image.waiting) this.settle(fault, image);
+    }
   }
 }

@@ -24,7 +24,7 @@ import {
   type TruthPath,
 } from '../vocab.js';
 import { AnonVmas, type Preparing } from './anon-vmas.js';
-import { type Program, Programs } from './fault-around.js';
+import { type Image, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
 import { type Nearby, Neighbours } from './nearby.js';
@@ -85,8 +85,8 @@ interface Pending extends Nearby, Preparing {
   readonly via: number;
   /** the recording does not show all that it met */
   readonly hidden: boolean;
-  /** on a page of an inferred VMA: whose */
-  readonly program: Program<Over> | null;
+  /** on a page of an inferred VMA: of what, when its code runs */
+  readonly image: Image<Over> | null;
   readonly slack: Slack;
   trylock: boolean;
   mayWait: boolean;
@@ -238,6 +238,7 @@ export class Verify {
       return;
     }
     const i = this.events + row;
+    const access = code[row] & ACCESS_MASK;
     const fault: Pending = {
       i,
       t: t[row],
@@ -250,10 +251,10 @@ export class Verify {
       truthWait: truthWait[row],
       via: via[row],
       hidden: columns.hidden[row] !== 0,
-      program: this.programs.of(mm[row], page[row]),
+      image: this.programs.of(mm[row], page[row]),
       slack: this.tempo.slack,
       trylock: false,
-      write: (code[row] & ACCESS_MASK) === ACCESS_WRITE,
+      write: access === ACCESS_WRITE,
       mayWait: true,
       spurious: false,
       grew: false,
@@ -283,8 +284,8 @@ export class Verify {
       this.neighbours.drop(fault);
       const reason = this.undecided(fault, row);
       fault.mayWait = reason !== null || row.fallback;
-      if (reason === 'hidden_page' && fault.program !== null && !fault.spurious) {
-        this.programs.decide({ fault, row }, fault.program);
+      if (reason === 'hidden_page' && fault.image !== null && !fault.spurious) {
+        this.programs.decide({ fault, row }, fault.image);
       } else this.compare(fault, row, reason);
     }
     const [oldest] = pending.values();

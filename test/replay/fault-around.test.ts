@@ -33,8 +33,22 @@ describe('a page of a program may have been read in', () => {
     expect(await first(program([0, 20, 33, 79, 34]))).toEqual(UNKNOWN);
   });
 
-  test('where little of it ran', async () => {
+  test('where little of it ran, whatever its loader ran', async () => {
     expect(await first(program([0, 20, 33]))).toEqual(UNKNOWN);
+    const later = program([0, 20, 33, 79].map(page => 2 ** 24 + page)).map(event => ({
+      ...event,
+      t: Number(event.t) + 100 * MS,
+    }));
+    expect(await first([...program([0, 20, 33]), ...later])).toEqual(UNKNOWN);
+  });
+
+  test('before its code ran: that may have read in the rest', async () => {
+    const [known, touch] = program([5]);
+    const ran = program([20, 33, 79, 100]).map(event => ({ ...event, t: Number(event.t) + 10 * MS }));
+    expect(await first([known, { ...touch, access: 'read' }, ...ran])).toEqual(UNKNOWN);
+    const late = [known, { ...touch, access: 'read' }].map(event => ({ ...event, t: 100 * MS }));
+    const { rows } = await verify([...ran, ...late], 'v6.18');
+    expect(rows.at(-1)).toMatchObject({ class: 'scored' });
   });
 
   test('whatever another program does, or the next one in its place', async () => {

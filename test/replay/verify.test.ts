@@ -231,8 +231,8 @@ describe('undecided', () => {
 
   test('but not below a stack, where nothing else is mapped', async () => {
     const guessed = vma(0, 8, { t: 0, 'x-inferred': 'a fault there ended well' });
-    const stack = vma(64, 8, { t: 0, flags: ['private', 'anonymous', 'growsdown'] });
-    const { rows } = await verify([guessed, stack, fault(60, { t: 20, access: 'write', ...FELL_BACK })], 'v6.18');
+    const stack = vma(1000, 8, { t: 0, flags: ['private', 'anonymous', 'growsdown'] });
+    const { rows } = await verify([guessed, stack, fault(990, { t: 20, access: 'write', ...FELL_BACK })], 'v6.18');
     expect(rows[0]).toMatchObject({ class: 'scored', predicted: 'mmap_lock', site: 'lock_vma_under_rcu.no_vma' });
   });
 
