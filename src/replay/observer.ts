@@ -7,6 +7,7 @@ import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
 import { type AnonVma, VM_GROWSDOWN, type Vma } from '../kernel/vma.js';
 import type { Ns } from '../units.js';
+import { reachOf } from './anon-vmas.js';
 import { Collector } from './collect.js';
 import type { FaultRow } from './result.js';
 import type { Sections } from './sections.js';
@@ -66,6 +67,6 @@ export class Observer extends Collector {
 
   override vmaMarked(task: Task, mm: Mm, vma: Vma, waited: Ns, contended: boolean): void {
     super.vmaMarked(task, mm, vma, waited, contended);
-    this.sections.marked(mm, vma);
+    this.sections.marked(mm, vma, reachOf(mm.mm_mt, vma, task.page, task.page + task.len));
   }
 }

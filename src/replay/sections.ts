@@ -8,6 +8,7 @@ import type { Vma } from '../kernel/vma.js';
 import type { Columns } from '../trace/columns.js';
 import type { Ns, Page } from '../units.js';
 import { OP } from '../vocab.js';
+import type { Reach } from './anon-vmas.js';
 
 /** A VMA as it was when it was marked. */
 export interface Mark {
@@ -15,6 +16,8 @@ export interface Mark {
   readonly end: Page;
   /** not marked at the beginning of the section, but when the operation came to it */
   readonly late: boolean;
+  /** what it may have been a part of */
+  readonly reach: Reach | null;
 }
 
 export interface Section {
@@ -118,13 +121,13 @@ export class Sections {
   }
 
   /** The writer of `mm` marked the VMA. */
-  marked(mm: Mm, { vm_start: start, vm_end: end }: Vma): void {
+  marked(mm: Mm, { vm_start: start, vm_end: end }: Vma, reach: Reach | null): void {
     const section = this.current[mm.id];
     if (section === undefined) return;
     const { op, page, len } = section;
     // A fork has no range: every VMA is one it comes to.
     const late = WALKS.has(op) && start > page && (len === 0 || start < page + len);
-    section.marks.push({ start, end, late });
+    section.marks.push({ start, end, late, reach });
   }
 
   private keep(mm: number, section: Section): Section {

@@ -9,7 +9,7 @@ import { invariant } from '../errors.js';
 import { type Costs, SLEEPS } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { formatAddr, formatCount, type Ns } from '../units.js';
+import { formatAddr, formatCount, type Ns, type Page } from '../units.js';
 import {
   ACCESS_MASK,
   ACCESS_WRITE,
@@ -46,7 +46,7 @@ import { type Section, Sections } from './sections.js';
 import type { SizeLimits } from './sizes.js';
 import { Tempo } from './tempo.js';
 import type { TruthRows } from './truth.js';
-import { isRace, type Slack, whileHeld, whileMarked } from './windows.js';
+import { APART, isRace, type Slack, whileHeld, whileMarked } from './windows.js';
 
 export interface VerifyOptions extends SizeLimits {
   /** SLEEPS when absent: a step takes no time but what is recorded */
@@ -341,6 +341,7 @@ export class Verify {
       vmaLock === 'mmap_seq' ? whileHeld(section, t, looked, slack) : whileMarked(section, page, t, looked, slack),
     );
     if (isRace(lookups)) return 'vma_lock_race';
+    if (!fallback && others.some(section => this.mayReach(section, page, t, looked, slack))) return 'vma_lock_race';
     const tried = late + slack.trylock;
     if (fault.trylock && isRace(others.map(section => whileHeld(section, t, tried, slack)))) return 'mmap_lock_race';
     if (this.anonVmas.mayBeMissing(fault)) return 'anon_vma_race';
@@ -354,6 +355,18 @@ export class Verify {
     if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
     // tracefs does not show what execve maps: some of it was inferred, and there may be more; not in the gap of a stack.
     return this.hides && site === NO_VMA && !fault.grew ? 'hidden_vma' : null;
+  }
+
+  /** May `section` have marked more than the model knows, and `page` with it? */
+  private mayReach(section: Section, page: Page, from: Ns, to: Ns, slack: Slack): boolean {
+    return section.marks.some(
+      ({ start, reach }) =>
+        reach !== null &&
+        reach.start <= page &&
+        page < reach.end &&
+        this.anonVmas.areDoubtful(reach) &&
+        whileMarked(section, start, from, to, slack) !== APART,
+    );
   }
 
   /** The write section of another thread that was nearest to the fault; of several, one that marks its VMA. */

@@ -399,6 +399,25 @@ describe('an anon_vma that a fault has yet to make', () => {
   });
 });
 
+test('VMAs that only doubtful anon_vmas keep apart may be one, marked as a whole', async () => {
+  const locks = (got: number) => [{ mode: 'write', ask: got, got, end: got + 5_000 }];
+  const trace = (...before: Event[]): Event[] => [
+    vma(100, 8, { t: 0, anon_vma: true }),
+    mmap(0, 4, { t: 0, locks: locks(0) }),
+    mmap(8, 4, { t: 100_000, locks: locks(100_000) }),
+    ...before,
+    fault(0, { t: 2 * MS, tid: 1, ...did(before.length > 0) }),
+    fault(8, { t: 10 * MS, tid: 1, ...STAYED }),
+    // joins the first of them: the second has another anon_vma
+    mmap(4, 4, { t: 11 * MS, locks: locks(11 * MS) }),
+    writer(8, 20 * MS, 24 * MS),
+    fault(1, { t: 22 * MS, tid: 3, ...STAYED }),
+  ];
+  const last = async (...before: Event[]) => (await verify(trace(...before), 'v6.18')).rows.at(-1);
+  expect(await last()).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
+  expect(await last(writer(100, MS, 5 * MS))).toMatchObject({ class: 'undecided', reason: 'vma_lock_race' });
+});
+
 test('a step takes no time that was not recorded', async () => {
   // a clock that ticks: all is of one tick, and thread 1 was through with its pages before thread 2 mapped over them
   const locks = (got: number) => [{ mode: 'write', ask: got, got, end: got + 1 }];

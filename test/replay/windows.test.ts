@@ -35,7 +35,7 @@ function section(more: Partial<Section> = {}): Section {
   };
 }
 
-const mark = (more: Partial<Mark> = {}): Mark => ({ start: PAGE, end: PAGE + 8, late: false, ...more });
+const mark = (more: Partial<Mark> = {}): Mark => ({ start: PAGE, end: PAGE + 8, late: false, reach: null, ...more });
 const lookup = (t: number, of = section(), page = PAGE) => whileMarked(of, page, t, t + LOOKUP);
 
 describe('the lookup of a fault, and a section that marks its VMA', () => {
