@@ -174,14 +174,15 @@ export function* mmap_region(k: Kernel, task: Task, mm: Mm, vma: Vma, last: bool
   let gathered = yield* vms_gather_munmap_vmas(k, task, mm, vm_start, vm_end);
   let cost: Ns = k.costs.op;
   if (gathered !== null && gathered.length > 0) {
+    const half = Math.floor(cost / 2);
+    const zap = half + mm.page_table.countRange(vm_start, vm_end) * k.costs.zap_page;
     if (k.at['mmap_region.fixed'] === 'munmap_then_insert') {
       erase(mm, gathered);
       gathered = [];
     }
     unmap_region(mm, vm_start, vm_end);
-    const zap = Math.floor(cost / 2);
     if (!hold(k, task, zap, last, 0.5)) yield;
-    cost -= zap;
+    cost -= half;
   }
   if (gathered !== null) yield* insert(k, task, mm, vma, k.at['mmap_region.start_write'], gathered);
   if (!hold(k, task, cost, last)) yield;

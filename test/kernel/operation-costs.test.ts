@@ -67,6 +67,7 @@ test.each<[string, readonly Event[], Event, string, string?]>([
   ['mremap that shrinks', TOUCHED, remap(1), 'W op, R 2 zap_page'],
   ['mremap that grows', TOUCHED, remap(9), 'W op'],
   ['mmap', TOUCHED, mmap(100, 4), 'W op'],
+  ['mmap over what is there', TOUCHED, mmap(1, 4), 'W op + 2 zap_page'],
   ['mmap with MAP_POPULATE', TOUCHED, anonymous('populate'), 'W op, R op + 4 populate_page'],
   ['mmap with MAP_LOCKED', TOUCHED, anonymous('locked'), 'W op, R op + 4 populate_page'],
   ['mlock', TOUCHED, range('mlock', 0, 8), 'W op, R op + 5 populate_page'],

@@ -27,10 +27,11 @@ function* mmap(act: Act): Life {
       for (const area of gathered) act.writer.gone(area);
       gathered = [];
     }
+    const half = Math.floor(cost / 2);
+    const zap = act.pagesTouched(vma.start, vma.end) * w.costs.zap_page;
     act.writer.zap(vma.start, vma.end);
-    const zap = Math.floor(cost / 2);
-    yield* act.hold(zap, !populates, 0.5);
-    cost -= zap;
+    yield* act.hold(half + zap, !populates, 0.5);
+    cost -= half;
   }
   yield* act.writer.insert(vma, gathered, w.at['mmap_region.start_write']);
   yield* act.hold(cost, !populates);
