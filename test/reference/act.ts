@@ -32,11 +32,11 @@ export class Act {
     }
     if (section.ask > w.now) yield* w.sleep(thread, section.ask - w.now);
     const { writer, readers, queue, expected } = w.past.mmapLock(mm);
-    const free = writer < 0 && readers.length === 0 && queue.length === 0 && expected === 0;
+    const free = writer < 0 && readers.length === 0 && queue.length === 0 && expected.length === 0;
     const early = section.got - w.now;
     const waits = early > 0 && !(free && early < WRITING_DOWN);
     if (waits) {
-      w.note(mm, thread, { what: 'expected' });
+      w.note(mm, thread, { what: 'expected', write });
       yield* w.sleep(thread, early);
       w.note(mm, thread, { what: 'no longer expected' });
     }

@@ -30,7 +30,7 @@ export type Fact =
   | { readonly what: 'told' }
   | { readonly what: 'in vain' }
   /** somebody waits, as was recorded, who is in no queue here; waits no longer */
-  | { readonly what: 'expected' }
+  | { readonly what: 'expected'; readonly write: boolean }
   | { readonly what: 'no longer expected' }
   // The lock of a VMA
   | { readonly what: 'inside'; readonly vma: number }
@@ -112,7 +112,7 @@ export class History {
     let queue: { who: number; write: boolean; since: number }[] = [];
     let told = false;
     let impatient = false;
-    let expected = 0;
+    let expected: { who: number; write: boolean }[] = [];
     let sections = 0;
     for (const it of this.of(mm)) {
       switch (it.what) {
@@ -135,12 +135,14 @@ export class History {
             writer = -1;
             sections++;
           } else readers = without(readers, it.by);
+          if (readers.length === 0) expected = lettingIn(expected);
           break;
         case 'downgraded':
           writer = -1;
           sections++;
           readers.push(it.by);
           lastReader = it.by;
+          expected = lettingIn(expected);
           break;
         case 'told':
           told = true;
@@ -150,10 +152,10 @@ export class History {
           impatient = it.at - queue[0].since > PATIENCE;
           break;
         case 'expected':
-          expected++;
+          expected.push({ who: it.by, write: it.write });
           break;
         case 'no longer expected':
-          expected--;
+          expected = expected.filter(({ who }) => who !== it.by);
       }
     }
     return { writer, readers, lastReader, queue, told, impatient, expected, sections };
@@ -274,4 +276,9 @@ export class History {
 function without(list: readonly number[], who: number): number[] {
   const at = list.indexOf(who);
   return list.filter((_, i) => i !== at);
+}
+
+/** Of those who are known to wait, who still does when the lock is let go: no reader, if one is first. */
+function lettingIn<Waiter extends { write: boolean }>(expected: Waiter[]): Waiter[] {
+  return expected[0]?.write === false ? expected.filter(({ write }) => write) : expected;
 }

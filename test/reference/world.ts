@@ -208,7 +208,7 @@ export class World {
   /** down_read_trylock(). */
   tryRead(thread: Thread, mm: string): boolean {
     const lock = this.past.mmapLock(mm);
-    if (lock.writer >= 0 || lock.queue.length > 0 || lock.expected > 0) return false;
+    if (lock.writer >= 0 || lock.queue.length > 0 || lock.expected.length > 0) return false;
     this.note(mm, thread, { what: 'got', write: false });
     return true;
   }
@@ -234,7 +234,7 @@ export class World {
     const held = writer >= 0 || readers.length > 0;
     // Free with somebody queued: a writer was told and has not come yet. It may be overtaken while it is patient.
     const free = !held && (queue.length === 0 || !impatient);
-    const shared = !write && writer < 0 && queue.length === 0 && expected === 0;
+    const shared = !write && writer < 0 && queue.length === 0 && expected.length === 0;
     if (!free && !shared) return false;
     this.note(mm, thread, { what: 'got', write });
     return true;
