@@ -8,7 +8,7 @@ import { insert, unmapAndLeave } from './mmap-ops.js';
 import { populate } from './populate.js';
 import { enter, hold, leave, type Operation, tryEnter, WRITE, WRITE_KILLABLE } from './section.js';
 import type { Task } from './task.js';
-import { VM_LOCKED, VM_READ, VM_WRITE, Vma } from './vma.js';
+import { VM_ACCOUNT, VM_LOCKED, VM_READ, VM_WRITE, Vma } from './vma.js';
 import { unmap_range, unmap_region } from './vma-ops.js';
 
 /** brk(2): the heap grows by a merge or a new VMA, shrinks by a munmap, or is only asked for. */
@@ -28,7 +28,7 @@ export function* brk(k: Kernel, task: Task): Operation {
   const replaced = old >= 0 && wanted > old ? yield* unmap_range(k, task, mm, old, wanted) : -1;
   if (replaced > 0) unmap_region(mm, old, wanted);
   if (replaced >= 0) {
-    const vma = new Vma(old, wanted, VM_READ | VM_WRITE | mm.def_flags, old, -1, 0, -1);
+    const vma = new Vma(old, wanted, VM_READ | VM_WRITE | VM_ACCOUNT | mm.def_flags, old, -1, 0, -1);
     const heap = yield* insert(k, task, mm, vma, k.at['do_brk_flags.start_write'], [], true);
     locked = (heap.vm_flags & VM_LOCKED) !== 0;
   }

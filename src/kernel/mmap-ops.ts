@@ -1,14 +1,15 @@
 /**
- * mmap, munmap, shmdt, mprotect, mremap: the operations that make, move and remove VMAs.
+ * mmap, munmap, shmdt, mremap: the operations that make, move and remove VMAs.
  *
- * Models: mm/mmap.c (mm/vma.c since 6.12) mmap_region, do_vmi_align_munmap; mm/mprotect.c mprotect_fixup;
- * mm/mremap.c remap_move, mremap_to, shrink_vma, move_vma (v6.4 to v6.18).
- * Leaves out: limits (RLIMIT, max_map_count), accounting, security hooks: a recorded call is one that succeeded.
+ * Models: mm/mmap.c (mm/vma.c since 6.12) mmap_region, do_vmi_align_munmap; mm/mremap.c remap_move, mremap_to, shrink_vma,
+ * move_vma (v6.4 to v6.18).
+ * Leaves out: limits (RLIMIT, max_map_count), security hooks: a recorded call is one that succeeded.
  */
 import type { Ns, Page } from '../units.js';
-import { MAP, MREMAP_DONTUNMAP, PROT_EXEC, PROT_READ, PROT_WRITE, VM_OPS } from '../vocab.js';
+import { MAP, MREMAP_DONTUNMAP, VM_OPS } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
+import { accountable_mapping, calc_vm_prot_bits } from './mprotect.js';
 import { populate } from './populate.js';
 import {
   downgrade,
@@ -31,30 +32,19 @@ import {
   AnonVma,
   FILE_HUGETLB,
   FILE_SHMEM,
-  VM_ACCESS_FLAGS,
-  VM_EXEC,
+  VM_ACCOUNT,
   VM_GROWSDOWN,
   VM_HUGETLB,
   VM_LOCKED,
   VM_NOHUGEPAGE,
   VM_PFNMAP,
-  VM_READ,
   VM_SEALED,
   VM_SHARED,
   VM_UFFD_ARMED,
-  VM_WRITE,
   Vma,
   vma_supports_mlock,
 } from './vma.js';
-import {
-  erase,
-  unmap_range,
-  unmap_region,
-  vm_area_dup,
-  vma_merge,
-  vma_modify,
-  vms_gather_munmap_vmas,
-} from './vma-ops.js';
+import { erase, unmap_range, unmap_region, vm_area_dup, vma_merge, vms_gather_munmap_vmas } from './vma-ops.js';
 
 const UNKNOWN_OFFSET = 2 ** 31;
 const PROT_SHIFT = 3;
@@ -62,11 +52,6 @@ const PROT_SHIFT = 3;
 /** Where the unknown offset of a file mapping is put: far from any other, so that it merges with nothing. */
 export function unknownOffset(k: Kernel): Page {
   return (k.newIdentity() % UNKNOWN_OFFSET) * UNKNOWN_OFFSET;
-}
-
-/** calc_vm_prot_bits(). */
-function protFlags(prot: number): number {
-  return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
 /** Is what `task` maps to be locked? */
@@ -79,12 +64,13 @@ export function describe(k: Kernel, task: Task): Vma {
   const map = task.code >> PROT_SHIFT;
   const shared = (map & MAP.shared) !== 0;
   const facts = task.file >= 0 ? k.files[task.file] : null;
-  let flags = protFlags(task.code & 7);
+  let flags = calc_vm_prot_bits(task.code & 7);
   if (shared) flags |= VM_SHARED;
   if (map & MAP.growsdown) flags |= VM_GROWSDOWN;
   if (map & MAP.stack && k.at['calc_vm_flag_bits.stack'] === 'nohugepage') flags |= VM_NOHUGEPAGE;
   if (map & MAP.pfnmap) flags |= VM_PFNMAP;
   if (map & MAP.hugetlb || facts?.fs === 'hugetlbfs') flags |= VM_HUGETLB;
+  if (accountable_mapping(flags)) flags |= VM_ACCOUNT;
   let file = task.file;
   let ops = facts?.ops ?? 0;
   // A private mapping of /dev/zero is anonymous memory.
@@ -119,6 +105,8 @@ export function existing(k: Kernel, task: Task): void {
   if (task.a === 1) {
     vma.anon_vma = new AnonVma();
     vma.anon_vma_chain = 1;
+    // who has pages of its own could be written once
+    if (!(vma.vm_flags & (VM_SHARED | VM_HUGETLB))) vma.vm_flags |= VM_ACCOUNT;
   }
   if (task.name >= 0 && k.strings[task.name] === '[heap]') {
     mm.start_brk = mm.start_brk < 0 ? vma.vm_start : Math.min(mm.start_brk, vma.vm_start);
@@ -258,24 +246,6 @@ function* mayDowngrade(k: Kernel, task: Task, mm: Mm, end: Page): Generator<unde
     yield* readersLeave(k, task, mm, next);
   }
   return false;
-}
-
-/** mprotect(2), pkey_mprotect(2): every VMA of the range up to the first hole; a VMA that has the flags is left alone. */
-export function* mprotect(k: Kernel, task: Task): Operation {
-  const { mm } = task;
-  if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
-  const end = task.page + task.len;
-  const wanted = protFlags(task.code);
-  let at = task.page;
-  for (let vma = mm.mm_mt.walk(at); vma !== null && at < end; vma = mm.mm_mt.walk(at)) {
-    if (vma.vm_flags & VM_SEALED) break;
-    const upTo = Math.min(end, vma.vm_end);
-    const flags = (vma.vm_flags & ~VM_ACCESS_FLAGS) | wanted;
-    if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, at, upTo, { flags });
-    at = upTo;
-  }
-  if (!hold(k, task, k.costs.op)) yield;
-  leave(k, task, mm, WRITE);
 }
 
 /** mremap(2): the same size, smaller, larger in place, or somewhere else. */

@@ -101,6 +101,11 @@ export const SITES = {
   'do_vmi_align_munmap.downgrade': all('munmap removed its VMAs', 'unless_grows', 'unless_grows_then_mark', 'always'),
   'mmap_region.fixed': all('MAP_FIXED over existing VMAs', 'munmap_then_insert', 'gather'),
   'mmap_region.start_write': all('when a new VMA is marked', 'before_store', 'after_store'),
+  'mprotect_fixup.account': all(
+    'VM_ACCOUNT of anonymous memory made read-only before its first fault',
+    'stays',
+    'goes',
+  ),
   'do_brk_flags.merge': all('what the heap joins', 'any', 'heap'),
   'do_brk_flags.start_write': all('when a new heap is marked', 'before_store', 'after_store', 'never'),
   'expand_stack.lock': all('stack growth', 'read', 'write', 'write_and_mark'),

@@ -34,6 +34,8 @@ export const VM_LOCKONFAULT = 1 << 20;
 export const VM_UFFD_RWP = 1 << 21;
 /** VM_UFFD_WP of a userfaultfd with UFFD_FEATURE_WP_ASYNC */
 export const UFFD_WP_ASYNC = 1 << 22;
+/** its pages count as memory that may be needed: it is private and writable, or was */
+export const VM_ACCOUNT = 1 << 23;
 
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 /** userfaultfd_armed(): any mode registered. */

@@ -36,6 +36,7 @@ export default {
     'is_mergeable_anon_vma.unfaulted': { answer: 'no', by: '965f55dea0e3 mmap: avoid merging cloned VMAs' },
     'mmap_region.fixed': { answer: 'munmap_then_insert', by: '2.6' },
     'mmap_region.start_write': { answer: 'before_store', by: 'no VMA lock to take' },
+    'mprotect_fixup.account': { answer: 'stays', by: '2.6' },
     'do_brk_flags.merge': {
       answer: 'heap',
       by: '2e7ce7d354f2 mm/mmap: change do_brk_flags() to expand existing VMA and add do_brk_munmap()',

@@ -14,6 +14,10 @@ export default {
   parent: 'v6.6',
   changes: {
     'userfaultfd_register.wp_async': { answer: 'present', by: 'userfaultfd: UFFD_FEATURE_WP_ASYNC' },
+    'mprotect_fixup.account': {
+      answer: 'goes',
+      by: 'mm/mprotect: allow unfaulted VMAs to be unaccounted on mprotect()',
+    },
     do_read_fault: { answer: 'map_pages', by: '12214eba1992 mm: handle read faults under the VMA lock' },
     do_cow_fault: { answer: 'map_pages', by: '4de8c93a4751 mm: handle COW faults under the VMA lock' },
     do_shared_fault: { answer: 'map_pages', by: '4ed4379881aa mm: handle shared faults under the VMA lock' },

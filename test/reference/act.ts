@@ -142,6 +142,10 @@ export class Act {
   }
 }
 
+/** Private and writable: its memory is counted. */
+export const isAccountable = (prot: string, like: readonly string[]): boolean =>
+  prot.includes('w') && !like.includes('shared') && !like.includes('hugetlb');
+
 /** The VMA that an `mmap` or `vma` event describes. */
 export function described(w: World, { page, pages, raw }: Happening): Area {
   const flags = raw.flags as string[];
@@ -150,6 +154,7 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
   const file = named ?? (flags.includes('hugetlb') ? 'hugetlb' : shared ? 'shmem' : null);
   const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb'].includes(flag));
   if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
+  if (isAccountable(raw.prot as string, like)) like.push('account');
   const offset = raw.offset === undefined ? w.newId() * UNKNOWN : Number(raw.offset) / 4096;
   return {
     id: w.newId(),

@@ -23,7 +23,7 @@ export function* brk(act: Act): Life {
       start: to,
       end: wanted,
       prot: 'rw-',
-      like: locked ? ['locked'] : [],
+      like: locked ? ['account', 'locked'] : ['account'],
       file: null,
       pgoff: to,
       anon: 0,

@@ -1,6 +1,6 @@
 /** The operations of a trace, as Linux has them: which locks, in which order, for how long. */
 import { ADVICES } from '../../src/vocab.js';
-import { type Act, described } from './act.js';
+import { type Act, described, isAccountable } from './act.js';
 import { isWatched, offsetOf } from './handle.js';
 import { brk } from './heap.js';
 import { type Area, NOTHING } from './history.js';
@@ -57,7 +57,13 @@ function* mprotect(act: Act): Life {
     const vma = w.areaAt(mm, at);
     if (vma === null) break;
     const upTo = Math.min(act.end, vma.end);
-    if (vma.prot !== prot) yield* act.writer.modify(vma, at, upTo, { prot });
+    if (vma.prot !== prot) {
+      const others = vma.like.filter(flag => flag !== 'account');
+      const counted = vma.like.includes('account');
+      const forgets = w.at['mprotect_fixup.account'] === 'goes' && vma.file === null && vma.anon === 0;
+      const account = isAccountable(prot, vma.like) || (counted && !(forgets && !prot.includes('w')));
+      yield* act.writer.modify(vma, at, upTo, { prot, like: account ? [...others, 'account'].sort() : others });
+    }
     at = upTo;
   }
   yield* act.hold(w.costs.op);
@@ -257,7 +263,10 @@ function vma(act: Act): null {
   const { w, mm, event, writer } = act;
   if (w.past.mmapLock(mm).writer >= 0) return null;
   const anon = event.raw.anon_vma === true ? w.newId() : 0;
-  writer.put({ ...described(w, event), anon, chain: anon === 0 ? 0 : 1 });
+  const area = described(w, event);
+  const wasWritten = anon !== 0 && !area.like.some(flag => ['shared', 'hugetlb', 'account'].includes(flag));
+  const like = wasWritten ? [...area.like, 'account'].sort() : area.like;
+  writer.put({ ...area, like, anon, chain: anon === 0 ? 0 : 1 });
   if (event.raw.name === '[heap]') {
     for (const page of [event.page, act.end]) w.note(mm, act.thread, { what: 'break', page });
   }
