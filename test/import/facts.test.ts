@@ -30,6 +30,19 @@ test('a huge page of shared memory', async () => {
   expect(await page(...grows, line(9, 10, 'minor-faults:     7f0000001000'))).toEqual({ huge: 'pmd' });
 });
 
+test('a folio that may have been locked: the fault took longer than that takes, and not so long that it must have', async () => {
+  const called = line(3, 10, 'filemap:mm_filemap_fault: dev 254:0 ino 2 ofs=4096   0');
+  const hidden = async (end: number) => {
+    const { faults } = await imported(
+      [fault(2, 4), called, line(end, 10, 'minor-faults:     7f0000001000')].join('\n'),
+    );
+    return [faults[0].page, faults[0]['x-hidden']];
+  };
+  expect(await hidden(9)).toEqual([undefined, undefined]);
+  expect(await hidden(60)).toEqual([undefined, 'folio lock']);
+  expect(await hidden(300)).toEqual([{ folio: 'locked', wait: 297_000 }, undefined]);
+});
+
 test('a swap entry: its page was in the swap cache, or had to be read; without a completion nobody knows', async () => {
   const swapIn = [counted(1, 'MM_SWAPENTS', 5), fault(2), counted(5, 'MM_SWAPENTS', 4)];
   const end = (kind: string) => line(9, 10, `${kind}-faults:     7f0000001000`);

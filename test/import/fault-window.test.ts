@@ -101,6 +101,21 @@ describe('the page cache', () => {
     expect(met(w => [marked(w), w.complete(1_450, 'major')])).toEqual({ readahead: true });
   });
 
+  test('may have had it locked where ->fault took a little longer, with no reason known', () => {
+    const asleep = (ns: number, ...more: ((w: FaultWindow) => void)[]) =>
+      windowOf(READ, w => [w.handlerCalled(1_100), ...more.map(happens => happens(w)), w.complete(1_100 + ns, 'minor')])
+        .mayHaveSlept;
+    expect([19_999, 20_000, FOLIO_WAIT_NS - 1, FOLIO_WAIT_NS].map(ns => asleep(ns))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(asleep(50_000, w => w.handlerCalled(60_000))).toBe(false);
+    expect(asleep(50_000, w => w.readAhead(1_150, 'page_cache_sync_ra'))).toBe(false);
+    expect(windowOf(READ, w => w.complete(90_000, 'minor')).mayHaveSlept).toBe(false);
+  });
+
   test('is not known where the handler ran twice for nothing', () => {
     const twice = (w: FaultWindow) => [w.handlerCalled(1_100), w.handlerCalled(1_200)];
     const unknown = (happens: (w: FaultWindow) => void) => windowOf(READ, happens).pageCacheUnknown;

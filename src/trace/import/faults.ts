@@ -106,6 +106,7 @@ export class Faults {
     const extent = mm.map.at(pageOf(window.address));
     const hidden = hiddenFrom(this.#recording, mm, window, extent, this.#recording.now - window.t);
     if (hidden !== null) event['x-hidden'] = hidden;
+    else if (window.done !== null && window.mayHaveSlept) event['x-hidden'] = 'folio lock';
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
     const endedWell = over || next === 'livesOn';
