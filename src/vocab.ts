@@ -69,6 +69,7 @@ export const MAP_FLAGS = [
   'populate',
   'stack',
   'pfnmap',
+  'noreserve',
 ] as const;
 export type MapFlag = (typeof MAP_FLAGS)[number];
 export const MAP = Object.freeze(Object.fromEntries(MAP_FLAGS.map((name, bit) => [name, 1 << bit]))) as Readonly<

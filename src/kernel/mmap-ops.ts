@@ -37,6 +37,7 @@ import {
   VM_HUGETLB,
   VM_LOCKED,
   VM_NOHUGEPAGE,
+  VM_NORESERVE,
   VM_PFNMAP,
   VM_SEALED,
   VM_SHARED,
@@ -70,6 +71,7 @@ export function describe(k: Kernel, task: Task): Vma {
   if (map & MAP.stack && k.at['calc_vm_flag_bits.stack'] === 'nohugepage') flags |= VM_NOHUGEPAGE;
   if (map & MAP.pfnmap) flags |= VM_PFNMAP;
   if (map & MAP.hugetlb || facts?.fs === 'hugetlbfs') flags |= VM_HUGETLB;
+  if (map & MAP.noreserve) flags |= VM_NORESERVE;
   if (accountable_mapping(flags)) flags |= VM_ACCOUNT;
   let file = task.file;
   let ops = facts?.ops ?? 0;
@@ -106,7 +108,7 @@ export function existing(k: Kernel, task: Task): void {
     vma.anon_vma = new AnonVma();
     vma.anon_vma_chain = 1;
     // who has pages of its own could be written once
-    if (!(vma.vm_flags & (VM_SHARED | VM_HUGETLB))) vma.vm_flags |= VM_ACCOUNT;
+    if (!(vma.vm_flags & (VM_SHARED | VM_HUGETLB | VM_NORESERVE))) vma.vm_flags |= VM_ACCOUNT;
   }
   if (task.name >= 0 && k.strings[task.name] === '[heap]') {
     mm.start_brk = mm.start_brk < 0 ? vma.vm_start : Math.min(mm.start_brk, vma.vm_start);

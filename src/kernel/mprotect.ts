@@ -3,7 +3,8 @@
  *
  * Models: mm/mprotect.c do_mprotect_pkey, mprotect_fixup; include/linux/mman.h calc_vm_prot_bits; mm/mmap.c
  * accountable_mapping (v6.18).
- * Leaves out: VM_NORESERVE, which traces do not say; whether the memory is there at all (security_vm_enough_memory_mm).
+ * Leaves out: whether the memory is there at all (security_vm_enough_memory_mm), and overcommit_memory 2, which ignores
+ * MAP_NORESERVE.
  */
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../vocab.js';
 import type { Kernel } from './kernel.js';
@@ -14,6 +15,7 @@ import {
   VM_ACCOUNT,
   VM_EXEC,
   VM_HUGETLB,
+  VM_NORESERVE,
   VM_READ,
   VM_SEALED,
   VM_SHARED,
@@ -30,7 +32,7 @@ export function calc_vm_prot_bits(prot: number): number {
 
 /** accountable_mapping(); hugetlb counts on its own. */
 export function accountable_mapping(flags: number): boolean {
-  return (flags & (VM_WRITE | VM_SHARED | VM_HUGETLB)) === VM_WRITE;
+  return (flags & (VM_WRITE | VM_SHARED | VM_HUGETLB | VM_NORESERVE)) === VM_WRITE;
 }
 
 /** mprotect(2), pkey_mprotect(2): every VMA of the range up to the first hole; a VMA that has the flags is left alone. */

@@ -36,6 +36,8 @@ export const VM_UFFD_RWP = 1 << 21;
 export const UFFD_WP_ASYNC = 1 << 22;
 /** its pages count as memory that may be needed: it is private and writable, or was */
 export const VM_ACCOUNT = 1 << 23;
+/** MAP_NORESERVE: they never do */
+export const VM_NORESERVE = 1 << 24;
 
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 /** userfaultfd_armed(): any mode registered. */

@@ -34,6 +34,7 @@ test('flags of mmap', () => {
       [0x2000, 'locked'],
     ] as [number, string][]),
     ...([
+      [0x4000, 'noreserve'],
       [0x8000, 'populate'],
       [0x20000, 'stack'],
       [0x40000, 'hugetlb'],
@@ -42,7 +43,7 @@ test('flags of mmap', () => {
   ];
   for (const [bit, flag] of flags) expect(mapFlags(2 | bit)).toEqual(['private', flag]);
   expect(mapFlags(0x100012)).toEqual(['private', 'fixed']);
-  expect(mapFlags(0x4000 | 0x800 | 0x22)).toEqual(['private', 'anonymous']);
+  expect(mapFlags(0x10000 | 0x800 | 0x22)).toEqual(['private', 'anonymous']);
 });
 
 test('advice, of which 63 is for nobody', () => {

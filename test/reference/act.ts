@@ -144,7 +144,7 @@ export class Act {
 
 /** Private and writable: its memory is counted. */
 export const isAccountable = (prot: string, like: readonly string[]): boolean =>
-  prot.includes('w') && !like.includes('shared') && !like.includes('hugetlb');
+  prot.includes('w') && !like.some(flag => ['shared', 'hugetlb', 'noreserve'].includes(flag));
 
 /** The VMA that an `mmap` or `vma` event describes. */
 export function described(w: World, { page, pages, raw }: Happening): Area {
@@ -152,7 +152,7 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
   const shared = flags.includes('shared');
   const named = (raw.file as { fs: string } | undefined)?.fs ?? null;
   const file = named ?? (flags.includes('hugetlb') ? 'hugetlb' : shared ? 'shmem' : null);
-  const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb'].includes(flag));
+  const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb', 'noreserve'].includes(flag));
   if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
   if (isAccountable(raw.prot as string, like)) like.push('account');
   const offset = raw.offset === undefined ? w.newId() * UNKNOWN : Number(raw.offset) / 4096;

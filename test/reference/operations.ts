@@ -264,7 +264,8 @@ function vma(act: Act): null {
   if (w.past.mmapLock(mm).writer >= 0) return null;
   const anon = event.raw.anon_vma === true ? w.newId() : 0;
   const area = described(w, event);
-  const wasWritten = anon !== 0 && !area.like.some(flag => ['shared', 'hugetlb', 'account'].includes(flag));
+  const wasWritten =
+    anon !== 0 && !area.like.some(flag => ['shared', 'hugetlb', 'noreserve', 'account'].includes(flag));
   const like = wasWritten ? [...area.like, 'account'].sort() : area.like;
   writer.put({ ...area, like, anon, chain: anon === 0 ? 0 : 1 });
   if (event.raw.name === '[heap]') {

@@ -82,7 +82,7 @@ const details = fc.record({
   pages: fc.integer({ min: 1, max: 7 }),
   other: fc.nat({ max: PAGES - 1 }),
   size: fc.integer({ min: 1, max: 7 }),
-  flags: fc.tuple(fc.constantFrom('private', 'private', 'shared'), fc.subarray(['stack'])),
+  flags: fc.tuple(fc.constantFrom('private', 'private', 'shared'), fc.subarray(['stack', 'noreserve'])),
   populates: fc.nat({ max: 11 }).map(n => (n < 2 ? [['populate'], ['locked']][n] : [])),
   future: fc.constantFrom(undefined, 'current', 'future'),
   file: files,

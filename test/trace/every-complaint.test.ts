@@ -227,7 +227,7 @@ test('with --strict a key there is not is refused', async () => {
 });
 
 describe('every key says what it must be', () => {
-  const flags = 'private, shared, anonymous, fixed, growsdown, hugetlb, locked, populate, stack, pfnmap';
+  const flags = 'private, shared, anonymous, fixed, growsdown, hugetlb, locked, populate, stack, pfnmap, noreserve';
   test.each<[string, string]>([
     [fault('mm', '{}'), `"mm" must be an integer from 0 to 2^53-1 (address space, 1 when absent), got {}`],
     [fault('cpu', '2147483648'), '"cpu" must be an integer from 0 to 2147483647 (cpu), got 2147483648'],

@@ -80,6 +80,7 @@ const FLAGS: readonly [vmFlag: string, flag: MapFlag][] = [
   ['gd', 'growsdown'],
   ['ht', 'hugetlb'],
   ['lo', 'locked'],
+  ['nr', 'noreserve'],
   ['pf', 'pfnmap'],
 ];
 const MODES: readonly [vmFlag: string, mode: (typeof UFFD_MODES)[number]][] = [

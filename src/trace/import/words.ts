@@ -26,6 +26,7 @@ const MAP_BITS: readonly [bit: number, flag: MapFlag][] = [
   [0x10, 'fixed'],
   [0x100000, 'fixed'],
   [0x100, 'growsdown'],
+  [0x4000, 'noreserve'],
   [0x40000, 'hugetlb'],
   [0x2000, 'locked'],
   [0x8000, 'populate'],
