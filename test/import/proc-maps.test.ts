@@ -83,7 +83,7 @@ test('VmFlags are flags of the VMA, once, and the modes of its userfaultfd', () 
   const flags = (words: string, line = head('rw-p', '00000000')) => eventsOf(line, `VmFlags: ${words} `);
   const known = ['private', 'anonymous'];
   expect(flags('rd wr gd')[0].flags).toEqual([...known, 'growsdown']);
-  expect(flags('lo  pf')[0].flags).toEqual([...known, 'locked', 'pfnmap']);
+  expect(flags('lo  nr pf')[0].flags).toEqual([...known, 'locked', 'noreserve', 'pfnmap']);
   expect(flags('ht', head('rw-p', '0', ' /anon_hugepage (deleted)'))[0].flags).toEqual(['private', 'hugetlb']);
   expect(flags('rd ht')[0].flags).toEqual([...known, 'hugetlb']);
   expect(flags('um uw ui')[1]).toEqual({
