@@ -7,7 +7,7 @@ const FLOOR_0 = /^(units|vocab|errors|random)\.ts$/;
 const FLOORS: readonly { floor: RegExp; may: RegExp; types?: RegExp; packages?: RegExp }[] = [
   { floor: FLOOR_0, may: /^$/, types: FLOOR_0 },
   { floor: /^engine\//, may: /^engine\// },
-  { floor: /^trace\//, may: /^trace\//, packages: /^(zod|node:(fs|fs\/promises|stream|zlib|child_process))$/ },
+  { floor: /^trace\//, may: /^trace\//, packages: /^(zod|node:(buffer|fs|fs\/promises|stream|zlib|child_process))$/ },
   { floor: /^kernel\/stage-file\.ts$/, may: /^kernel\//, packages: /^zod$/ },
   { floor: /^kernel\//, may: /^(kernel|engine)\//, types: /^trace\// },
   { floor: DATED, may: /^$/, types: /^kernel\/stage\.ts$/ },
