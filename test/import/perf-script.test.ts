@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Complaint } from '../../src/errors.js';
 import { faultFields } from '../../src/trace/import/fields.js';
@@ -51,6 +52,61 @@ test('a frame on the line of its event is one of mmap_lock alone, and may name i
     ` 1/1 [000] 1.000000001: ${name}: x=1   0 ffffffff815dbf5b do_munmap ([kernel.kallsyms])`;
   expect(records(event('mmap_lock:mmap_lock_released')).found[0].stack).toEqual(['do_munmap']);
   expect(records(event('kmem:rss_stat')).found[0].stack).toBe(null);
+});
+
+test('a line says the same behind whatever lines', () => {
+  const part = fc.constantFrom(
+    ...[
+      '  ',
+      ' ',
+      '10/10',
+      '10/11',
+      '-1/-1',
+      '7',
+      'Web 1.5',
+      '[001]',
+      '[002]',
+      '5.000000007:',
+      '5.000007:',
+      '5.0:',
+      '6.1',
+    ],
+    ...[
+      '250',
+      'kmem:rss_stat: ',
+      'minor-faults: ',
+      'minor-faults:u: ',
+      'minor-faults:',
+      'a:b:c: ',
+      'PERF_RECORD_EXIT(1',
+    ],
+    ...['x=1', ': ', '0'],
+  );
+  const whole = fc
+    .tuple(
+      ...['10/10', '[001]', '5.000000007:', 'minor-faults: ', 'x=1'].map(usual => fc.oneof(fc.constant(usual), part)),
+    )
+    .map(parts => parts.join(' '));
+  const read = (...texts: string[]) => {
+    const parser = new PerfScriptParser('sample');
+    const pushed = texts.map((text, i) => {
+      try {
+        return parser.push({ text, number: i, unterminated: false });
+      } catch (error) {
+        return error;
+      }
+    });
+    const last = parser.end();
+    const told = pushed[pushed.length - 1] instanceof Complaint;
+    const made = last?.line === texts.length - 1;
+    return { told, record: made ? { ...last, t: 0, line: 0 } : null };
+  };
+  fc.assert(
+    fc.property(fc.array(whole, { maxLength: 6 }), whole, (before, text) => {
+      expect(read(...before, ...before, text)).toEqual(read(text));
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 test('time is exact to the nanosecond, however large the clock', () => {

@@ -14,7 +14,7 @@
 import type { Line } from './lines.js';
 import { isComm, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
 
-const HEAD = /(?:^|\s)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6}):\s+(?:\d+\s+)?(?=[A-Za-z])/;
+const HEAD = /(?:^|\s)(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}|\d{6})(:\s+(?:\d+\s+)?)(?=[A-Za-z])/;
 const SIDE_BAND = /^PERF_RECORD_[A-Z0-9_]+/;
 /** An event and its modifiers: `mmap_lock:mmap_lock_released`, `minor-faults`, `minor-faults:u`. */
 const EVENT = /^([\w-]+)(?::([\w-]+))?(?::[ukhpPGHSDIWe]+)?$/;
@@ -24,55 +24,182 @@ const TAIL_FRAME = /\s([0-9a-f]{16}) (\S+)(?: \([^)]*\))?$/;
 /** A line that begins like an event and stops before it is one. */
 const TORN_HEAD = /^\s*-?\d+\/-?\d+\s+\[\d+\]?(?:\s+[\d.]*:?)?\s*$/;
 
-/** Event as printed -> its name without subsystem and modifiers; the same few come again and again. */
-const NAMES = new Map<string, string>();
+const TAB = 0x09;
+const ZERO = 0x30;
+
+/** Parts of lines that are remembered, of each sort; of more all are forgotten. */
+const REMEMBERED = 1000;
+
+/** The beginning of a line up to the dot of its time: the same for many lines. */
+interface Head {
+  readonly text: string;
+  /** what stands before it: the name of the thread, if it is printed */
+  readonly comm: string;
+  /** -1 when it is not printed */
+  readonly pid: number;
+  readonly tid: number;
+  /** -1 when it is not printed */
+  readonly cpu: number;
+  readonly sec: number;
+}
+
+/** An event as it is printed between the time and its fields, `:   kmem:rss_stat: `: of one recording there are few. */
+interface Kind {
+  readonly text: string;
+  /** without subsystem and modifiers; '' when it is no event */
+  readonly name: string;
+  /** what followed it the last time: most faults have the same events in the same order */
+  next: Kind | null;
+}
+
+/** No line has a line feed. */
+const NO_HEAD: Head = { text: '\n', comm: '', pid: -1, tid: -1, cpu: -1, sec: 0 };
+const NO_EVENT: Kind = { text: '', name: '', next: null };
+
+/** The same text where V8 keeps keys: it does not hold the text that it was cut from, and is compared in one step. */
+function kept(text: string): string {
+  return Object.keys({ [text]: true })[0];
+}
+
+/** `startsWith`, which V8 compiles to a loop over characters; two strings it compares at once. */
+function isAt(text: string, at: number, part: string): boolean {
+  return text.slice(at, at + part.length) === part;
+}
+
+function remember<T extends { readonly text: string }>(known: Map<string, T>, part: T): void {
+  if (known.size >= REMEMBERED) known.clear();
+  known.set(part.text, part);
+}
+
+/**
+ * The line of an event, part by part. Nearly all lines begin as one before them and go on as one before them: to compare
+ * takes half the time of reading.
+ */
+class EventLine {
+  head = NO_HEAD;
+  /** ns or us, as nine or six `digits` */
+  fraction = 0;
+  digits = 0;
+  kind: Kind = { ...NO_EVENT };
+  /** what stands behind the name of the event */
+  rest = '';
+  readonly #heads = new Map<string, Head>();
+  readonly #kinds = new Map<string, Kind>();
+
+  /** Reads a line; false when it is none that `perf script` prints for an event. */
+  read(text: string): boolean {
+    return this.#isLikeOthers(text) || this.#readAnew(text);
+  }
+
+  #isLikeOthers(text: string): boolean {
+    const head = this.#headOf(text);
+    if (head === undefined) return false;
+    const from = head.text.length;
+    let at = from;
+    let fraction = 0;
+    for (; at < text.length; at++) {
+      const digit = text.charCodeAt(at) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      fraction = fraction * 10 + digit;
+    }
+    const digits = at - from;
+    const kind = digits === 9 || digits === 6 ? this.#kindAt(text, at) : undefined;
+    if (kind === undefined) return false;
+    this.head = head;
+    this.fraction = fraction;
+    this.digits = digits;
+    this.#follow(kind);
+    this.rest = text.slice(at + kind.text.length - 1);
+    return true;
+  }
+
+  #headOf(text: string): Head | undefined {
+    if (isAt(text, 0, this.head.text)) return this.head;
+    return this.#heads.get(text.slice(0, text.indexOf('.') + 1));
+  }
+
+  #kindAt(text: string, at: number): Kind | undefined {
+    const { next } = this.kind;
+    if (next !== null && isAt(text, at, next.text)) return next;
+    return this.#kinds.get(text.slice(at, text.indexOf(': ', at + 2) + 2));
+  }
+
+  #follow(kind: Kind): void {
+    this.kind.next = kind;
+    this.kind = kind;
+  }
+
+  #readAnew(text: string): boolean {
+    const match = HEAD.exec(text);
+    if (match === null) return false;
+    const [whole, first, second, cpu, sec, fraction, colon] = match;
+    const event = match.index + whole.length;
+    const time = event - colon.length;
+    if (!this.#eventAt(text, time, event)) return false;
+    this.fraction = Number(fraction);
+    this.digits = fraction.length;
+    this.head = {
+      text: kept(text.slice(0, time - fraction.length)),
+      comm: text.slice(0, match.index),
+      pid: second === undefined ? -1 : Number(first),
+      tid: Number(second ?? first),
+      cpu: cpu === undefined ? -1 : Number(cpu),
+      sec: Number(sec),
+    };
+    remember(this.#heads, this.head);
+    return true;
+  }
+
+  /** What stands `from` the event on, `time` being the end of the time: is it one? */
+  #eventAt(text: string, time: number, from: number): boolean {
+    if (text.startsWith('PERF_RECORD_', from)) {
+      const name = SIDE_BAND.exec(text.slice(from))?.[0];
+      if (name === undefined) return false;
+      this.kind = { ...NO_EVENT, name };
+      this.rest = text.slice(from + name.length);
+      return true;
+    }
+    const colon = text.indexOf(': ', from);
+    const end = colon >= 0 ? colon : text.endsWith(':') ? text.length - 1 : from;
+    const name = nameOf(text.slice(from, end));
+    if (name === '') return false;
+    const kind = { text: kept(text.slice(time, end + 2)), name: kept(name), next: null };
+    this.#follow(kind);
+    if (colon >= 0) remember(this.#kinds, kind);
+    this.rest = text.slice(end + 1);
+    return true;
+  }
+}
 
 /** Name of a printed event; '' when it is none. */
 function nameOf(event: string): string {
-  const known = NAMES.get(event);
-  if (known !== undefined) return known;
   const match = EVENT.exec(event);
   if (match === null) return '';
   const [, first, second] = match;
-  const name = second === undefined || MODIFIERS.test(second) ? first : second;
-  if (NAMES.size < 1000) NAMES.set(event, name);
-  return name;
-}
-
-/** What stands behind the time: name of the event and the rest; the name is '' when it is no event. */
-function eventAt(text: string, from: number): { name: string; rest: string } {
-  if (text.startsWith('PERF_RECORD_', from)) {
-    const body = text.slice(from);
-    const name = SIDE_BAND.exec(body)?.[0] ?? '';
-    return { name, rest: body.slice(name.length) };
-  }
-  const colon = text.indexOf(': ', from);
-  const end = colon >= 0 ? colon : text.endsWith(':') ? text.length - 1 : from;
-  return { name: nameOf(text.slice(from, end)), rest: text.slice(end + 1) };
+  return second === undefined || MODIFIERS.test(second) ? first : second;
 }
 
 /** Is this line one that `perf script` prints for an event? */
 export function isPerfLine(text: string): boolean {
-  const head = HEAD.exec(text);
-  return head !== null && eventAt(text, head.index + head[0].length).name !== '';
+  return new EventLine().read(text);
 }
 
 /** The parser: feed it lines, it hands back each record once its call chain is complete. */
 export class PerfScriptParser extends RecordParser {
+  readonly #event = new EventLine();
+
   push(line: Line): TraceRecord | null {
     const { text } = line;
     // most lines are frames, and no event begins with a tab
-    if (text.startsWith('\t') && this.#frame(line)) return null;
-    const head = HEAD.exec(text);
-    const event = head === null ? null : eventAt(text, head.index + head[0].length);
-    if (head === null || event === null || event.name === '') {
+    if (text.charCodeAt(0) === TAB && this.#frame(line)) return null;
+    if (!this.#event.read(text)) {
       this.#continuation(line);
       return null;
     }
     if (line.unterminated) throw unterminated(this.file, line.number, text);
-    if (!isComm(text.slice(0, head.index))) throw torn('perf script', this.file, line.number, text);
+    if (!isComm(this.#event.head.comm)) throw torn('perf script', this.file, line.number, text);
     const done = this.pending;
-    this.pending = this.#record(head, event, line.number);
+    this.pending = this.#record(line.number);
     return done;
   }
 
@@ -92,16 +219,18 @@ export class PerfScriptParser extends RecordParser {
     return true;
   }
 
-  #record(head: RegExpExecArray, { name, rest }: { name: string; rest: string }, line: number): TraceRecord {
-    const [, first, second, cpu, sec, fraction] = head;
+  #record(line: number): TraceRecord {
+    const { head, fraction, digits, kind, rest } = this.#event;
+    const { pid, tid, cpu, sec } = head;
+    const { name } = kind;
     const tail = name.startsWith('mmap_lock_') ? TAIL_FRAME.exec(rest) : null;
-    const synthesized = Number(sec) === 0 && Number(fraction) === 0;
+    const synthesized = sec === 0 && fraction === 0;
     return {
       synthesized,
-      t: synthesized ? 0 : this.origin.since(Number(sec), Number(fraction), fraction.length),
-      pid: second === undefined ? -1 : Number(first),
-      tid: Number(second ?? first),
-      cpu: cpu === undefined ? -1 : Number(cpu),
+      t: synthesized ? 0 : this.origin.since(sec, fraction, digits),
+      pid,
+      tid,
+      cpu,
       comm: '',
       name,
       text: rest,

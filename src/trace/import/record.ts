@@ -91,7 +91,7 @@ const COMM_LENGTH = 31;
 
 /** May this stand before the head of a line? A longer text is the rest of a line that another one cut off. */
 export function isComm(text: string): boolean {
-  return text.trim().length <= COMM_LENGTH && !/\s\[\d{3}\]|\d\.\d{6}/.test(text);
+  return text === '' || (text.trim().length <= COMM_LENGTH && !/\s\[\d{3}\]|\d\.\d{6}/.test(text));
 }
 
 /** What to say of a line that was cut off, or that two writers wrote into. */
