@@ -8,7 +8,7 @@ import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
 import { isPerfLine, PerfScriptParser } from './perf-script.js';
 import type { MapsFile } from './proc-maps.js';
-import { EventReader, type OnBadLine, type Reader, tolerating } from './reader.js';
+import { EventReader, forEachTolerating, type OnBadLine, type Reader, tolerating } from './reader.js';
 import { isStraceLine, StraceReader } from './strace.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
@@ -97,7 +97,7 @@ export async function* importBatches(
   let header: HeaderObject | null = null;
   for (let over = false; ; ) {
     if (over) tolerating(options.onBadLine, () => reader.end(events));
-    for (const line of lines) tolerating(options.onBadLine, () => reader.push(line, events));
+    forEachTolerating(lines, options.onBadLine, line => reader.push(line, events));
     summary.lines += lines.length;
     summary.events += events.length;
     if (events.length > 0 || over) {

@@ -39,6 +39,15 @@ export function tolerating(onBadLine: OnBadLine, step: () => void): void {
   }
 }
 
+/** So for each of many: after one that is wrong it goes on with the next. */
+export function forEachTolerating<T>(many: readonly T[], onBadLine: OnBadLine, step: (one: T) => void): void {
+  for (let i = 0; i < many.length; ) {
+    tolerating(onBadLine, () => {
+      while (i < many.length) step(many[i++]);
+    });
+  }
+}
+
 /** A text of kernel events: records by their parser, put in order, events of the trace by the pairing. */
 export class EventReader implements Reader {
   readonly clock = 'mono';
@@ -62,7 +71,9 @@ export class EventReader implements Reader {
   push(line: Line, into: EventObject[]): void {
     const record = this.#parser.push(line);
     this.#summary.unknownLines = this.#parser.unknownLines;
-    if (record !== null) this.#pass(this.#order.push(record), into);
+    if (record === null) return;
+    if (this.#order.asItComes) this.#pairing.push(record, into);
+    else this.#pass(this.#order.push(record), into);
   }
 
   end(into: EventObject[]): void {
@@ -76,6 +87,6 @@ export class EventReader implements Reader {
   }
 
   #pass(records: readonly TraceRecord[], into: EventObject[]): void {
-    for (const record of records) tolerating(this.#onBadLine, () => this.#pairing.push(record, into));
+    forEachTolerating(records, this.#onBadLine, record => this.#pairing.push(record, into));
   }
 }

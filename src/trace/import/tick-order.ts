@@ -56,9 +56,14 @@ export class TickOrder {
   readonly #ranOn = new Map<number, number>();
   readonly #holders = new Map<string, Map<number, Mode>>();
 
+  /** The clock counts what is shorter than a tick: a record's place is known at once. */
+  get asItComes(): boolean {
+    return !this.#clock.mayTick;
+  }
+
   /** Takes the next record of the text; hands back those whose place is known now, in order. */
   push(record: TraceRecord): readonly TraceRecord[] {
-    if (!this.#clock.mayTick) return [record];
+    if (this.asItComes) return [record];
     if (!this.#clock.reads(record.t) && record.cpu >= 0 && this.#group.length < MAX_TICK) {
       this.#group.push(record);
       return [];
