@@ -1,7 +1,9 @@
 /** Tracepoints as they are printed, and the same cut off or followed by what perf adds. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   childOf,
+  END,
   execPath,
   faultFields,
   groupDead,
@@ -119,4 +121,32 @@ test('a signal, and whether the kernel raised it for what its target did', () =>
   for (const code of [0, -6]) expect(signalFields(signal(code))).toEqual({ signal: 11, raised: false, tid: 741 });
   for (const text of [signal(2, 'x'), `x${signal(2)}`, ' sig=11 errno=0 code=2 comm=x pid='])
     expect(signalFields(text)).toBe(null);
+});
+
+test('an end is an end whatever ended the event before it', () => {
+  const end = new RegExp(`^${END}`);
+  const token = fc.constantFrom(
+    ' ',
+    '  ',
+    '\t',
+    '0',
+    'ffffffff81415c9c',
+    '815c',
+    'handle_mm_fault',
+    '([kernel])',
+    'B',
+    'x',
+  );
+  fc.assert(
+    fc.property(fc.array(token, { maxLength: 6 }), fc.boolean(), (tokens, again) => {
+      const tail = tokens.join('');
+      // 0x6 and a digit behind it is another number
+      fc.pre(!/^[0-9a-f]/.test(tail));
+      for (const [, text, read] of LAST) {
+        if (again) read(`${text}   0 ffffffff81415c9c handle_mm_fault`);
+        if (read !== childOf) expect([tail, read(text + tail) !== null]).toEqual([tail, end.test(tail)]);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });

@@ -49,9 +49,9 @@ export class Outbox {
       entry.queued = false;
       into.push(...entry.events);
     }
-    if (this.#head > 1024 || this.#head === this.#queue.length) {
-      this.#queue.splice(0, this.#head);
-      this.#head = 0;
-    }
+    if (this.#head === this.#queue.length) this.#queue.length = 0;
+    else if (this.#head > 1024) this.#queue.splice(0, this.#head);
+    else return;
+    this.#head = 0;
   }
 }

@@ -8,14 +8,17 @@
  *     sys_mmap(addr: 0, len: 2000, prot: 3, flags: 22, fd: ff, off: 0)  sys_mmap -> 0x7f0000000000
  *     syscalls:sys_enter_mmap: addr: 0x00000000, len: 0x00002000, ...   syscalls:sys_exit_mmap: 0x7f0000000000
  */
-import { END } from './fields.js';
+import { END, End } from './fields.js';
 import type { TraceRecord } from './record.js';
 import { syscallName } from './syscall-table.js';
 
-const RAW_ENTER = new RegExp(`^\\s*NR (\\d+) \\(([0-9a-f]+(?:, [0-9a-f]+){5})\\)${END}`);
-const RAW_EXIT = new RegExp(`^\\s*NR (-?\\d+) = (-?\\d+)${END}`);
+const RAW_ENTER = /^\s*NR (\d+) \(([0-9a-f]+(?:, [0-9a-f]+){5})\)/;
+const RAW_EXIT = /^\s*NR (-?\d+) = (-?\d+)/;
 const ARGUMENT = /^(?:[\w *]+ \*?)?\w+: (?:0x)?([0-9a-f]{1,16})(?![0-9a-f])/;
 const NAMED_EXIT = new RegExp(`^\\s*(?:0x([0-9a-f]{1,16})|(-?\\d+))${END}`);
+
+const enterEnd = new End();
+const exitEnd = new End();
 
 export interface Enter {
   name: string;
@@ -36,7 +39,8 @@ export interface Exit {
 export function parseEnter({ name, text }: TraceRecord): Enter | null {
   if (name !== 'sys_enter') return namedEnter(name.slice('sys_enter_'.length), text.trim());
   const match = RAW_ENTER.exec(text);
-  return match === null ? null : { name: syscallName(Number(match[1])), raw: true, args: match[2].split(', ') };
+  if (match === null || !enterEnd.isAt(text, match[0].length)) return null;
+  return { name: syscallName(Number(match[1])), raw: true, args: match[2].split(', ') };
 }
 
 /** tracefs puts the arguments in parentheses, perf does not. A string beside a pointer is left out. */
@@ -54,7 +58,7 @@ function namedEnter(name: string, text: string): Enter | null {
 export function parseExit({ name, text }: TraceRecord): Exit | null {
   if (name === 'sys_exit') {
     const match = RAW_EXIT.exec(text);
-    if (match === null) return null;
+    if (match === null || !exitEnd.isAt(text, match[0].length)) return null;
     return { name: match[1].startsWith('-') ? null : syscallName(Number(match[1])), result: match[2] };
   }
   const match = NAMED_EXIT.exec(text);

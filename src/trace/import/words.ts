@@ -109,9 +109,17 @@ export function hexOfDecimal(text: string): string {
   return '0x' + BigInt.asUintN(64, BigInt(text)).toString(16);
 }
 
+/** What a hex digit counts, in lower case; NaN for any other character. */
+function hexDigit(code: number): number {
+  const digit = code < 0x3a ? code - 0x30 : code < 0x61 ? -1 : code - 0x57;
+  return digit < 0 || digit > 15 ? Number.NaN : digit;
+}
+
 /** Page number of an address such as `0x7f12a4b3c123`. */
 export function pageOf(address: string): number {
-  return address.length <= 5 ? 0 : Number('0x' + address.slice(2, -3));
+  let page = 0;
+  for (let at = 2; at < address.length - 3; at++) page = page * 16 + hexDigit(address.charCodeAt(at));
+  return page;
 }
 
 /** The page that holds an address, as a spelled range. */
