@@ -9,16 +9,6 @@ import { FORMAT, VERSION } from './header.js';
 import type { TraceEvent } from './schema.js';
 import { LOCK_KEYS, TRUTH_KEYS } from './words.js';
 
-const TOP = orderOf(['$schema', 'format', 'version', 'meta', 'expect']);
-const META = orderOf(['name', 'producer', 'kernel', 'arch', 'pageSize', 'cpus', 'clock', 'lost', 'command']);
-const ADDRESSES: ReadonlySet<string> = new Set(['addr', 'len', 'offset', 'old_len', 'new_len', 'new_addr', 'src']);
-const INNER: ReadonlyMap<string, Order> = new Map([
-  ['page', orderOf(['entry', 'folio', ...FACT_BITS, 'huge', 'wait', 'race'])],
-  ['truth', orderOf(TRUTH_KEYS)],
-  ['file', orderOf(['name', 'fs', ...FILE_OPS])],
-]);
-const LOCK = orderOf(LOCK_KEYS);
-
 type Plain = Readonly<Record<string, unknown>>;
 
 // Characters JSON allows as they are and a terminal must not meet.
@@ -30,7 +20,7 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 /** `JSON.stringify` with every control, bidi and invisible character escaped. */
 function spell(value: unknown): string {
   if (typeof value === 'string' && PLAIN.test(value)) return `"${value}"`;
-  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return `${value}`;
+  if (typeof value === 'boolean' || Number.isSafeInteger(value)) return `${value}`;
   return JSON.stringify(value).replace(UNSAFE, character => {
     let out = '';
     for (let i = 0; i < character.length; i++) out += `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`;
@@ -38,34 +28,44 @@ function spell(value: unknown): string {
   });
 }
 
-/** Keys in the order in which they are written; `texts` is empty between two objects. */
-interface Order {
-  readonly ranks: ReadonlyMap<string, number>;
-  readonly texts: string[];
+type Spell = (value: unknown) => string;
+
+/** One key of an order: how it is written as the first of its object and as a later one, and how its value is. */
+interface Member {
+  readonly key: string;
+  readonly first: string;
+  readonly later: string;
+  readonly spell: Spell;
 }
 
-function orderOf(keys: readonly string[]): Order {
-  return { ranks: new Map(keys.map((key, rank) => [key, rank])), texts: keys.map(() => '') };
+/** Keys in the order in which they are written. */
+interface Order {
+  readonly keys: ReadonlySet<string>;
+  readonly members: readonly Member[];
+}
+
+function orderOf(keys: readonly string[], spellOf: (key: string) => Spell = () => spell): Order {
+  const members = keys.map(key => ({ key, first: `{"${key}":`, later: `,"${key}":`, spell: spellOf(key) }));
+  return { keys: new Set(keys), members };
 }
 
 /** The members of `object`: those of `order` first, then the others as they come; undefined ones are left out. */
-function spellObject(object: Plain, order: Order, member: (key: string, value: unknown) => string): string {
-  const { ranks, texts } = order;
-  let others = '';
-  for (const key of Object.keys(object)) {
+function spellObject(object: Plain, order: Order): string {
+  let text = '';
+  let others = Object.keys(object).length;
+  for (const { key, first, later, spell } of order.members) {
     const value = object[key];
     if (value === undefined) continue;
-    const rank = ranks.get(key);
-    if (rank === undefined) others += `,${spell(key)}:${member(key, value)}`;
-    else texts[rank] = `,"${key}":${member(key, value)}`;
+    text += (text === '' ? first : later) + spell(value);
+    others--;
   }
-  let known = '';
-  for (let rank = 0; rank < texts.length; rank++) {
-    if (texts[rank] === '') continue;
-    known += texts[rank];
-    texts[rank] = '';
+  if (others > 0) {
+    for (const [key, value] of Object.entries(object)) {
+      if (value === undefined || order.keys.has(key)) continue;
+      text += `${text === '' ? '{' : ','}${spell(key)}:${spell(value)}`;
+    }
   }
-  return `{${(known + others).slice(1)}}`;
+  return text === '' ? '{}' : `${text}}`;
 }
 
 const isPlain = (value: unknown): value is Plain =>
@@ -76,24 +76,17 @@ export type HeaderFields = { readonly [key: string]: unknown } | object;
 
 /** Line 1 of a stream, or what a document has beside its events. */
 export function formatHeader(header: HeaderFields = {}): string {
-  const whole: Plain = { ...header, format: FORMAT, version: VERSION };
-  return spellObject(whole, TOP, (key, value) =>
-    key === 'meta' && isPlain(value) ? spellObject(value, META, plainly) : spell(value),
-  );
+  return spellObject({ ...header, format: FORMAT, version: VERSION }, TOP);
 }
 
 /** What follows the events of a stream when line 1 could not say it yet. */
 export function formatTrailer(meta: Plain): string {
-  return `{"meta":${spellObject(meta, META, plainly)}}`;
+  return `{"meta":${spellObject(meta, META)}}`;
 }
 
 /** One event as one line, without its line end. */
 export function formatEvent(event: TraceEvent): string {
-  const order = ORDER.get(event.op);
-  if (order === undefined) return spellObject(event, FOREIGN, plainly);
-  return spellObject(event, order, (key, value) =>
-    order.ranks.has(key) ? spellValue(event.op, key, value) : spell(value),
-  );
+  return spellObject(event, ORDER.get(event.op) ?? FOREIGN);
 }
 
 /** What stands before, between and behind the events of a trace; `none` is behind a trace without any. */
@@ -129,27 +122,51 @@ export function formatDocument(header: HeaderFields, events: Iterable<TraceEvent
   return lines.length === 0 ? open + none : open + first + lines.join(between) + close;
 }
 
+const META = orderOf(['name', 'producer', 'kernel', 'arch', 'pageSize', 'cpus', 'clock', 'lost', 'command']);
+const TOP = orderOf(['$schema', 'format', 'version', 'meta', 'expect'], key =>
+  key === 'meta' ? meta => (isPlain(meta) ? spellObject(meta, META) : spell(meta)) : spell,
+);
+const PAGE = orderOf(['entry', 'folio', ...FACT_BITS, 'huge', 'wait', 'race']);
+const TRUTH = orderOf(TRUTH_KEYS);
+const FILE = orderOf(['name', 'fs', ...FILE_OPS]);
+const LOCK = orderOf(LOCK_KEYS);
 const FOREIGN = orderOf(['t', 'tid', 'mm', 'cpu', 'op', 'dur']);
+
 /** The order of an event's keys: when and who, what, where and how, and the recorded sections last. */
 const ORDER: ReadonlyMap<string, Order> = new Map(
   OPS.map(op => {
     const [required, optional] = OP_KEYS[op];
     const own: KeyName[] = [...required, ...optional];
-    return [op, orderOf(['t', 'tid', 'mm', 'cpu', 'op', ...own, 'dur', 'locks'])];
+    return [op, orderOf(['t', 'tid', 'mm', 'cpu', 'op', ...own, 'dur', 'locks'], key => spellingOf(op, key))];
   }),
 );
 
-const plainly = (_: string, value: unknown): string => spell(value);
-
-function spellValue(op: string, key: string, value: unknown): string {
-  if (ADDRESSES.has(key)) return spell(canonicalAddress(value as string | number));
-  if (typeof value === 'number') return spell(value);
-  if (key === 'flags') return spell(inOrder(value as string[], op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
-  if (key === 'modes') return spell(inOrder(value as string[], UFFD_MODES));
-  if (key === 'locks') return `[${(value as Plain[]).map(lock => spellObject(lock, LOCK, plainly)).join(',')}]`;
-  const inner = INNER.get(key);
-  if (inner !== undefined) return spellObject(value as Plain, inner, plainly);
-  return spell(value);
+/** How the value of a key is written. */
+function spellingOf(op: string, key: string): Spell {
+  switch (key) {
+    case 'addr':
+    case 'len':
+    case 'offset':
+    case 'old_len':
+    case 'new_len':
+    case 'new_addr':
+    case 'src':
+      return address => spell(canonicalAddress(address as string | number));
+    case 'flags':
+      return words => spell(inOrder(words as string[], op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
+    case 'modes':
+      return words => spell(inOrder(words as string[], UFFD_MODES));
+    case 'locks':
+      return locks => `[${(locks as Plain[]).map(lock => spellObject(lock, LOCK)).join(',')}]`;
+    case 'page':
+      return page => spellObject(page as Plain, PAGE);
+    case 'truth':
+      return truth => spellObject(truth as Plain, TRUTH);
+    case 'file':
+      return file => spellObject(file as Plain, FILE);
+    default:
+      return spell;
+  }
 }
 
 /** Hex in lower case without leading zeros. */
