@@ -118,11 +118,10 @@ function remove(path: string): void {
   unfinished.delete(path);
 }
 
-/** A file descriptor with a small buffer; `temporary` is what to rename to `place` at the end, if anything. */
+/** A file descriptor; `temporary` is what to rename to `place` at the end, if anything. */
 class FileSink implements Sink {
   readonly streams = false;
-  private buffer: Buffer = Buffer.allocUnsafe(CHUNK);
-  private used = 0;
+  private buffer = '';
   private closed = false;
 
   constructor(
@@ -133,20 +132,19 @@ class FileSink implements Sink {
   ) {}
 
   write(data: string | Uint8Array): void {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    if (this.used + bytes.length > CHUNK) this.flush();
-    if (bytes.length > CHUNK) {
-      this.put(bytes);
+    if (typeof data === 'string') {
+      this.buffer += data;
+      if (this.buffer.length >= CHUNK) this.flush();
     } else {
-      this.buffer.set(bytes, this.used);
-      this.used += bytes.length;
+      this.flush();
+      this.put(data);
     }
   }
 
   flush(): void {
-    const used = this.used;
-    this.used = 0;
-    this.put(this.buffer.subarray(0, used));
+    const text = this.buffer;
+    this.buffer = '';
+    this.put(Buffer.from(text));
   }
 
   private put(bytes: Uint8Array): void {
@@ -245,12 +243,12 @@ export function openSpool(): Spool {
     write: text => sink.write(text),
     *read() {
       sink.flush();
-      const chunk = Buffer.allocUnsafe(CHUNK);
       for (let at = 0; ; ) {
+        const chunk = Buffer.allocUnsafe(CHUNK);
         const length = readSync(fd, chunk, 0, CHUNK, at);
         if (length === 0) return;
         at += length;
-        yield Buffer.from(chunk.subarray(0, length));
+        yield chunk.subarray(0, length);
       }
     },
     remove: () => sink.discard(),
