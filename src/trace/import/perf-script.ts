@@ -138,9 +138,10 @@ class EventLine {
     if (!this.#eventAt(text, time, event)) return false;
     this.fraction = Number(fraction);
     this.digits = fraction.length;
-    this.head = {
-      text: kept(text.slice(0, time - fraction.length)),
-      comm: text.slice(0, match.index),
+    const beginning = text.slice(0, time - fraction.length);
+    this.head = this.#heads.get(beginning) ?? {
+      text: kept(beginning),
+      comm: kept(text.slice(0, match.index)),
       pid: second === undefined ? -1 : Number(first),
       tid: Number(second ?? first),
       cpu: cpu === undefined ? -1 : Number(cpu),
@@ -161,22 +162,26 @@ class EventLine {
     }
     const colon = text.indexOf(': ', from);
     const end = colon >= 0 ? colon : text.endsWith(':') ? text.length - 1 : from;
-    const name = nameOf(text.slice(from, end));
-    if (name === '') return false;
-    const kind = { text: kept(text.slice(time, end + 2)), name: kept(name), next: null };
-    this.#follow(kind);
-    if (colon >= 0) remember(this.#kinds, kind);
+    const printed = text.slice(time, end + 2);
+    const kind = this.#kinds.get(printed) ?? kindOf(printed, text.slice(from, end));
+    if (kind.name === '') return false;
+    if (colon >= 0) {
+      this.#follow(kind);
+      remember(this.#kinds, kind);
+    } else {
+      this.kind = kind;
+    }
     this.rest = text.slice(end + 1);
     return true;
   }
 }
 
-/** Name of a printed event; '' when it is none. */
-function nameOf(event: string): string {
+function kindOf(printed: string, event: string): Kind {
   const match = EVENT.exec(event);
-  if (match === null) return '';
+  if (match === null) return NO_EVENT;
   const [, first, second] = match;
-  return second === undefined || MODIFIERS.test(second) ? first : second;
+  const name = second === undefined || MODIFIERS.test(second) ? first : second;
+  return { text: kept(printed), name: kept(name), next: null };
 }
 
 /** Is this line one that `perf script` prints for an event? */
