@@ -2,7 +2,7 @@
  * The canonical spelling of a trace: keys in the order of the format, addresses as lower-case hex without leading zeros,
  * unknown keys behind the known ones in the order they came. What is read back is what was written.
  */
-import { FACT_BITS, FILE_OPS, MAP_FLAGS, MREMAP_FLAGS, OPS, UFFD_MODES } from '../vocab.js';
+import { ACCESSES, FACT_BITS, FILE_OPS, MAP_FLAGS, MREMAP_FLAGS, OPS, PATHS, UFFD_MODES } from '../vocab.js';
 import { type KeyName, OP_KEYS } from './draft.js';
 import type { Spelling } from './frame.js';
 import { FORMAT, VERSION } from './header.js';
@@ -17,10 +17,21 @@ const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_
 /** Strings that JSON spells as they are. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
+/** Words that nearly every event has, as they are spelled. */
+const SPELLED: ReadonlyMap<string, string> = new Map([...OPS, ...ACCESSES, ...PATHS].map(word => [word, `"${word}"`]));
+
 /** `JSON.stringify` with every control, bidi and invisible character escaped. */
 function spell(value: unknown): string {
-  if (typeof value === 'string' && PLAIN.test(value)) return `"${value}"`;
+  if (typeof value === 'string') return SPELLED.get(value) ?? spellText(value);
   if (typeof value === 'boolean' || Number.isSafeInteger(value)) return `${value}`;
+  return escaped(value);
+}
+
+function spellText(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : escaped(text);
+}
+
+function escaped(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, character => {
     let out = '';
     for (let i = 0; i < character.length; i++) out += `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`;
@@ -151,7 +162,7 @@ function spellingOf(op: string, key: string): Spell {
     case 'new_len':
     case 'new_addr':
     case 'src':
-      return address => spell(canonicalAddress(address as string | number));
+      return address => spellText(canonicalAddress(address as string | number));
     case 'flags':
       return words => spell(inOrder(words as string[], op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
     case 'modes':
