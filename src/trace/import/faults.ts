@@ -120,7 +120,8 @@ export class Faults {
 
   /** The event without its truth. */
   #event(thread: Thread, { window, mm, cpu }: OpenFault): EventObject {
-    const event: EventObject = { t: window.t, tid: thread.tid, ...mmKey(mm), op: 'fault' };
+    const event: EventObject = { t: window.t, tid: thread.tid, op: 'fault' };
+    if (mm.id !== 1) event.mm = mm.id;
     if (cpu >= 0) event.cpu = cpu;
     event.addr = window.address;
     event.access = window.access;

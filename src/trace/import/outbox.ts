@@ -47,7 +47,7 @@ export class Outbox {
     while (this.#head < this.#queue.length && (this.#queue[this.#head].done || this.length > limit)) {
       const entry = this.#queue[this.#head++];
       entry.queued = false;
-      into.push(...entry.events);
+      for (const event of entry.events) into.push(event);
     }
     if (this.#head === this.#queue.length) this.#queue.length = 0;
     else if (this.#head > 1024) this.#queue.splice(0, this.#head);
