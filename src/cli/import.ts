@@ -46,7 +46,8 @@ async function importText(file: string | undefined, options: ImportOptions, comm
   const sink = openSink(options.out, snapshot === undefined ? [input] : [input, snapshot]);
   const skipped: Complaint[] = [];
   try {
-    const bytes = readBytes(input, { onProgress: (done, total) => progress.update(input, done, total) });
+    const onProgress = (done: number, total: number | null) => progress.update(input, done, total);
+    const bytes = readBytes(input, { onProgress, transient: true });
     const live = isPiped(input) && sink.streams;
     const events = importBatches(live ? inStep(bytes, sink) : bytes, {
       file: input,
