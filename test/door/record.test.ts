@@ -99,7 +99,9 @@ describe('a command', () => {
       'vmalock: warning: left out, this kernel has no filemap:mm_filemap_fault, readahead:*: ' +
         'the trace does not tell whether a page was read ahead or not cached at all\n',
     );
-    expect(asked('record')).toContain('migrate:set_migration_pte');
+    for (const event of ['migrate:set_migration_pte', 'signal:signal_generate', 'signal:signal_deliver']) {
+      expect(asked('record')).toContain(event);
+    }
     expect(asked('record')).not.toContain('filemap:mm_filemap_fault');
   });
 

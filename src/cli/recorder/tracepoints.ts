@@ -24,6 +24,10 @@ const GROUPS: readonly Group[] = [
     ],
     tells: 'what this kernel did with each fault, and when mmap_lock was held',
   },
+  {
+    events: ['signal:signal_generate', 'signal:signal_deliver'],
+    tells: 'which faults ended with a signal that the program handled',
+  },
   // since 5.10
   { events: ['kmem:rss_stat'], tells: 'which faults met a swap entry' },
   {
