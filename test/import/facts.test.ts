@@ -4,8 +4,8 @@ import { call, imported, line, sample, samples } from './sample.js';
 
 const FACTS: readonly [what: string, sample: string, addr: string, page: PageObject | undefined][] = [
   ['a folio with the readahead mark', 'readahead-mark', '0x7f4e4ce4a0cc', { readahead: true }],
-  ['a page that had to be read', 'page-miss', '0x7f44a6873000', { folio: 'absent', wait: 973415 }],
-  ['a folio that another reader held', 'folio-locked', '0x7f44a67b2000', { folio: 'locked', wait: 756171 }],
+  ['a page that had to be read', 'page-miss', '0x7f44a6873000', { folio: 'absent', wait: 972173 }],
+  ['a folio that another reader held', 'folio-locked', '0x7f44a67b2000', { folio: 'locked', wait: 749428 }],
   ['a swap entry read in', 'swap-sync', '0x7f6b84df7000', { entry: 'swap', folio: 'absent', wait: 39584 }],
   ['a swap entry on disk', 'swap-disk', '0x7f4028842000', { entry: 'swap', folio: 'absent', wait: 189444 }],
   ['a huge page', 'huge', '0x7f438f600000', { huge: 'pmd' }],
@@ -41,6 +41,18 @@ test('a folio that may have been locked: the fault took longer than that takes, 
   expect(await hidden(9)).toEqual([undefined, undefined]);
   expect(await hidden(60)).toEqual([undefined, 'folio lock']);
   expect(await hidden(300)).toEqual([{ folio: 'locked', wait: 297_000 }, undefined]);
+});
+
+test('while pages of the file are being read in, a shorter wait may be for the rest of that', async () => {
+  const hidden = async (file: string, at: number) => {
+    const reads = line(1, 10, `readahead:page_cache_sync_ra: dev=254:0 ino=${file} index=1   0`);
+    const called = line(at + 1, 10, 'filemap:mm_filemap_fault: dev=254:0 ino=2 ofs=4096   0');
+    const rows = [reads, fault(at, 4), called, line(at + 10, 10, 'minor-faults:     7f0000001000')];
+    return (await imported(rows.join('\n'))).faults[0]['x-hidden'];
+  };
+  expect(await hidden('2', 100)).toBe('folio lock');
+  expect(await hidden('20', 100)).toBeUndefined();
+  expect(await hidden('2', 20_000)).toBeUndefined();
 });
 
 test('a swap entry: its page was in the swap cache, or had to be read; without a completion nobody knows', async () => {

@@ -114,6 +114,9 @@ describe('the page cache', () => {
     expect(asleep(50_000, w => w.handlerCalled(60_000))).toBe(false);
     expect(asleep(50_000, w => w.readAhead(1_150, 'page_cache_sync_ra'))).toBe(false);
     expect(windowOf(READ, w => w.complete(90_000, 'minor')).mayHaveSlept).toBe(false);
+    const neighbours = (w: FaultWindow) => [w.rss(1_050, 'MM_FILEPAGES', 4096), w.handlerCalled(1_100)];
+    const counted = (at: number) => windowOf(READ, w => [neighbours(w), w.rss(at, 'MM_FILEPAGES', 4096)]).mayHaveSlept;
+    expect([counted(21_000), counted(21_100)]).toEqual([false, true]);
   });
 
   test('is not known where the handler ran twice for nothing', () => {

@@ -19,6 +19,8 @@ export const FOLIO_WAIT_NS = 200_000;
  * recordings of 6.18.44, 64 took longer (an interrupt, the hypervisor); of programs started cold 6 slept for 40 to 131 us.
  */
 const MAY_HAVE_WAITED: Ns = 20_000;
+/** While pages of the file are being read in, the wait may be for the rest of that: 14 us was seen. */
+const READING_MAY_HAVE_WAITED: Ns = 5_000;
 const PMD_BYTES = 2 << 20;
 
 const ERROR_PRESENT = 1;
@@ -46,6 +48,9 @@ export class FaultWindow {
 
   #handlerCalls: Ns[] = [];
   #readAhead: Ns = -1;
+  #reading = false;
+  /** first rss_stat after ->fault was called; -1 when there was none */
+  #counted: Ns = -1;
   #asyncMark = false;
   #swapIn = false;
   #hugePage = false;
@@ -70,13 +75,15 @@ export class FaultWindow {
   /** kmem:rss_stat of the thread's own mm; `delta` bytes, NaN when the counter was not seen before. */
   rss(t: Ns, type: string, delta: number): void {
     if (this.firstRss < 0) this.firstRss = t;
+    if (this.#counted < 0 && this.#handlerCalls.length > 0) this.#counted = t;
     if (type === 'MM_SWAPENTS' && delta < 0) this.#swapIn = true;
     if (delta === PMD_BYTES && (type === 'MM_ANONPAGES' || type === 'MM_SHMEMPAGES')) this.#hugePage = true;
   }
 
-  /** filemap:mm_filemap_fault: fault-around did not map the page, ->fault was called. */
-  handlerCalled(t: Ns): void {
+  /** filemap:mm_filemap_fault: fault-around did not map the page, ->fault was called; `reading`: of a file that may be read in. */
+  handlerCalled(t: Ns, reading = false): void {
     this.#handlerCalls.push(t);
+    this.#reading = reading;
   }
 
   /** A readahead:* event of this thread. */
@@ -106,7 +113,7 @@ export class FaultWindow {
   get mayHaveSlept(): boolean {
     const { folio, readahead } = this.facts();
     if (this.#handlerCalls.length !== 1 || folio !== undefined || readahead !== undefined) return false;
-    return this.#waited() >= MAY_HAVE_WAITED;
+    return this.#waited() >= (this.#reading ? READING_MAY_HAVE_WAITED : MAY_HAVE_WAITED);
   }
 
   /** What the fault met. What is left out is for the replay to derive. */
@@ -141,7 +148,7 @@ export class FaultWindow {
   #waited(): Ns {
     const began = this.#handlerCalls[0] ?? this.#readAhead;
     const from = Math.max(began, this.#readAhead);
-    const next = [this.#handlerCalls[1] ?? -1, this.firstRss, this.doneAt].find(t => t > from);
+    const next = [this.#handlerCalls[1] ?? -1, this.firstRss, this.#counted, this.doneAt].find(t => t > from);
     return next === undefined ? -1 : next - from;
   }
 }

@@ -97,7 +97,7 @@ export class Faults {
     const { window, entry, mm } = fault;
     const event = this.#event(thread, fault);
     const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
-    if (window.done !== null && window.pageCacheUnknown) {
+    if (over && window.pageCacheUnknown) {
       notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
       // PG_readahead is PG_reclaim too: while the folio is written back the lock is dropped and nothing read ahead
       event.page = { ...event.page, readahead: true };
@@ -106,7 +106,7 @@ export class Faults {
     const extent = mm.map.at(pageOf(window.address));
     const hidden = hiddenFrom(this.#recording, mm, window, extent, this.#recording.now - window.t);
     if (hidden !== null) event['x-hidden'] = hidden;
-    else if (window.done !== null && window.mayHaveSlept) event['x-hidden'] = 'folio lock';
+    else if (window.mayHaveSlept) event['x-hidden'] = 'folio lock';
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
     const endedWell = over || next === 'livesOn';

@@ -14,6 +14,7 @@ import {
   deliveredSignal,
   execPath,
   faultFields,
+  fileOf,
   groupDead,
   migrationAddress,
   signalFields,
@@ -158,7 +159,10 @@ export class Pairing {
         break;
       case 'mm_filemap_fault':
         this.#recording.pages = true;
-        thread.fault?.window.handlerCalled(t);
+        if (thread.fault !== null) {
+          const file = fileOf(text);
+          thread.fault.window.handlerCalled(t, file !== null && this.#recording.mayRead(file));
+        }
         break;
       case 'set_migration_pte':
         this.#migrate(thread, record);
@@ -179,6 +183,8 @@ export class Pairing {
         if (name.startsWith('page_cache_')) {
           this.#recording.pages = true;
           thread.fault?.window.readAhead(t, name);
+          const file = fileOf(text);
+          if (file !== null) this.#recording.readsAhead(file);
         } else if (name.startsWith('sys_enter_')) this.#enter(thread, record);
         else if (name.startsWith('sys_exit_')) this.#exit(thread, record);
     }

@@ -9,6 +9,11 @@ import { Clock } from './tick-order.js';
 /** User faults in a row that all took mmap_lock: a kernel without VMA locks. Any other kernel lets one through by then. */
 const ALL_LOCKED = 64;
 
+/** A read of a slow disk takes no longer. */
+const READ: Ns = 20_000_000;
+/** Files that are being read at one time. */
+const FILES = 4096;
+
 export class Recording {
   /** mmap_lock events */
   locks = false;
@@ -26,6 +31,8 @@ export class Recording {
   maps = false;
   /** Does this kernel try mmap_lock inside a fault that stays under the VMA lock? null when nothing says so */
   trylock: boolean | null;
+  /** when pages of a file were last asked for */
+  readonly #readAhead = new Map<string, Ns>();
   readonly #clock = new Clock();
   /** time of the record in hand */
   now: Ns = 0;
@@ -42,6 +49,17 @@ export class Recording {
   sawTime(t: Ns): void {
     this.now = t;
     this.#clock.reads(t);
+  }
+
+  /** Pages of `file` are being read in from now on. */
+  readsAhead(file: string): void {
+    if (this.#readAhead.size === FILES) this.#readAhead.clear();
+    this.#readAhead.set(file, this.now);
+  }
+
+  /** May pages of `file` still be on their way? */
+  mayRead(file: string): boolean {
+    return this.now - (this.#readAhead.get(file) ?? Number.NEGATIVE_INFINITY) < READ;
   }
 
   /** The clock counts timer interrupts: it says nothing of what is shorter. */
