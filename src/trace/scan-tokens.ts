@@ -91,7 +91,7 @@ export class TokenScanner {
     this.at = end + 1;
     let entry = this.texts.get(this.buf, p + 1, end, this.hash);
     if (entry === null) {
-      if (end - p > LONGEST) return null;
+      if (end - p - 1 > LONGEST) return null;
       entry = this.names.string(String.fromCharCode(...this.buf.subarray(p + 1, end)));
       this.texts.set(this.buf, p + 1, end, this.hash, entry);
     }
