@@ -148,7 +148,7 @@ function problemText(
       };
     }
     default: {
-      const key = value.op === 'mremap' ? 'new_len' : 'len';
+      const key = value.op !== 'mremap' ? 'len' : latest.oldRangeWraps() ? 'old_len' : 'new_len';
       return {
         path: key,
         message: `the range wraps around 2^64: "${key}" is ${spell(key)}`,

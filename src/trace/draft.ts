@@ -227,9 +227,15 @@ export class Draft {
     const { val, low } = this;
     if (low[KEY.new_addr] !== 0) return UNALIGNED;
     if (val[KEY.new_len] === 0 && low[KEY.new_len] === 0) return EMPTY;
-    if (wraps(val[K_ADDR], 0, val[KEY.old_len], low[KEY.old_len])) return WRAPS;
+    if (this.oldRangeWraps()) return WRAPS;
     if (wraps(val[KEY.new_addr], 0, val[KEY.new_len], low[KEY.new_len])) return WRAPS;
     return this.has(KEY.flags) && this.mremapFlags < 0 ? NOT_THIS_SHAPE : FINE;
+  }
+
+  /** Does what mremap moves go over the end of addresses? */
+  oldRangeWraps(): boolean {
+    const { val, low } = this;
+    return wraps(val[K_ADDR], 0, val[KEY.old_len], low[KEY.old_len]);
   }
 
   /** Takes note of the event's time without appending it. */
