@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Complaint } from '../../src/errors.js';
 import type { Columns, TraceInfo } from '../../src/trace/columns.js';
-import { type ReadOptions, readTrace } from '../../src/trace/reader.js';
+import { type ReadOptions, readTrace, type ValidateOptions, validateTrace } from '../../src/trace/reader.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'vmalock-trace-'));
 let files = 0;
@@ -74,6 +74,13 @@ export async function complaint(text: string | Uint8Array, options: ReadOptions 
     throw error;
   }
   throw new Error('the trace was accepted');
+}
+
+/** Every problem that validation names. */
+export async function problems(text: string | Uint8Array, options: ValidateOptions = {}): Promise<Complaint[]> {
+  const found: Complaint[] = [];
+  for await (const problem of validateTrace(file(text), options)) found.push(problem);
+  return found;
 }
 
 /** Rows and what was interned, or the complaint, as plain data without the file's name. */

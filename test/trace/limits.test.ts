@@ -8,9 +8,10 @@ import { MAX_TRUTH_ROWS } from '../../src/replay/truth.js';
 import { MAX_TEXT_LINE } from '../../src/trace/import/lines.js';
 import { MAX_HELD_BACK } from '../../src/trace/import/pairing.js';
 import { LIMITS, type Limited, type LimitName, MAX_DEPTH, MAX_ZSTD_WINDOW } from '../../src/trace/limits.js';
-import { readTrace, validateTrace } from '../../src/trace/reader.js';
+import { readTrace } from '../../src/trace/reader.js';
 import { formatCount } from '../../src/units.js';
 import { at, type Event, fault, len, mmap, range, traceFile, vma } from '../helpers.js';
+import { complaint, HEADER, MMAP, problems, read } from './helpers.js';
 
 async function replayed(events: readonly Event[], limits: Limited<LimitName>): Promise<Complaint | null> {
   const machine = new Replay(resolveModels('v6.18'), limits);
@@ -50,8 +51,8 @@ const CASES: [limit: LimitName, most: number, events: Event[], complains: number
 
 describe('a limit', () => {
   test.each(CASES)('%s of %i', async (name, most, events, complains) => {
-    const complaint = await replayed(events, { [name]: most });
-    expect(complaint).toMatchObject({
+    const found = await replayed(events, { [name]: most });
+    expect(found).toMatchObject({
       class: 'limit',
       message: `more than ${most} ${LIMITS[name].what}`,
       where: { line: complains + 2 },
@@ -64,14 +65,55 @@ describe('a limit', () => {
     const slow = range('mprotect', 0, 1, { t: 1, dur: 1_000_000, prot: 'r--' });
     const late = { t: 2, tid: 2, op: 'mmap', addr: at(20), len: len(1), prot: 'rw-', flags: ['private', 'anonymous'] };
     const later = Array.from({ length: 3_000 }, (_, i) => fault(1, { t: 3 + i, tid: 3, access: 'read' }));
-    const complaint = await replayed([vma(0, 8, { t: 0 }), slow, late, ...later], { maxVmas: 2 });
-    expect(complaint?.where).toMatchObject({ path: 'events[2]', line: undefined });
+    const found = await replayed([vma(0, 8, { t: 0 }), slow, late, ...later], { maxVmas: 2 });
+    expect(found?.where).toMatchObject({ path: 'events[2]', line: undefined });
+  });
+
+  test('an event that is too long, in a list: told with its line', async () => {
+    const long = MMAP.replace('}', `,"name":"${'x'.repeat(2000)}"}`);
+    const found = await complaint(`[\n${long}]`, { maxLine: 1000 });
+    expect(found).toMatchObject({ class: 'limit', where: { line: 2 } });
+    expect(found.message).toContain('the event of line 2');
+    const endless = `[\n${MMAP},\n\n${MMAP.replace('}', `,"name":"${'x'.repeat(3 << 20)}`)}`;
+    expect(await complaint(endless)).toMatchObject({ class: 'limit', where: { line: 4 } });
+  });
+
+  test('what is no trace is looked over for errors of the grammar, but not for ever', async () => {
+    const none = 'not a vmalock trace: the first event is a number';
+    expect((await complaint(`[1,${'[2],'.repeat(100_000)}`, { maxLine: 1000 })).message).toBe(none);
+    expect((await complaint('[1,{"a":1,"a":2}]')).message).toBe(none);
+    expect((await complaint('[1,{"a":nul}]')).class).toBe('json-syntax');
+    expect((await complaint(Buffer.from([...Buffer.from('[1,"'), 0xff, 0x22, 0x5d]))).class).toBe('encoding');
+  });
+
+  const MAX_MMS = LIMITS.maxMms.standard;
+  test(`more than ${MAX_MMS} address spaces`, async () => {
+    const exit = (mm: number) => `{"op":"exit","tid":1,"mm":${mm}}`;
+    const most = Array.from({ length: MAX_MMS }, (_, i) => exit(i)).join('\n');
+    expect((await read(most)).info.mms).toHaveLength(MAX_MMS);
+    expect(await complaint(`${most}\n${exit(MAX_MMS)}`)).toMatchObject({
+      class: 'limit',
+      where: { line: MAX_MMS + 1 },
+    });
+  });
+
+  test('the names of a thousand unknown keys are remembered', async () => {
+    const keys = Array.from({ length: 1001 }, (_, i) => `"k${i}":1`).join(',');
+    const { info } = await read(`{"op":"exit","tid":1,${keys}}\n{"op":"exit","tid":1,"k0":1,"k1000":1}`);
+    expect([info.unknownKeys.size, info.unknownKeys.get('k0'), info.unknownKeys.has('k1000')]).toEqual([
+      1000,
+      2,
+      false,
+    ]);
+  });
+
+  test('who wants no problem gets none', async () => {
+    expect(await problems('{"op":"fault"}', { max: 0 })).toEqual([]);
   });
 
   test('names count for who only looks a trace over', async () => {
-    const problems: Complaint[] = [];
-    for await (const problem of validateTrace(traceFile(three), { maxNames: 150 })) problems.push(problem);
-    expect(problems).toMatchObject([{ class: 'limit', where: { line: 4 } }]);
+    const text = three.map(event => JSON.stringify(event)).join('\n');
+    expect(await problems(HEADER + text, { maxNames: 150 })).toMatchObject([{ class: 'limit', where: { line: 4 } }]);
   });
 });
 

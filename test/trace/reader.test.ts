@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Complaint } from '../../src/errors.js';
-import { validateTrace } from '../../src/trace/reader.js';
+import { readEvents } from '../../src/trace/reader.js';
+import type { TraceEvent } from '../../src/trace/schema.js';
 import { OP, TRUTH_FALLBACK_SAID } from '../../src/vocab.js';
-import { complaint, FAULT, file, HEADER, MMAP, outcome, read } from './helpers.js';
+import { complaint, FAULT, file, HEADER, MMAP, outcome, problems, read } from './helpers.js';
 
 const EVENTS = [
   MMAP,
@@ -12,12 +13,6 @@ const EVENTS = [
 ];
 const STREAM = HEADER + EVENTS.join('\n') + '\n';
 const DOCUMENT = `{"format":"vmalock-trace","version":1,"meta":{"name":"x"},"events":[${EVENTS.join(',')}]}`;
-
-async function problems(text: string, options = {}): Promise<Complaint[]> {
-  const found: Complaint[] = [];
-  for await (const problem of validateTrace(file(text), options)) found.push(problem);
-  return found;
-}
 
 describe('the four spellings', () => {
   const spellings: [string, string][] = [
@@ -264,4 +259,58 @@ describe('validation', () => {
     expect(await problems(DOCUMENT, { strict: true })).toEqual([]);
     expect((await problems('{"op":"fault"}\n'.repeat(50), { max: 3 })).length).toBe(3);
   });
+});
+
+test('threads whose numbers share a slot keep their own', async () => {
+  const exits = [1, 4097, 1, 8193, 4097].map(tid => `{"op":"exit","tid":${tid}}`);
+  const { rows, info } = await read(exits.join('\n'));
+  expect(rows.map(row => info.tids[row.thread])).toEqual([1, 4097, 1, 8193, 4097]);
+});
+
+test('an event of the user’s own is of the thread and mm it names, where the trace has them, else of the first', async () => {
+  const exit = (tid: number, mm: number) => `{"t":1,"op":"exit","tid":${tid},"mm":${mm}}`;
+  const mine = (rest: string) => `{"op":"x-mark"${rest}}`;
+  const owners = async (...lines: string[]) => {
+    const { rows, info } = await read(lines.join('\n'));
+    return rows.map(row => [row.t, info.tids[row.thread], info.mms[row.mm]]);
+  };
+  expect(await owners(exit(7, 3), exit(8, 4), mine(',"t":5,"tid":8,"mm":4'), mine(',"tid":9,"mm":9'))).toEqual([
+    [1, 7, 3],
+    [1, 8, 4],
+    [5, 8, 4],
+    [-1, 7, 3],
+  ]);
+  expect(await owners(mine(',"tid":9,"mm":5'))).toEqual([[-1, 9, 5]]);
+  expect(await owners(mine(''))).toEqual([[-1, 0, 1]]);
+});
+
+test('a fault that hides something says so in its row', async () => {
+  const hidden: number[] = [];
+  const text = `${FAULT.replace('}', ',"x-hidden":"page cache"}')}\n${FAULT}`;
+  await read(text, { onBatch: columns => void hidden.push(...columns.hidden.subarray(0, columns.n)) });
+  expect(hidden).toEqual([1, 0]);
+});
+
+test('events come as they are written, with every key', async () => {
+  const all: TraceEvent[] = [];
+  for await (const event of readEvents(
+    file(`{"events":[{"op":"x-mine","z":1},{"op":"exit","tid":1,"k":null}],"format":"vmalock-trace","version":1}`),
+  ))
+    all.push(event);
+  expect(all).toEqual([
+    { op: 'x-mine', z: 1 },
+    { op: 'exit', tid: 1, k: null },
+  ]);
+});
+
+test('what is thrown by who listens is nobody’s complaint', async () => {
+  const own = new Error('mine');
+  const listening = async () => {
+    for await (const _ of readEvents(file(HEADER), {
+      onHeader: () => {
+        throw own;
+      },
+    }));
+  };
+  await expect(listening()).rejects.toBe(own);
 });
