@@ -1,19 +1,18 @@
-/** An MMAP2 line against the call it came in: what may have merged, and what does not fit. */
+/** An MMAP2 line against the call it came in: it shows the VMA that resulted, with the neighbours that it merged with. */
 import { expect, test } from 'vitest';
 import type { Extent } from '../../src/trace/import/address-map.js';
 import { checkExtent } from '../../src/trace/import/extent-check.js';
 import type { ImportSummary } from '../../src/trace/import/index.js';
+import { call, imported, line } from './sample.js';
 
 const extent = (start: number, end: number, more: Partial<Extent> = {}): Extent => ({
   ...{ start, end, shared: false, prot: 3, mapsFile: false, growsdown: false, name: '', offset: 0, since: 0 },
   ...more,
 });
-const summary = (): ImportSummary =>
-  ({ mismatched: 0, mismatches: [] as ImportSummary['mismatches'] }) as ImportSummary;
 
 /** What was expected of a call for [4, 6) where perf shows `shown`; null when that fits. */
 function expected(shown: Extent, over: readonly Extent[]): string | null {
-  const found = summary();
+  const found = { mismatched: 0, mismatches: [] as ImportSummary['mismatches'] } as ImportSummary;
   checkExtent({ extent: shown, over, line: 7 }, { start: 4, end: 6 }, found);
   expect(found.mismatched).toBe(found.mismatches.length);
   return found.mismatches[0]?.expected ?? null;
@@ -44,12 +43,83 @@ test.each<[string, Extent, Extent[], string | null]>([
   expect(expected(shown, over)).toBe(said);
 });
 
-test('a hundred that do not fit are kept with their lines, all are counted', () => {
-  const found = summary();
-  for (let line = 1; line <= 103; line++) {
-    checkExtent({ extent: extent(4, 9), over: [], line }, { start: 4, end: 6 }, found);
-  }
-  expect(found.mismatched).toBe(103);
-  expect(found.mismatches).toHaveLength(100);
-  expect(found.mismatches[99]).toEqual({ line: 100, shown: '0x4000-0x9000', expected: '0x4000-0x6000' });
+const BASE = 0x7f0000000000;
+const EXEC = line(0, 10, 'PERF_RECORD_COMM exec: x:10/10');
+const address = (page: number) => (BASE + page * 4096).toString(16);
+const range = (from: number, to: number) => `0x${address(from)}-0x${address(to)}`;
+const shown = (us: number, from: number, to: number, what = '0 00:00 0 0]: rw-p //anon') =>
+  line(us, 10, `PERF_RECORD_MMAP2 10/10: [0x${address(from)}(0x${((to - from) * 4096).toString(16)}) @ ${what}`);
+
+/** mmap(2) of pages [from, to), of which the MMAP2 line shows `extent`. */
+const mmap = (us: number, from: number, to: number, extent = [from, to], what?: string, flags = 22, offset = '0') =>
+  call(
+    us,
+    10,
+    `9 (0, ${((to - from) * 4096).toString(16)}, 3, ${flags}, 3, ${offset})`,
+    [shown(us + 1, extent[0], extent[1], what)],
+    us + 2,
+    String(BASE + from * 4096),
+  );
+
+async function mismatches(lines: readonly string[]) {
+  const { summary } = await imported([EXEC, ...lines].join('\n'));
+  expect(summary.mismatched).toBe(summary.mismatches.length);
+  return summary.mismatches.map(({ shown, expected }) => [shown, expected]);
+}
+
+test('a mapping merges with the neighbour below it, and with those on both sides', async () => {
+  expect(await mismatches([...mmap(1, 0, 2), ...mmap(5, 2, 4, [0, 4])])).toEqual([]);
+  expect(await mismatches([...mmap(1, 0, 2), ...mmap(5, 4, 6), ...mmap(9, 2, 4, [0, 6])])).toEqual([]);
+});
+
+test('a part of the neighbour below is no whole one', async () => {
+  expect(await mismatches([...mmap(1, 0, 2), ...mmap(5, 2, 4, [1, 4])])).toEqual([[range(1, 4), range(2, 4)]]);
+});
+
+test.each([
+  ['mlock', '149', ''],
+  ['an advice that changes the flags of a VMA', '28', ', a'],
+])('%s splits a VMA: afterwards its part is a neighbour of its own', async (_what, nr, rest) => {
+  const split = call(5, 10, `${nr} (${address(0)}, 1000${rest || ', 0'}, 0, 0, 0)`, [], 7, '0');
+  const merges = mmap(9, 4, 6, [1, 6]);
+  expect(await mismatches([...mmap(1, 0, 4), ...merges])).toEqual([[range(1, 6), range(4, 6)]]);
+  expect(await mismatches([...mmap(1, 0, 4), ...split, ...merges])).toEqual([]);
+});
+
+test('an advice that changes no flags splits nothing', async () => {
+  const dontneed = call(5, 10, `28 (${address(0)}, 1000, 4, 0, 0, 0)`, [], 7, '0');
+  expect(await mismatches([...mmap(1, 0, 4), ...dontneed, ...mmap(9, 4, 6, [1, 6])])).toHaveLength(1);
+});
+
+test('mappings of a file merge where their offsets go on', async () => {
+  const file = (offset: string) => `0x${offset} fe:00 2 3]: rw-p /etc/x`;
+  const goesOn = mmap(5, 2, 4, [0, 4], file('0'), 2, '2000');
+  expect(await mismatches([...mmap(1, 0, 2, [0, 2], file('0'), 2), ...goesOn])).toEqual([]);
+  const other = mmap(5, 2, 4, [0, 4], file('3000'), 2, '5000');
+  expect(await mismatches([...mmap(1, 0, 2, [0, 2], file('0'), 2), ...other])).toEqual([[range(0, 4), range(2, 4)]]);
+});
+
+test('brk extends the heap from where it ended', async () => {
+  const brk = (us: number, end: number, lines: string[]) =>
+    call(us, 10, '12 (0, 0, 0, 0, 0, 0)', lines, us + 2, String(BASE + end * 4096));
+  const heap = '0 00:00 0 0]: rw-p [heap]';
+  const first = brk(1, 0, []);
+  const grows = brk(4, 2, [shown(5, 0, 2, heap)]);
+  expect(await mismatches([...first, ...grows, ...brk(7, 4, [shown(8, 0, 4, heap)])])).toEqual([]);
+  expect(await mismatches([...first, ...brk(4, 2, [shown(5, 0, 3, heap)])])).toEqual([[range(0, 3), range(0, 2)]]);
+});
+
+test('a stack that grows out of nothing is told: the line that showed it was lost', async () => {
+  const fault = line(1, 10, `exceptions:page_fault_user: address=0x${address(4)} ip=0x400000 error_code=0x6   0`);
+  const grown = shown(2, 4, 8, '0 00:00 0 0]: rw-p [stack]');
+  expect(await mismatches([fault, grown])).toEqual([[range(4, 8), range(4, 5)]]);
+});
+
+test('a hundred mismatches are listed with their lines, all are counted', async () => {
+  const wrong = Array.from({ length: 103 }, (_, i) => mmap(1 + 4 * i, 8 * i, 8 * i + 1, [8 * i, 8 * i + 2])).flat();
+  const { summary } = await imported([EXEC, ...wrong].join('\n'));
+  expect(summary.mismatched).toBe(103);
+  expect(summary.mismatches).toHaveLength(100);
+  // each call has three lines, of which the second is wrong
+  expect(summary.mismatches[99]).toEqual({ line: 300, shown: range(792, 794), expected: range(792, 793) });
 });

@@ -1,4 +1,7 @@
-/** userfaultfd by inference: what the faults that a monitor answered give away about its ranges. */
+/**
+ * userfaultfd by inference: what the faults that a monitor answered give away about its ranges, which request ended whose
+ * wait, and what calls mean once the range is known.
+ */
 import { expect, test } from 'vitest';
 import { call, imported, line, section } from './sample.js';
 
@@ -92,11 +95,12 @@ test.each([
 });
 
 test('a fault that UFFDIO_WRITEPROTECT ends was protected before, as its range is', async () => {
-  expect(await told(...REGISTER, ...userfault(10, 'c018aa06'))).toEqual([
-    'other',
-    `uffd_register ${RANGE} wp`,
-    `uffd_wp ${RANGE}`,
-    FAULT,
+  const { events } = await imported([UFFD_MAP, ...REGISTER, ...userfault(10, 'c018aa06')].join('\n'));
+  const why = { addr: RANGE, 'x-inferred': 'UFFDIO_WRITEPROTECT resolved the next fault' };
+  expect(events.slice(1)).toMatchObject([
+    { op: 'uffd_register', modes: ['wp'], ...why },
+    { op: 'uffd_wp', ...why },
+    { op: 'fault' },
   ]);
 });
 
@@ -153,5 +157,70 @@ test('calls during the first userfault are understood when it is over, those bef
     FAULT,
     `uffd_register ${RANGE} wp`,
     `uffd_unregister ${RANGE}`,
+  ]);
+});
+
+const [REGISTERS, UNREGISTERS, WRITEPROTECT] = ['c020aa00', '8010aa01', 'c018aa06'];
+const request = (us: number, tid: number, command: string) =>
+  call(us, tid, `16 (4, ${command}, 7ffd0, 0, 0, 0)`, [], us + 1, '0');
+const fault = (us: number, tid: number, addr = '0x7f0000001000', mode = 'user') =>
+  line(us, tid, `exceptions:page_fault_${mode}: address=${addr} ip=0x400000 error_code=0x6   0`);
+const done = (us: number, tid: number) => line(us, tid, 'minor-faults:     7f0000001000');
+/** Operations after the registration, whose range does not show; `us` since the mapping. */
+const operations = async (...rows: (string | string[])[]) =>
+  (await imported([UFFD_MAP, ...request(1, 10, REGISTERS), ...rows.flat()].join('\n'))).events
+    .slice(1)
+    .map(({ op, tid, t, ...rest }) => ({
+      op,
+      tid,
+      us: t / 1000,
+      modes: rest.modes,
+      why: rest['x-inferred'],
+    }));
+const ops = async (...rows: (string | string[])[]) => (await operations(...rows)).map(({ op }) => op);
+
+test('a request that began before the fault, or another ioctl, did not resolve it; kernel mode has no userfaults of its own', async () => {
+  const [enter, exit] = request(2, 12, COPY);
+  expect(await ops(enter, fault(3, 11), exit, done(9, 11))).toEqual(['fault']);
+  expect(await ops(fault(2, 11), request(3, 12, '5401'), done(9, 11))).toEqual(['fault']);
+  expect(await ops(fault(2, 11, '0x7f0000001000', 'kernel'), request(3, 12, COPY), done(9, 11))).toEqual(['fault']);
+  expect(await ops(fault(2, 11), request(3, 12, COPY), done(9, 11))).toEqual(['uffd_register', 'fault']);
+});
+
+test('a fault of another range, which waited longer, does not move the registration', async () => {
+  const rows = [fault(2, 13, '0x7f0000400000'), fault(3, 11), request(4, 12, COPY), done(8, 11), done(9, 13)];
+  expect((await operations(...rows)).map(({ op, us, tid }) => [op, us, tid])).toEqual([
+    ['fault', 1, 13],
+    ['uffd_register', 2, 11],
+    ['fault', 2, 11],
+  ]);
+});
+
+test('what was called after the fault began is understood once the fault is', async () => {
+  const rows = [
+    fault(2, 11),
+    request(3, 12, UNREGISTERS),
+    request(5, 12, REGISTERS),
+    request(7, 12, COPY),
+    done(9, 11),
+  ];
+  expect((await operations(...rows)).map(({ op, us }) => [op, us])).toEqual([
+    ['uffd_register', 1],
+    ['fault', 1],
+    ['uffd_unregister', 2],
+    ['uffd_register', 4],
+  ]);
+});
+
+test('calls after the range is known: protection, the end of it, and what has nothing left to end', async () => {
+  const known = [fault(2, 11), request(3, 12, COPY), done(6, 11)];
+  const calls = [WRITEPROTECT, UNREGISTERS, UNREGISTERS, WRITEPROTECT].map((command, i) =>
+    request(10 + 2 * i, 12, command),
+  );
+  expect((await operations(...known, ...calls)).slice(2).map(({ op, why }) => [op, why])).toEqual([
+    ['uffd_wp', 'same range as the userfaults before'],
+    ['uffd_unregister', 'same range as the userfaults before'],
+    ['other', undefined],
+    ['other', undefined],
   ]);
 });
