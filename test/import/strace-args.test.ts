@@ -100,3 +100,16 @@ test('members of a structure', () => {
   expect(['rc', 'wake', 'mod'].map(key => member(text, key))).toEqual([null, null, null]);
   expect(member('{len=4096...', 'len')).toBe(null);
 });
+
+test.each([
+  ['a path that is not closed', '3</tmp/a', null],
+  ['a comparison is no path', '<a, b', ['<a', 'b']],
+])('arguments with %s', (_what, text, args) => {
+  expect(splitArguments(text)).toEqual(args);
+});
+
+test('escapes of a string: C, hex, octal, a quote; a character that strace left as it was', () => {
+  expect(stringOf('"a\\tb\\x41\\101\\""...')).toBe('a\tbAA"');
+  expect(stringOf('0x7ffd0')).toBe('');
+  expect(pathOf('3</tmp/\u65e5\\40x>')).toBe('/tmp/\u65e5 x');
+});
