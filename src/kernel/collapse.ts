@@ -11,6 +11,7 @@ import { installHuge, PMD_PAGES } from './outcome.js';
 import { PTE_ANON, PTE_HUGE } from './page-table.js';
 import {
   enter,
+  hasReaders,
   hold,
   leave,
   type Operation,
@@ -80,6 +81,5 @@ function retract(mm: Mm, vma: Vma | null, pmd: Page): void {
 
 /** vma_try_start_write(): not when readers are inside. */
 function vma_try_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma): boolean {
-  if (k.lock !== null && k.lock.readers(vma) > 0) k.settleHolders(vma);
-  return k.lock === null || k.lock.readers(vma) === 0 ? vma_start_write(k, task, mm, vma) : false;
+  return !hasReaders(k, vma) && vma_start_write(k, task, mm, vma);
 }

@@ -14,6 +14,7 @@ import { populate } from './populate.js';
 import {
   downgrade,
   enter,
+  hasReaders,
   hold,
   leave,
   type Operation,
@@ -119,8 +120,7 @@ export function existing(k: Kernel, task: Task): void {
   let from = start;
   for (const old of inside) {
     const { vm_start, vm_end } = old;
-    if (k.lock !== null && k.lock.readers(old) > 0) k.settleHolders(old);
-    if (k.lock !== null && k.lock.readers(old) > 0) {
+    if (hasReaders(k, old)) {
       if (vm_start > from) storePart(k, mm, vma, from, vm_start);
       from = vm_end;
       continue;

@@ -196,6 +196,13 @@ export function vma_start_write(k: Kernel, task: Task, mm: Mm, vma: Vma, killabl
   return true;
 }
 
+/** Is anybody inside `vma`, once every release that is due is made up for? */
+export function hasReaders(k: Kernel, vma: Vma): boolean {
+  if (k.lock === null) return false;
+  k.settleHolders(vma);
+  return k.lock.readers(vma) > 0;
+}
+
 /** The thread sleeps in down_write() of the VMA's lock, behind those who do already: NUMA scans mark under the read lock. */
 function queueMark(k: Kernel, task: Task, vma: Vma): void {
   if (vma.writer < 0) {

@@ -159,13 +159,11 @@ export function* vma_modify(
   if (change.name !== undefined) vmg.name = change.name;
   const merged = yield* vma_merge(k, task, mm);
   if (merged !== null) return merged;
-  let part = vma;
   // split_vma(): first the lower edge, then the upper; the part in the middle keeps its identity.
-  if (start > part.vm_start) yield* __split_vma(k, task, mm, part, start, true);
-  if (end < part.vm_end) yield* __split_vma(k, task, mm, part, end, false);
-  if (!change.unmarked && !vma_start_write(k, task, mm, part)) yield* readersLeave(k, task, mm, part);
-  part = applyTo(part, change);
-  return part;
+  if (start > vma.vm_start) yield* __split_vma(k, task, mm, vma, start, true);
+  if (end < vma.vm_end) yield* __split_vma(k, task, mm, vma, end, false);
+  if (!change.unmarked && !vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+  return applyTo(vma, change);
 }
 
 function applyTo(vma: Vma, change: Modification): Vma {

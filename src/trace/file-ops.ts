@@ -7,33 +7,17 @@
  */
 import { VM_OPS } from '../vocab.js';
 
+/**
+ * filemap_map_pages and a page_mkwrite of their own: ext2 to ext4, xfs, btrfs, f2fs, fuse, nfs, smb, 9p, afs, gfs2, nilfs2,
+ * orangefs, ubifs, udf, exfat, zonefs, vboxsf, overlay.
+ */
 const PAGE_CACHE = VM_OPS.map_pages | VM_OPS.fault | VM_OPS.page_mkwrite;
 const NO_MKWRITE = VM_OPS.map_pages | VM_OPS.fault;
 const FAULT_ONLY = VM_OPS.fault;
 const DAX = VM_OPS.fault | VM_OPS.page_mkwrite | VM_OPS.huge_fault | VM_OPS.dax;
 
+/** Those that have other ones. */
 const BY_FS: ReadonlyMap<string, number> = new Map([
-  // filemap_map_pages and a page_mkwrite of their own
-  ...[
-    'ext2',
-    'ext3',
-    'ext4',
-    'xfs',
-    'btrfs',
-    'f2fs',
-    'fuse',
-    'nfs',
-    'nfs4',
-    'smb',
-    'cifs',
-    'smb3',
-    '9p',
-    'afs',
-    'gfs2',
-  ].map(fs => [fs, PAGE_CACHE] as const),
-  ...['nilfs2', 'orangefs', 'ubifs', 'udf', 'exfat', 'zonefs', 'vboxsf', 'overlay', 'overlayfs'].map(
-    fs => [fs, PAGE_CACHE] as const,
-  ),
   // read-only images and the aio ring: nothing to make writable
   ...['squashfs', 'iso9660', 'erofs', 'aio'].map(fs => [fs, NO_MKWRITE] as const),
   // shmem_vm_ops and shmem_anon_vm_ops have no page_mkwrite

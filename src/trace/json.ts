@@ -241,7 +241,6 @@ class Parser {
   }
 
   private decode(from: number, to: number): string {
-    if (from === to) return '';
     const { bytes } = this;
     if (to - from <= 24) {
       let text = '';
@@ -308,7 +307,7 @@ function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
   const c = bytes[at];
   if (c < 0x80) return 1;
   const n = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-  if (n === 0 || at + n > end) return 0;
+  if (at + n > end) return 0;
   for (let i = 1; i < n; i++) if ((bytes[at + i] & 0xc0) !== 0x80) return 0;
   const second = bytes[at + 1];
   if ((c === 0xe0 && second < 0xa0) || (c === 0xed && second > 0x9f)) return 0;

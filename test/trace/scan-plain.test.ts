@@ -197,23 +197,21 @@ describe('the scanner', () => {
     }
   });
 
-  test('is sure of a line that was damaged only where it is still right and plain', () => {
+  test.for(FULL)('is sure of a line that was damaged only where it is still right and plain: %s', line => {
     const paths = new Paths();
     let sure = 0;
-    for (const line of FULL) {
-      for (let i = 0; i < line.length; i++) {
-        for (const byte of BYTES) {
-          if (judge(paths, line.slice(0, i) + byte + line.slice(i + 1))) sure++;
-          if (judge(paths, line.slice(0, i) + byte + line.slice(i))) sure++;
-        }
+    for (let i = 0; i < line.length; i++) {
+      for (const byte of BYTES) {
+        if (judge(paths, line.slice(0, i) + byte + line.slice(i + 1))) sure++;
+        if (judge(paths, line.slice(0, i) + byte + line.slice(i))) sure++;
       }
     }
-    expect(sure).toBeGreaterThan(1000);
+    expect(sure).toBeGreaterThan(100);
   });
 
   test('is sure of a line that ends early nowhere', () => {
     const paths = new Paths();
-    for (const line of [...FULL, ...RIGHT]) {
+    for (const line of [...FULL, ...RIGHT.filter(line => line.length < 1000)]) {
       for (let i = 0; i < line.length; i++) expect(judge(paths, line.slice(0, i)), line.slice(0, i)).toBe(false);
     }
   });
