@@ -115,7 +115,7 @@ function lock(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
 export function tryLock(k: Kernel, task: Task, mm: Mm, { write }: Ask): boolean {
   nextRecorded(task, write);
   task.since = k.engine.now;
-  if (write && mm.mmap_lock.readers > 0) k.settleHolders(mm);
+  if (write) k.settleHolders(mm);
   if (write ? mm.mmap_lock.tryWrite(task.id) : mm.mmap_lock.tryRead(task.id)) {
     k.ledger.mmapLocked(task, mm, write, 0, false);
     if (write) k.lock?.beginWriteSection(mm);

@@ -84,6 +84,22 @@ describe('guard markers', () => {
   });
 });
 
+describe('the name of an anonymous VMA', () => {
+  const names = (page: number, pages: number, name?: string): Event => range('prctl_set_vma', page, pages, { name });
+
+  test('keeps it from a neighbour with another one, and not from one with the same', async () => {
+    const named = [vma(0, 8), names(0, 4, 'a')];
+    expect(await picture(...named)).toBe('AAAABBBB................');
+    expect(await picture(...named, names(4, 4, 'b'))).toBe('AAAABBBB................');
+    expect(await picture(...named, names(4, 4, 'a'))).toBe('AAAAAAAA................');
+    expect(await picture(...named, names(0, 4))).toBe('AAAAAAAA................');
+  });
+
+  test('is not for a file', async () => {
+    expect(await picture(mmap(0, 8, file('ext4')), names(0, 4, 'a'))).toBe('AAAAAAAA................');
+  });
+});
+
 describe('a sealed VMA', () => {
   const sealed = [vma(0, 8), range('mseal', 4, 2)];
 

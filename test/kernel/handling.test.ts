@@ -84,6 +84,21 @@ test('once a monitor has taken its protection away, the write reuses the page', 
   ]);
 });
 
+test('a private hugetlb page that fork shared is copied by the first write, whoever makes it', async () => {
+  const hugetlb = vma(512, 1_024, { flags: ['private', 'anonymous', 'hugetlb'] });
+  const fork = { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 };
+  const events = [hugetlb, fault(512), fork, fault(513), fault(514), fault(515, { tid: 2, mm: 2 })];
+  const paths = async (i: number) =>
+    (await explain(events, { events: [i] }, 'v7.2')).faults[0].models[0].steps.flatMap(({ path }) => path).join(' ');
+  expect([await paths(3), await paths(4), await paths(5)]).toEqual([
+    'hugetlb_fault hugetlb_wp',
+    'hugetlb_fault',
+    'hugetlb_fault hugetlb_wp',
+  ]);
+  const { rows } = await replay(events, 'v7.2', { costs });
+  expect(rows.slice(1).map(({ hold_ns }) => partsOf(hold_ns))).toEqual(['hugetlb', 'minor', 'hugetlb']);
+});
+
 describe('where the trace does not say how long, a fault waits as the data sheet says', () => {
   const ext4 = { flags: ['private'], file: { fs: 'ext4', name: 'f' } };
   const tmpfs = { flags: ['shared'], file: { fs: 'tmpfs', name: 'f' } };

@@ -177,6 +177,7 @@ describe('the VMA set', () => {
 
   it.each([
     ['from its first VMA on', [[64, 128]]],
+    ['at the end, beside a full one', [[192, 256]]],
     [
       'after the block above has thinned out',
       [
@@ -212,7 +213,7 @@ describe('the VMA set', () => {
       for (const vma of all.slice(from, to)) {
         tree.erase(vma);
         model.vmas.splice(model.vmas.indexOf(vma), 1);
-        for (let page = 120; page < 400; page += 31) agree(tree, model, page, 3, []);
+        for (let page = 120; page < 530; page += 31) agree(tree, model, page, 3, []);
       }
     }
     expect(inOrder(tree)).toEqual(model.vmas);
