@@ -99,6 +99,8 @@ const prot = z
   .enum(PROTS as [string, ...string[]], { error: 'must be rwx with - for what is missing' })
   .describe('protection, rwx with - for what is missing');
 
+const MODE = { error: 'must be a word, a number or a list of words' };
+
 const FIELDS = {
   t: ns("time since the trace's origin"),
   tid: integer('thread id'),
@@ -110,9 +112,7 @@ const FIELDS = {
   len: address('length in bytes'),
   access: oneOf('what the instruction did', ACCESSES),
   mode: z
-    .union([z.string(), z.int().min(0).refine(NOT_NEGATIVE_ZERO), z.array(z.string())], {
-      error: 'must be a word, a number or a list of words',
-    })
+    .union([z.string(), z.int(MODE).min(0, MODE).refine(NOT_NEGATIVE_ZERO, MODE), z.array(z.string())], MODE)
     .describe('how, as the call was given it'),
   page: PageFacts,
   truth: Truth,
