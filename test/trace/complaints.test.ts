@@ -162,12 +162,31 @@ test('the place inside a document or an array has the number of the event', asyn
 });
 
 describe('a header', () => {
+  const TOP = '{"format":"vmalock-trace","version":1,';
   const LINE = 'the first line is {"format":"vmalock-trace","version":1}';
   test.each<[string, string, string]>([
     ['{"format":"vmalock-trace","version":2}', 'version', '"version" must be 1, the only version there is, got 2'],
     ['{"format":"vmalock-trace"}', 'version', '"version" is missing: it must be 1, the only version there is'],
     ['{"format":"vmalock","version":1}', 'format', '"format" must be "vmalock-trace", got "vmalock"'],
-    ['{"format":"vmalock-trace","version":1,"meta":{"name":5}}', 'meta.name', '"meta.name" must be a string, got 5'],
+    [`${TOP}"meta":{"name":5}}`, 'meta.name', '"meta.name" must be a string, got 5'],
+    [
+      `${TOP}"meta":{"cpus":-1}}`,
+      'meta.cpus',
+      '"meta.cpus" must be an integer from 0 to 2^53-1 (number of cpus), got -1',
+    ],
+    [`${TOP}"meta":{"clock":5}}`, 'meta.clock', '"meta.clock" must be a string or an object, got 5'],
+    [`${TOP}"meta":{"command":5}}`, 'meta.command', '"meta.command" must be a string or a list of strings, got 5'],
+    [`${TOP}"meta":{"command":[5]}}`, 'meta.command', '"meta.command" must be a string or a list of strings, got [5]'],
+    [`${TOP}"expect":5}`, 'expect', '"expect" must be an object of expectations by model, got 5'],
+    [`${TOP}"expect":{"m":5}}`, 'expect.m', '"expect.m" must be an object of expectations by event index, got 5'],
+    [`${TOP}"expect":{"m":{"0":5}}}`, 'expect.m.0', '"expect.m.0" must be an object, got 5'],
+    [
+      `${TOP}"expect":{"m":{"0":{"verdict":"v","counter":5}}}}`,
+      'expect.m.0.counter',
+      '"expect.m.0.counter" must be a string, got 5',
+    ],
+    [`${TOP}"events":5}`, 'events', '"events" must be a list of events, got 5'],
+    [`${TOP}"$schema":5}`, '$schema', '"$schema" must be a string, got 5'],
   ])('%s', async (line, path, message) => {
     const found = await complaint(`${line}\n${MMAP}\n`);
     expect(found).toMatchObject({ class: 'schema', message, where: { line: 1, path }, hint: LINE });
@@ -177,6 +196,7 @@ describe('a header', () => {
   test('of a document is judged wherever it stands, once all of it is known', async () => {
     const behind = `{"events":[${MMAP}],"format":"other"}`;
     expect((await complaint(behind)).message).toContain('"format" must be "vmalock-trace"');
+    expect((await complaint(`{"events":[${MMAP}],"version":1}`)).message).toContain('"format" is missing');
     const before = `{"format":"vmalock-trace","version":1,"meta":3,"events":[${MMAP}]}`;
     expect((await complaint(before)).message).toBe('"meta" must be an object, got 3');
   });
@@ -215,6 +235,14 @@ describe('a trace that breaks its own frame', () => {
     const found = await complaint(text);
     expect(found).toMatchObject({ class: 'json-syntax', where: { line: 1, column } });
     expect(found.message).toMatch(`expected ${expected}, found `);
+  });
+
+  test.each([
+    [`${DOCUMENT}${MMAP}`, 'the trace is truncated'],
+    [`[${MMAP}\rx]`, 'end lines with LF or CRLF, not with CR alone'],
+    [`[${MMAP}x\r]`, 'check the JSON here'],
+  ])('%s, and what to do', async (text, hint) => {
+    expect(await complaint(text)).toMatchObject({ class: 'json-syntax', hint });
   });
 
   test.each([
@@ -273,6 +301,8 @@ describe('every key says what it must be', () => {
     [fault('cpu', '2147483648'), '"cpu" must be an integer from 0 to 2147483647 (cpu), got 2147483648'],
     [fault('dur', '-1'), '"dur" must be an integer from 0 to 2^53-1 (the recorded call took, ns), got -1'],
     [fault('dur', '-0'), 'negative zero is not an integer'],
+    [fault('mode', '"a\\nb\\"c"'), '"mode" must be one of user, kernel, got "a\\x0ab"c"'],
+    [fault('mode', '["a\\nb"]'), '"mode" must be one of user, kernel, got ["a\\nb"]'],
     [fault('mode', '{}'), '"mode" must be one of user, kernel, got {}'],
     [fault('page', '[]'), '"page" must be an object, got []'],
     [fault('page', '{"folio":"gone"}'), '"page.folio" must be one of cached, absent, locked, got "gone"'],
@@ -293,6 +323,8 @@ describe('every key says what it must be', () => {
     [MMAP.replace('}', ',"name":1}'), '"name" must be a string, got 1'],
     [MMAP.replace(/"flags":.*}/, '"flags":"private"}'), `"flags" must be a list of ${flags}, got "private"`],
     [mremap({ flags: ['x'] }), '"flags[0]" must be one of maymove, fixed, dontunmap, got "x"'],
+    ['{"op":"mlockall","tid":1,"mode":-1}', '"mode" must be a word, a number or a list of words, got -1'],
+    ['{"op":"mlockall","tid":1,"mode":[1]}', '"mode" must be a word, a number or a list of words, got [1]'],
     ['{"op":"mlockall","tid":1,"mode":{}}', '"mode" must be a word, a number or a list of words, got {}'],
     [
       '{"op":"uffd_register","tid":1,"addr":"0x1000","len":"0x1000","modes":["x"]}',

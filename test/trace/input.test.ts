@@ -11,6 +11,8 @@ const TEXT = HEADER + `${FAULT}\n`.repeat(5000);
 const GZIP = gzipSync(TEXT);
 
 describe('gzip', () => {
+  const SHORT = 'truncated gzip data: it ends early';
+  const MORE = 'bytes that are not gzip follow the gzip data';
   test('is known by its magic bytes, in one member or several', async () => {
     const plain = await outcome(TEXT);
     expect(await outcome(GZIP)).toEqual(plain);
@@ -19,15 +21,27 @@ describe('gzip', () => {
   });
 
   test.each([
-    ['cut off in its data', GZIP.subarray(0, GZIP.length - 40)],
-    ['cut off in its check sum', GZIP.subarray(0, GZIP.length - 4)],
-    ['cut off behind its header', GZIP.subarray(0, 12)],
-    ['with a wrong check sum', Buffer.concat([GZIP.subarray(0, -8), Buffer.alloc(4, 1), GZIP.subarray(-4)])],
-    ['with zeros and then text behind it', Buffer.concat([GZIP, Buffer.from('\0\0text')])],
-    ['with text behind it', Buffer.concat([GZIP, Buffer.from('garbage')])],
-    ['with much text behind it', Buffer.concat([GZIP, Buffer.alloc(600_000, 'g')])],
-  ])('%s is a complaint, never a short trace', async (_, bytes) => {
-    expect(['io', 'encoding']).toContain((await complaint(bytes)).class);
+    ['cut off in its data', GZIP.subarray(0, GZIP.length - 40), SHORT],
+    ['cut off in its check sum', GZIP.subarray(0, GZIP.length - 4), SHORT],
+    ['cut off behind its header', GZIP.subarray(0, 12), SHORT],
+    [
+      'with a wrong check sum',
+      Buffer.concat([GZIP.subarray(0, -8), Buffer.alloc(4, 1), GZIP.subarray(-4)]),
+      'damaged gzip data: "incorrect data check"',
+    ],
+    ['with zeros and then text behind it', Buffer.concat([GZIP, Buffer.from('\0\0text')]), MORE],
+    [
+      'with text behind it',
+      Buffer.concat([GZIP, Buffer.from('garbage')]),
+      'damaged gzip data: "incorrect header check"',
+    ],
+    [
+      'with much text behind it',
+      Buffer.concat([GZIP, Buffer.alloc(600_000, 'g')]),
+      'damaged gzip data: "incorrect header check"',
+    ],
+  ])('%s is a complaint, never a short trace', async (_, bytes, message) => {
+    expect(await complaint(bytes)).toMatchObject({ class: 'encoding', message });
   });
 
   test('may be padded with zeros, as tapes are', async () => {
@@ -40,37 +54,47 @@ describe('gzip', () => {
 });
 
 describe('what is no trace', () => {
+  const ICONV = 'convert it: iconv -t UTF-8';
   test.each([
-    ['perf.data', Buffer.from('PERFILE2\x68\0\0\0'), /perf script/],
-    ['UTF-16', Buffer.from(`\ufeff${HEADER}`, 'utf16le'), /iconv/],
-    ['UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]), /iconv/],
-    ['UTF-16 without a mark', Buffer.from(HEADER, 'utf16le'), /iconv/],
-    ['UTF-16, big end first', Buffer.from(HEADER, 'utf16le').swap16(), /iconv/],
-    ['UTF-32 without a mark', Buffer.from('{\0\0\0"\0\0\0'), /iconv/],
-    ['bzip2', Buffer.from('BZh91AY&SY'), /bzcat/],
-    ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4]), /xzcat/],
-    ['a zip archive', Buffer.from('PK\x03\x04\x14\0\0\0'), /unzip -p/],
-    ['gzip in gzip', gzipSync(GZIP), /unpack it once/],
-    ['UTF-32, big end first', Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x7b]), /iconv/],
-    ['UTF-32 without a mark', Buffer.from('{\0\0\0"\0\0\0'), /iconv/],
-    ['perf.data of the other byte order', Buffer.from('2ELIFREP\0\0\0\x68'), /perf script/],
-    ['an ELF file', Buffer.from('\x7fELF\x02\x01\x01'), /record/],
-    ['bzip2 data', Buffer.from('BZh91AY&SY'), /bzcat/],
-    ['xz data', Buffer.from('\xfd7zXZ\0\0\x04', 'latin1'), /xzcat/],
-    ['a zip archive', Buffer.from('PK\x03\x04\x14\0'), /unzip/],
-  ])('%s is named, with what to do', async (_, bytes, hint) => {
-    const found = await complaint(bytes);
-    expect([found.class, found.hint]).toEqual(['encoding', expect.stringMatching(hint)]);
+    ['perf.data', Buffer.from('PERFILE2\x68\0\0\0'), 'run: perf script -i FILE | vmalock import -'],
+    ['perf.data', Buffer.from('2ELIFREP\0\0\0\x68'), 'run: perf script -i FILE | vmalock import -'],
+    ['UTF-16 text', Buffer.from(`\ufeff${HEADER}`, 'utf16le'), ICONV],
+    ['UTF-16 text', Buffer.from(`\ufeff${HEADER}`, 'utf16le').swap16(), ICONV],
+    ['UTF-16 text', Buffer.from(HEADER, 'utf16le'), ICONV],
+    ['UTF-16 text', Buffer.from(HEADER, 'utf16le').swap16(), ICONV],
+    ['UTF-32 text', Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]), ICONV],
+    ['UTF-32 text', Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x7b]), ICONV],
+    ['UTF-32 text', Buffer.from('{\0\0\0"\0\0\0'), ICONV],
+    ['UTF-32 text', Buffer.from('\0\0\0{\0\0\0"'), ICONV],
+    ['bzip2 data', Buffer.from('BZh91AY&SY'), 'pipe it through bzcat'],
+    ['xz data', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4]), 'pipe it through xzcat'],
+    ['a zip archive', Buffer.from('PK\x03\x04\x14\0\0\0'), 'pipe it through unzip -p'],
+    ['an ELF program', Buffer.from('\x7fELF\x02\x01\x01'), 'record it: vmalock record -o FILE -- PROGRAM'],
+  ])('%s is named, packed or not, with what to do', async (what, bytes, hint) => {
+    const message = `looks like ${what}, not like a trace`;
+    for (const given of [bytes, gzipSync(bytes)])
+      expect(await complaint(given)).toMatchObject({ class: 'encoding', message, hint, where: { line: 1, column: 1 } });
+  });
+
+  test('what was packed twice is to be unpacked once', async () => {
+    const found = await complaint(gzipSync(GZIP));
+    expect(found).toMatchObject({
+      class: 'encoding',
+      message: 'what was packed here is packed data',
+      hint: 'unpack it once',
+    });
   });
 
   test('the file that only begins like one is read as text', async () => {
-    for (const text of ['PERFILE', '\x7fEL', 'BZ', 'PK\x03', '{\0'])
+    for (const text of ['PERFILE', '2ELIFRE', 'xPERFILE2', '\x7fEL', 'BZ', 'xBZh', 'PK\x03', '{\0', '{\0"', '{"\0\0'])
       expect((await complaint(text)).class).toBe('json-syntax');
   });
 
   test('a missing file and a directory', async () => {
-    await expect(readFile('/nonexistent/trace')).rejects.toMatchObject({ class: 'io' });
-    await expect(readFile('/tmp')).rejects.toMatchObject({ class: 'io' });
+    const none = { class: 'io', message: 'no such file', hint: 'check the path; - reads stdin' };
+    await expect(readFile('/nonexistent/trace')).rejects.toMatchObject(none);
+    const folder = { class: 'io', message: 'is a directory', hint: 'name a trace file' };
+    await expect(readFile('/tmp')).rejects.toMatchObject(folder);
     const below = join(file(HEADER), 'trace');
     await expect(readFile(below)).rejects.toMatchObject({ class: 'io', hint: 'the system said ENOTDIR' });
   });
@@ -105,6 +129,19 @@ describe('what is no file', () => {
     );
     vi.spyOn(process, 'stdin', 'get').mockReturnValue(stdin as typeof process.stdin);
   }
+
+  test('standard input tells how much has come so far', async () => {
+    const chunks = [HEADER, `${FAULT}\n`, `${FAULT}\n`].map(text => Buffer.from(text));
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from(chunks) as typeof process.stdin);
+    const progress: [number, number | null][] = [];
+    await readFile('-', { onProgress: (...said) => void progress.push(said) });
+    const [header, event] = [HEADER.length, FAULT.length + 1];
+    expect(progress).toEqual([
+      [header, null],
+      [header + event, null],
+      [header + 2 * event, null],
+    ]);
+  });
 
   test.each([
     ['EIO', 'cannot read: "EIO: read"'],

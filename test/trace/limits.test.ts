@@ -75,7 +75,14 @@ describe('a limit', () => {
     expect(found).toMatchObject({ class: 'limit', where: { line: 2 } });
     expect(found.message).toContain('the event of line 2');
     const endless = `[\n${MMAP},\n\n${MMAP.replace('}', `,"name":"${'x'.repeat(3 << 20)}`)}`;
-    expect(await complaint(endless)).toMatchObject({ class: 'limit', where: { line: 4 } });
+    expect(await complaint(endless)).toMatchObject({
+      message: 'the event of line 4 is longer than 1048576 bytes',
+      where: { line: 4 },
+    });
+    const line = endless.replaceAll(',\n', '\n').replace('[', '');
+    expect(await complaint(line)).toMatchObject({ class: 'limit', message: 'line 4 is longer than 1048576 bytes' });
+    const header = `{"meta":"${'x'.repeat(3 << 20)}`;
+    expect(await complaint(header)).toMatchObject({ class: 'limit', message: 'line 1 is longer than 1048576 bytes' });
   });
 
   test('what is no trace is looked over for errors of the grammar, but not for ever', async () => {

@@ -69,6 +69,40 @@ describe('the schema', () => {
     }
   });
 
+  test('says of a number what it must be, whatever else it is', () => {
+    const told = (event: object) => [
+      ...new Set(TraceEventSchema.safeParse(event).error?.issues.map(({ message }) => message)),
+    ];
+    const exit = { op: 'exit', tid: 1 };
+    for (const wrong of [-1, -0, 1.5, 2 ** 53, '5', null]) {
+      expect(told({ ...exit, t: wrong })).toEqual([
+        "must be an integer from 0 to 2^53-1 (time since the trace's origin, ns)",
+      ]);
+      expect(told({ ...exit, cpu: wrong })).toEqual(['must be an integer from 0 to 2147483647 (cpu)']);
+    }
+    expect(told({ ...exit, cpu: 2 ** 31 })).toEqual(['must be an integer from 0 to 2147483647 (cpu)']);
+    const hex = 'must be lower-case hex such as "0x7f12a000" (at most 16 digits) or an integer from 0 to 2^53-1';
+    for (const wrong of [-1, -0, 1.5, 2 ** 53, '5', '0x', '0X1', '0x1G', ' 0x1', '0x1 ', `0x${'1'.repeat(17)}`, null])
+      expect(told({ op: 'brk', tid: 1, addr: wrong })).toEqual([hex]);
+    for (const wrong of [-1, -0, 1.5, null, [1], {}])
+      expect(told({ op: 'mlockall', tid: 1, mode: wrong })).toEqual(['must be a word, a number or a list of words']);
+  });
+
+  test('describes every key that it publishes', () => {
+    const bare: string[] = [];
+    const look = (node: unknown, path: string): void => {
+      if (typeof node !== 'object' || node === null) return;
+      for (const [key, inner] of Object.entries(node as Record<string, unknown>)) {
+        const described = (inner as { description?: string } | null)?.description;
+        if (path.endsWith('/properties') && !described && !(inner as { $ref?: string }).$ref)
+          bare.push(`${path}/${key}`);
+        look(inner, `${path}/${key}`);
+      }
+    };
+    look(traceJsonSchema(), '');
+    expect(bare).toEqual([]);
+  });
+
   test('is published as a JSON Schema that strict validators compile, and it says the same', () => {
     const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(traceJsonSchema());
     const document = (event: unknown): unknown => ({ format: 'vmalock-trace', version: 1, events: [event] });

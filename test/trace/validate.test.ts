@@ -52,6 +52,11 @@ describe('the problems of', () => {
       [`2: ${UNALIGNED}`, `1: ${WRONG_VERSION}`],
     ],
     [
+      'a document without a format',
+      `{"events":[${FAULT},\n${BAD}],\n"version":1}`,
+      [`2: ${UNALIGNED}`, '1: "format" is missing: it must be "vmalock-trace"'],
+    ],
+    [
       'a document, its header first',
       `{"format":"vmalock-trace","version":2,"events":[${FAULT},\n${BAD}]}`,
       [`2: ${UNALIGNED}`, `1: ${WRONG_VERSION}`],

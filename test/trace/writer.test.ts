@@ -25,6 +25,8 @@ describe('the writer', () => {
   const LINES = [
     '{"t":1,"tid":2,"mm":3,"cpu":4,"op":"fault","addr":"0x7f00","access":"write","mode":"user","page":{"entry":"swap","folio":"locked","readahead":true,"swap_sync":false,"shared":true,"huge":"pmd","wait":5,"x-p":1},"truth":{"path":"mmap_lock","fallback":true,"anon_prepare":"ok","via":"f","wait":6,"x-t":1},"x-a":1,"a":{"wait":1,"entry":2}}',
     '{"tid":2,"op":"mmap","addr":"0x1000","len":"0x2000","prot":"rw-","flags":["private","fixed","locked"],"file":{"name":"f","fs":"ext4","map_pages":true,"fault":true,"page_mkwrite":false,"pfn":true,"dax":false,"x-f":1},"name":"n","offset":"0x3000","dur":9,"locks":[{"mode":"write","ask":1,"got":2,"end":3,"x-l":1},{"mode":"read","ask":4,"got":5,"end":6}]}',
+    '{"tid":2,"op":"fault","addr":"0x0","access":"read","page":{"folio":"absent","eof":true,"wait":5,"race":"range"},"truth":{"path":"mmap_lock","fallback":true,"anon_prepare":"ok","via":"f","wait":6}}',
+    '{"tid":2,"op":"mmap","addr":"0x1000","len":"0x2000","prot":"rw-","flags":["private"],"file":{"name":"f","fs":"ext4","huge_fault":true,"pfn":true},"name":"n","offset":"0x3000","locks":[{"mode":"read","ask":4,"got":5,"end":6}]}',
     '{"tid":2,"op":"mremap","addr":"0x0","old_len":"0x1000","new_len":"0x2000","new_addr":"0xffffffffff601000","flags":["maymove","fixed","dontunmap"]}',
     '{"tid":2,"op":"uffd_register","addr":"0x1000","len":"0x2000","modes":["missing","wp","minor"]}',
     '{"tid":2,"op":"uffd_copy","addr":"0x1000","len":"0x2000","src":"0x3000"}',
@@ -97,7 +99,8 @@ describe('the writer', () => {
     expect([written('stream', []), written('stream', ['1', '2'])]).toEqual([`${header}\n`, `${header}\n1\n2\n`]);
     expect([written('headerless', []), written('headerless', ['1', '2'])]).toEqual(['', '1\n2\n']);
     expect(formatTrailer({ 'x-m': 1, command: 'c', lost: 2 })).toBe('{"meta":{"lost":2,"command":"c","x-m":1}}');
-    expect(formatHeader({ meta: 5 })).toBe('{"format":"vmalock-trace","version":1,"meta":5}');
+    for (const meta of [5, null, []])
+      expect(formatHeader({ meta })).toBe(`{"format":"vmalock-trace","version":1,"meta":${JSON.stringify(meta)}}`);
   });
 
   test('escapes what a terminal must not meet', () => {
