@@ -103,6 +103,8 @@ describe('where the trace does not say how long, a fault waits as the data sheet
   const ext4 = { flags: ['private'], file: { fs: 'ext4', name: 'f' } };
   const tmpfs = { flags: ['shared'], file: { fs: 'tmpfs', name: 'f' } };
   const dax = { flags: ['shared'], file: { fs: 'device-dax', name: 'f' } };
+  const driver = { flags: ['shared'], file: { fs: 'special', name: 'f' } };
+  const memory = { flags: ['shared'], file: { fs: 'xfs-dax', name: 'f' } };
   const hugetlb = { flags: ['private', 'hugetlb'] };
   const [ANON, PMDS] = [vma(0, 16), vma(0, 1_024)];
 
@@ -111,6 +113,8 @@ describe('where the trace does not say how long, a fault waits as the data sheet
     ['a locked folio', mmap(0, 16, ext4), { folio: 'locked' }, 'wait_folio'],
     ['a mark for readahead', mmap(0, 16, ext4), { readahead: true }, 'wait_readahead'],
     ['both', mmap(0, 16, ext4), { folio: 'locked', readahead: true }, 'wait_folio + wait_readahead'],
+    ['a page that a driver has', mmap(0, 16, driver), { folio: 'absent' }, ''],
+    ['a page of a file that is memory', mmap(0, 16, memory), { folio: 'absent' }, ''],
     ['a locked folio of shmem', mmap(0, 16, tmpfs), { folio: 'locked' }, 'wait_folio'],
     ['shmem in swap', mmap(0, 16, tmpfs), { entry: 'swap' }, 'wait_sync_swap'],
     ['a hole being punched', mmap(0, 16, tmpfs), { hole_punch: true }, 'wait_folio'],

@@ -1,5 +1,6 @@
 /** How long operations hold what they lock when the trace does not say: sums of the data sheet, for the pages there are. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { COSTS } from '../../src/kernel/costs.js';
 import { at, type Event, fault, len, mmap, range, replay, vma } from '../helpers.js';
 import { costSums } from './cost-sum.js';
 
@@ -87,4 +88,41 @@ test.each<[string, readonly Event[], Event, string, string?]>([
 ])('%s', async (_, before, op, underMmapLock, inNew = underMmapLock) => {
   expect(await heldBy([...before, op], 'mmap_lock')).toBe(underMmapLock);
   expect(await heldBy([...before, op], 'v7.2')).toBe(inNew);
+});
+
+describe('a recorded duration is held once: the last section of an operation takes what the others leave of it', () => {
+  const DUR = 90_000;
+  const { op: OP, zap_page: ZAP } = COSTS;
+  const child = { tid: 2, mm: 2 };
+  const FAMILY = [...TOUCHED, FORK];
+  const THREADS = [...FAMILY, { op: 'fork', ...child, child_tid: 4, child_mm: 2 }];
+  const moved = { op: 'mremap', tid: 1, addr: at(0), old_len: len(8), new_addr: at(20), new_len: len(8) };
+  const huge = [vma(0, 512), fault(0)];
+
+  test.each<[string, readonly Event[], Event, read: number, write: number]>([
+    ['munmap', TOUCHED, range('munmap', 0, 8), DUR - OP, OP],
+    ['brk that shrinks', [vma(0, 8, { name: '[heap]' })], { op: 'brk', tid: 1, addr: at(4) }, DUR - OP, OP],
+    ['mlock', TOUCHED, range('mlock', 0, 8), DUR - OP, OP],
+    ['MAP_POPULATE', [], anonymous('populate'), DUR - OP, OP],
+    ['mremap', TOUCHED, moved, 0, DUR],
+    ['MADV_REMOVE', file('tmpfs', 'shared'), advise('remove'), DUR, 0],
+    ['MADV_COLLAPSE', huge, range('madvise', 0, 512, { advice: 'collapse' }), 2 * OP, DUR - 2 * OP],
+    ['collapse', huge, { op: 'collapse', tid: 1, addr: at(0) }, OP, DUR - OP],
+    ['fork, of both address spaces', TOUCHED, FORK, 0, 2 * DUR],
+    ['execve of a process whose threads are not known', TOUCHED, { op: 'exec', tid: 1, new_mm: 3 }, DUR, 0],
+    ['execve of one of two threads', THREADS, { op: 'exec', ...child, new_mm: 3 }, DUR, 0],
+    ['execve of the last', FAMILY, { op: 'exec', ...child, new_mm: 3 }, 2 * OP + 3 * ZAP, DUR - 2 * OP - 3 * ZAP],
+    ['exit of the last', FAMILY, { op: 'exit', ...child }, OP + 3 * ZAP, DUR - OP - 3 * ZAP],
+  ])('%s', async (_, before, op, read, write) => {
+    const totals = async (events: readonly Event[]) => {
+      const { locks } = (await replay(events, 'v7.2')).model('v7.2');
+      return ['read', 'write'].map(mode =>
+        locks
+          .filter(row => row.lock === 'mmap_lock' && row.mode === mode)
+          .reduce((sum, row) => sum + row.hold_ns.total, 0),
+      );
+    };
+    const [without, whole] = [await totals(before), await totals([...before, { ...op, dur: DUR }])];
+    expect(whole.map((total, i) => total - without[i])).toEqual([read, write]);
+  });
 });
