@@ -37,6 +37,29 @@ describe('a huge page', () => {
   });
 });
 
+describe('what a trace says is present', () => {
+  const present = { page: { entry: 'present' } };
+
+  test('is neither in swap nor absent, whatever the trace has told before', async () => {
+    expect(await held(vma(0, 4), fault(0), advise('pageout', 0, 1), fault(0))).toBe(COST.swap);
+    expect(await held(vma(0, 4), fault(0), advise('pageout', 0, 1), fault(0, present))).toBe(COST.wp);
+    expect(await held(vma(0, 4), fault(0, present))).toBe(COST.wp);
+  });
+
+  test('of a PMD that a monitor watches is not its business as long as it did not protect it', async () => {
+    const watched = [vma(0, 1_024), range('uffd_register', 0, 1_024, { modes: ['wp'] })];
+    const write = fault(0, { page: { huge: 'pmd', entry: 'present', wait: 5 } });
+    expect((await row(NEW, ...watched, write)).site).toBeNull();
+    expect((await row(NEW, ...watched, fault(0), range('uffd_wp', 0, 1_024), fault(0))).site).toBe('handle_userfault');
+  });
+
+  test('of a PUD says nothing of its PMDs', async () => {
+    const dax = mmap(0, 1_024, file('device-dax', 'shared'));
+    for (const entry of ['none', 'present'])
+      expect(await held(dax, fault(0, { page: { huge: 'pud', entry } }), fault(3))).toBe(await held(dax, fault(3)));
+  });
+});
+
 describe('a hugetlb page', () => {
   const shared = mmap(0, 1_024, { flags: ['shared', 'hugetlb'] });
   const register = (mode: string) => range('uffd_register', 0, 1_024, { modes: [mode] });
