@@ -1,5 +1,8 @@
 /** Text -> what an import makes of it. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import { Draft, FINE } from '../../src/trace/draft.js';
+import { encodeEvent } from '../../src/trace/encode.js';
 import {
   type EventObject,
   type HeaderObject,
@@ -7,6 +10,8 @@ import {
   type ImportSummary,
   importTrace,
 } from '../../src/trace/import/index.js';
+import { emptyInfo, Interner } from '../../src/trace/intern.js';
+import type { JsonObject } from '../../src/trace/json.js';
 
 export interface Imported {
   header: HeaderObject;
@@ -47,9 +52,27 @@ export async function imported(
   const events: EventObject[] = [];
   for (;;) {
     const { value, done } = await items.next();
-    if (done) return { header, events, faults: events.filter(event => event.op === 'fault'), summary: value };
+    if (done) {
+      expectTrace(events, value);
+      return { header, events, faults: events.filter(event => event.op === 'fault'), summary: value };
+    }
     events.push(value as EventObject);
   }
+}
+
+/** Whatever is imported: events of the format, in the order of their times, and words for what could not be told. */
+function expectTrace(events: readonly EventObject[], { unclassified, mismatches }: ImportSummary): void {
+  const draft = new Draft();
+  const names = new Interner(emptyInfo('-'), {}, () => ({}));
+  for (const event of events) {
+    const unknown: string[] = [];
+    const shaped = encodeEvent(JSON.parse(JSON.stringify(event)) as JsonObject, draft, names, key => unknown.push(key));
+    const found = [shaped, unknown, draft.check()];
+    if (!shaped || unknown.length > 0 || found[2] !== FINE) expect([event, ...found]).toEqual([event, true, [], FINE]);
+    draft.remember();
+  }
+  for (const reason of Object.keys(unclassified)) expect(reason).toMatch(/^[A-Za-z_]+/);
+  for (const { shown, expected } of mismatches) expect(`${shown} ${expected}`).toMatch(/^0x\w+-0x\w+ 0x\w+-0x\w+$/);
 }
 
 /** A line of `perf script`: thread `tid` of process 10 at `us` microseconds. */
