@@ -205,6 +205,28 @@ test('a call on an empty range, and shmdt of what is not the beginning of a mapp
   expect(events).toEqual([]);
 });
 
+test('what was mapped while an unmap of another thread went on is what had the lock last', async () => {
+  const parts = (us: number, tid: number, enter: string) => line(us, tid, `raw_syscalls:sys_enter: NR ${enter}   0`);
+  const exit = (us: number, tid: number, result: string) => line(us, tid, `raw_syscalls:sys_exit: NR ${result}   0`);
+  const mapped = async (...lines: string[]) => {
+    const { faults } = await imported(
+      [
+        ...lines,
+        line(40, 10, `exceptions:page_fault_user: address=0x${A} ip=0x400000 error_code=0x6   0`),
+        ...section(41, 10, false),
+        line(45, 10, `minor-faults:     ${A}`),
+      ].join('\n'),
+    );
+    return DONE[faults[0].truth?.path ?? ''] ?? 'nothing';
+  };
+  const [map, unmap] = [`9 (0, 2000, 3, 21, ffffffff, 0)`, `11 (${A}, 2000, 0, 0, 0, 0)`];
+  const maps = [parts(2, 11, map), exit(22, 11, `9 = ${decimal(A)}`)];
+  const unmaps = [parts(5, 10, unmap), exit(25, 10, '11 = 0')];
+  const order = (first: string[], second: string[]) => [maps[0], unmaps[0], ...first, ...second, maps[1], unmaps[1]];
+  expect(await mapped(...order(section(7, 10, true), section(12, 11, true)))).toBe('shared');
+  expect(await mapped(...order(section(7, 11, true), section(12, 10, true)))).toBe('nothing');
+});
+
 test('a forked child has what its parent had mapped, and goes its own way from there', async () => {
   const fault = (us: number, tid: number) => [
     line(us, tid, `exceptions:page_fault_user: address=0x${A} ip=0x400000 error_code=0x6   0`).replace(

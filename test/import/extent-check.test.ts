@@ -91,6 +91,17 @@ test('an advice that changes no flags splits nothing', async () => {
   expect(await mismatches([...mmap(1, 0, 4), ...dontneed, ...mmap(9, 4, 6, [1, 6])])).toHaveLength(1);
 });
 
+test('of a call about several VMAs each line is one of them', async () => {
+  const file = '0x0 fe:00 2 3]: r--p /etc/x';
+  const before = [...mmap(1, 0, 2), ...mmap(5, 2, 4, [2, 4], file, 2)];
+  const protect = (...lines: string[]) => call(9, 10, `10 (${address(0)}, 4000, 1, 0, 0, 0)`, lines, 12, '0');
+  const anonymous = shown(10, 0, 2, '0 00:00 0 0]: r--p //anon');
+  expect(await mismatches([...before, ...protect(anonymous, shown(11, 2, 4, file))])).toEqual([]);
+  expect(await mismatches([...before, ...protect(anonymous, shown(11, 2, 5, file))])).toEqual([
+    [range(2, 5), range(2, 4)],
+  ]);
+});
+
 test('mappings of a file merge where their offsets go on', async () => {
   const file = (offset: string) => `0x${offset} fe:00 2 3]: rw-p /etc/x`;
   const goesOn = mmap(5, 2, 4, [0, 4], file('0'), 2, '2000');

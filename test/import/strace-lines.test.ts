@@ -100,6 +100,12 @@ describe('a line', () => {
     '7 1.000010 munmap(0x7f0000000000) = 0',
     '7 1.000010 mprotect(0x7f0000000000, 4096, PROT_WHAT) = 0',
     '7 1.000010 what is this',
+    '7 1.000010 write(1, "+++ exited with 0 +++',
+    '7 1.000010 write(1, "+++ superseded by execve in pid 8 +++',
+    '7 1.000010 write(1, "--- SIGCHLD {} ---',
+    '7 1.000010 +++ exited with 0',
+    '7 1.000010 +++ superseded by execve in pid 8',
+    '7 1.000010 --- SIGCHLD {si_signo=SIGCHLD',
     '7 1.000010 munmap(0x7f0000000000, 4096) = E',
     '7 1.000010 munmap(0x7f0000000000, MAP_) = 0 <0.000003>',
     '7 1.000010 ioctl(3) = 0 <0.000003>',
@@ -239,6 +245,28 @@ describe('a thread', () => {
     ['clone3({flags=CLONE_VM_NOT, exit_signal=SIGCHLD}, 88) = 8', 2],
   ])('that %s makes', async (text, mm) => {
     expect(await made(text)).toEqual([mm, mm]);
+  });
+
+  test('is the one of a line without a pid, when it is the only one left', async () => {
+    const { events } = await imported(
+      [
+        '1.000000 brk(NULL) = 0x5615737e6000 <0.000003>',
+        '1.000010 fork() = 8 <0.000004>',
+        '[pid     8] 1.000020 munlockall() = 0',
+        '[pid     7] 1.000030 munlockall() = 0',
+        '[pid     7] 1.000040 +++ exited with 0 +++',
+        '1.000050 munlockall() = 0',
+        '1.000060 +++ exited with 0 +++',
+      ].join('\n'),
+    );
+    expect(events.slice(1).map(({ op, tid, mm }) => [op, tid, mm])).toEqual([
+      ['fork', 1, undefined],
+      ['munlockall', 8, 2],
+      ['munlockall', 1, undefined],
+      ['exit', 1, undefined],
+      ['munlockall', 8, 2],
+      ['exit', 8, 2],
+    ]);
   });
 
   test('may be seen before the call that makes it returns', async () => {

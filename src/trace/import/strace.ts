@@ -25,10 +25,10 @@ import { uffdOperation } from './uffd-call.js';
 import { adviceWord } from './words.js';
 import { type Mm, mmKey, type Thread, World } from './world.js';
 
-const LEADER = /^(?:\[pid\s+(\d+)\] |(\d+)\s+)?(\d+)\.(\d{9}|\d{6}) +(\S.*)$/;
+const LEADER = /^(?:\[pid\s+(\d+)\] |(\d+)\s+)?(\d+)\.(\d{9}|\d{6}) +(\S.*)/;
 const UNFINISHED = /^(\w+)\((.*?)\s*<unfinished \.\.\.>$/;
-const RESUMED = /^<\.\.\. (\w+) resumed>(.*)$/;
-const WHOLE = /^(\w+)\((.*)\)\s+= (.+)$/;
+const RESUMED = /^<\.\.\. (\w+) resumed>(.*)/;
+const WHOLE = /^(\w+)\((.*)\)\s+= (.+)/;
 const RESULT = /^(-?\d+|0x[0-9a-f]+|\?)(?=[\s<]|$)/;
 const DURATION = / <(\d+)\.(\d{6}|\d{9})>$/;
 const NUMBERED = /^syscall_0x([0-9a-f]+)$/;
@@ -256,7 +256,7 @@ export class StraceReader implements Reader {
     const keys = decode(name, digits as string[], result.startsWith('0x') ? signed(result.slice(2)) : result);
     if (keys === null) return [];
     const event = { ...base(mm), ...keys, dur };
-    if (keys.op !== 'mmap' || keys.file === undefined) return [event];
+    if (keys.file === undefined) return [event];
     const path = pathOf(args[4]);
     return [path === '' ? event : { ...event, ...identity(path, (keys.flags as string[]).includes('shared')) }];
   }
