@@ -72,6 +72,14 @@ test('a mapping merges with the neighbour below it, and with those on both sides
   expect(await mismatches([...mmap(1, 0, 2), ...mmap(5, 4, 6), ...mmap(9, 2, 4, [0, 6])])).toEqual([]);
 });
 
+test('what was mapped before the recording began may have merged with anything, and so may what is watched', async () => {
+  const wrong = mmap(1, 2, 4, [0, 4]);
+  expect(await mismatches(wrong)).toHaveLength(1);
+  expect((await imported(wrong.join('\n'))).summary.mismatched).toBe(0);
+  const watched = call(0, 10, '16 (4, c020aa00, 7ffd0, 0, 0, 0)', [], 1, '0');
+  expect(await mismatches([...watched, ...mmap(2, 2, 4, [0, 4])])).toEqual([]);
+});
+
 test('a part of the neighbour below is no whole one', async () => {
   expect(await mismatches([...mmap(1, 0, 2), ...mmap(5, 2, 4, [1, 4])])).toEqual([[range(1, 4), range(2, 4)]]);
 });

@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   childOf,
+  clearsUser,
+  copiesFromUser,
   END,
   execPath,
   faultFields,
@@ -65,6 +67,32 @@ test('a fault without an error code of its own', () => {
   for (const text of [' address=0x1000 ip=0x1 error_code=6', ' address=1000 ip=0x1 error_code=0x6'])
     expect(faultFields(text)).toBe(null);
 });
+
+test.each([
+  [
+    'copies from',
+    copiesFromUser,
+    0,
+    'strncpy_from_user rep_movs_alternative copy_user_generic copy_from_user _copy_from_user',
+  ],
+  ['clears', clearsUser, 2, 'clear_user __clear_user rep_stos_alternative padzero elf_load load_elf_interp'],
+] as const)(
+  'who %s memory of the thread, told by the instruction and the kind of access',
+  (_, told, code, functions) => {
+    const text = (fn: string, error: string) => ` address=0x1000 ip=${fn} error_code=${error}`;
+    for (const fn of functions.split(' ')) {
+      for (const where of [fn, `${fn}+0x12/0x40`]) {
+        for (const error of [`0x${code}`, `${code}`, `0x${code}   0`])
+          expect([fn, told(text(where, error))]).toEqual([fn, true]);
+        for (const error of [`0x${2 - code}`, `0x${code}1`, `0x1${code}`, `0x${code}x`])
+          expect([fn, error, told(text(where, error))]).toEqual([fn, error, false]);
+      }
+      expect(told(text(fn, `0x${code}`).replace(' ip=', ' xip='))).toBe(false);
+    }
+    for (const fn of ['0x400000', 'show_regs', `x${functions.split(' ')[0].replace('_', '-')}`])
+      expect(told(text(fn, `0x${code}`))).toBe(false);
+  },
+);
 
 test('mmap_lock says whether it was got only where it was asked for', () => {
   const acquired = 'mmap_lock_acquire_returned';
