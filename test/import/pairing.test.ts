@@ -221,6 +221,24 @@ test('the kernel uses the pointer of an mm again: it means the one that was made
   ]);
 });
 
+test('the mm that execve locks is the one that it makes: who looks into it from outside means that one', async () => {
+  const made = 'mm=0xffff8881000692c0';
+  const execve = (...inside: string[]) => call(10, 10, '59 (7ffd0, 0, 0, 0, 0, 0)', inside, 30, '0');
+  const exec = line(14, 10, 'PERF_RECORD_COMM exec: x:10/10');
+  const looks = [
+    ...call(32, 20, '11 (7f0000000000, 2000, 0, 0, 0, 0)', section(33, 20, true, 'mm=0xffff8881000aaaa0'), 39, '0'),
+    ...call(40, 20, '310 (a, 0, 0, 0, 0, 0)', section(41, 20, false, made), 49, '1'),
+  ].map(row => row.replace('10/20', '20/20'));
+  const known = call(1, 10, '11 (7f0000000000, 2000, 0, 0, 0, 0)', section(2, 10, true), 6, '0');
+  expect((await who([...known, ...execve(...section(11, 10, true, made), exec), ...looks])).at(-1)).toEqual([
+    'other',
+    20,
+    2,
+  ]);
+  // also where the one before was never seen locked
+  expect((await who([...execve(...section(11, 10, true, made), exec), ...looks])).at(-1)).toEqual(['other', 20, 2]);
+});
+
 test('a fork of which nobody says whom it made leaves nothing', async () => {
   expect(await who(call(1, 10, '57 (0, 0, 0, 0, 0, 0)', [], 3, '20'))).toEqual([]);
 });
