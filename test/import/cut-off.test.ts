@@ -119,5 +119,18 @@ test.each([
   ['with its end', `${'x'.repeat(MAX_TEXT_LINE + 1)}\n`],
   ['without', 'x'.repeat(MAX_TEXT_LINE + 1)],
 ])('a line above 1 MiB is refused, %s', async (_what, text) => {
-  await expect(imported([`${AFTER}\n`, text])).rejects.toMatchObject({ class: 'limit', where: { line: 2 } });
+  await expect(imported([`${AFTER}\n`, text])).rejects.toMatchObject({
+    class: 'limit',
+    message: 'line is longer than 1 MiB',
+    where: { line: 2 },
+    hint: 'no recorder prints such lines',
+  });
+  const { events } = await imported([`${AFTER}\n`, text.replace('xx', '#')]);
+  expect(events).toEqual((await imported(AFTER)).events);
+});
+
+test('a character of which another chunk has the rest is one', async () => {
+  const text = Buffer.from(` d\u00e9j\u00e0-\u20ac-1 [000] ..... 1.000001: sys_brk -> 0x1000\n`);
+  const { events } = await imported(Array.from(text, byte => Buffer.from([byte])));
+  expect(events[0]).toMatchObject({ op: 'thread', name: 'd\u00e9j\u00e0-\u20ac' });
 });

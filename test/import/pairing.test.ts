@@ -56,6 +56,28 @@ describe('whom a fork makes, told by sched_process_fork alone', () => {
     const { events } = await from(...call(10, 10, '435 (7ffd0, 58, 0, 8, 0, 0)', twice, 20, '20'));
     expect(events.map(({ op }) => op)).toEqual(['fork']);
   });
+
+  test('and where its call does not say, it has an mm of its own, unless the locks of the call show none being made', async () => {
+    const fork = line(15, 10, 'PERF_RECORD_FORK(20:20):(10:10)');
+    const clone3 = call(10, 10, '435 (7ffd0, 58, 0, 8, 0, 0)', [fork], 20, '20');
+    const made = async (...lines: string[]) => (await from(...lines)).events.map(({ op, child_mm }) => [op, child_mm]);
+    expect(await made(...clone3)).toEqual([['fork', 2]]);
+    const locked = call(1, 10, '202 (0, 0, 0, 0, 0, 0)', section(2, 10, true), 6, '0');
+    expect(await made(...locked, ...clone3)).toEqual([
+      ['other', undefined],
+      ['fork', 1],
+    ]);
+    // during another call, or during none that was recorded
+    expect(await made(...locked, fork)).toEqual([
+      ['other', undefined],
+      ['fork', 1],
+    ]);
+    const during = call(10, 10, '202 (0, 0, 0, 0, 0, 0)', [fork], 20, '0');
+    expect(await made(...locked, ...during)).toEqual([
+      ['other', undefined],
+      ['fork', 1],
+    ]);
+  });
 });
 
 describe('a thread that exits', () => {
@@ -71,6 +93,8 @@ describe('a thread that exits', () => {
       ['munmap', 10, 9_000],
     ]);
     expect((await from(line(2, 11, DONE), record(7, 11))).events).toEqual([{ t: 7_000, tid: 11, op: 'exit' }]);
+    const late = [line(6, 11, PF), line(7, 11, DONE), ...call(8, 11, MUNMAP, [], 9, '0')];
+    expect((await from(line(2, 11, DONE), exits(5, 11), ...late)).events).toEqual([{ t: 5_000, tid: 11, op: 'exit' }]);
   });
 
   test('leaves its call without an end, which is counted; execve is over all the same', async () => {
@@ -180,7 +204,7 @@ test.each([
 ])('%s without its last field is refused', async (name, text) => {
   await expect(from(line(5, 10, text), MAP)).rejects.toMatchObject({
     class: 'schema',
-    message: expect.stringMatching(`^${name} is cut off, found "`),
+    message: expect.stringMatching(`^${name} is cut off, found "\\S(.*\\S)?"$`),
     where: { file: 'sample', line: 2 },
     hint: 'export it again, with -F +trace',
   });
@@ -333,19 +357,24 @@ test('exit(2) ends a thread, not its process; nothing that it does after its exi
 });
 
 test('where the exit does not say if it was the last one (before 6.15), the threads are counted', async () => {
-  const dies = (threads: string[]) => [
+  const dies = (threads: string[], exit: string) => [
     MAP,
     ...threads,
     line(1, 10, 'minor-faults:     0'),
     line(2, 10, PF),
     ...section(3, 10, false),
-    exits(9, 10),
+    exit,
   ];
   // acct_collect() of the last one takes the lock for itself
-  const truth = async (threads: string[]) => (await imported(dies(threads).join('\n'))).faults[0].truth?.fallback;
+  const truth = async (threads: string[], exit: string) =>
+    (await imported(dies(threads, exit).join('\n'))).faults[0].truth?.fallback;
   const other = line(0, 10, 'PERF_RECORD_FORK(10:11):(10:10)');
-  expect(await truth([])).toBe(false);
-  expect(await truth([other])).toBeUndefined();
+  for (const exit of [exits(9, 10), line(9, 10, 'PERF_RECORD_EXIT(10:10):(10:10)')]) {
+    expect(await truth([], exit)).toBe(false);
+    expect(await truth([other], exit)).toBeUndefined();
+    // what has gone before is not counted
+    expect(await truth([other, exits(0, 11)], exit)).toBe(false);
+  }
 });
 
 test('a call that its thread did not return from is counted, and kept for the lock that it took', async () => {
@@ -373,4 +402,15 @@ test('what was held back too long is dropped, and counted', async () => {
   const { events, summary } = await imported(`${enter}\n${named}${exit}\n`);
   expect(events).toHaveLength(MAX_HELD_BACK);
   expect(summary.unclassified).toEqual({ 'held back too long: dropped': 1 });
+});
+
+test('what perf lost is counted, records as well as samples', async () => {
+  const lost = (text: string) => line(5, 10, `PERF_RECORD_LOST${text}`);
+  expect((await from(lost(' lost 34'), lost('_SAMPLES lost 5'), lost(''))).summary.lost).toBe(40);
+});
+
+test('what perf calls a program is its name: the tracepoint of an execve adds none', async () => {
+  const exec = line(5, 10, 'sched:sched_process_exec: filename=/bin/x pid=10 old_pid=10   0');
+  const { events } = await from(...call(1, 10, '59 (7ffd0, 0, 0, 0, 0, 0)', [exec], 9, '0'));
+  expect(events.map(({ op }) => op)).toEqual(['exec']);
 });
