@@ -104,6 +104,37 @@ describe('ftrace', () => {
   });
 });
 
+test.each([
+  ['PERF_RECORD_COMM', 'PERF_RECORD_COMM: prog:10'],
+  ['PERF_RECORD_FORK', 'PERF_RECORD_FORK(10:20)'],
+  ['PERF_RECORD_EXIT', 'PERF_RECORD_EXIT(10:20'],
+  ['PERF_RECORD_MMAP2', 'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x10000) @ 0 00:00 0 0]: rw-p'],
+  ['sys_enter', 'raw_syscalls:sys_enter: NR 11 (7f0000000000, 20   0'],
+  ['sys_enter_mmap', 'syscalls:sys_enter_mmap: addr: 0x00000000, len: 0x00002000   0'],
+  ['sys_exit', 'raw_syscalls:sys_exit: NR 11 =   '],
+  ['page_fault_user', 'exceptions:page_fault_user: address=0x7f00   0'],
+  ['rss_stat', 'kmem:rss_stat: mm_id=7 curr=1 type=MM_ANON   0'],
+  ['sched_process_fork', 'sched:sched_process_fork: comm=x pid=10 child_comm=x   0'],
+  ['sched_process_exec', 'sched:sched_process_exec: filename=/bin/x pid=10   0'],
+])('%s without its last field is refused', async (name, text) => {
+  await expect(imported([BEFORE, line(5, 10, text), AFTER].join('\n'))).rejects.toMatchObject({
+    class: 'schema',
+    message: expect.stringMatching(`^${name} is cut off, found "\\S(.*\\S)?"$`),
+    where: { file: 'sample', line: 2 },
+    hint: 'export it again, with -F +trace',
+  });
+});
+
+test('mmap_lock events without their fields are refused with how to get them', async () => {
+  const text = [BEFORE, line(5, 10, 'mmap_lock:mmap_lock_released: mm=0x1   0'), AFTER];
+  await expect(imported(text.join('\n'))).rejects.toMatchObject({
+    class: 'schema',
+    message: 'mmap_lock event is cut off, found "mm=0x1   0"',
+    where: { file: 'sample', line: 2 },
+    hint: 'print the trace field: -F +trace',
+  });
+});
+
 test('a text that ends before its first event has none', async () => {
   const { header, events } = await imported('# tracer: nop\n');
   expect(header.meta.producer).toBe('vmalock import ftrace');

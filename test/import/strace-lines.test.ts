@@ -28,7 +28,7 @@ describe('a line', () => {
     ['with a pid', '7 1.000010 munmap(0x7f0000000000, 4096) = 0 <0.000004>'],
     ['with a pid in brackets', '[pid     7] 1.000010 munmap(0x7f0000000000, 4096) = 0 <0.000004>'],
     ['in nanoseconds', '7 1.000010000 munmap(0x7f0000000000, 4096) = 0 <0.000004000>'],
-    ['in columns', '7  1.000010 munmap(0x7f0000000000, 0x1000)     = 0 <0.000004>'],
+    ['in columns', '7  1.000010  munmap(0x7f0000000000, 0x1000)     = 0 <0.000004>'],
   ])('%s', async (_, text) => {
     expect((await lines(text)).events).toEqual([{ ...AT, op: 'munmap', ...PAGE }]);
   });
@@ -91,6 +91,9 @@ describe('a line', () => {
   test.each([
     '7 1.0000',
     '7 ',
+    '1234 ',
+    '1234 567.8',
+    '7 1.000010 what is munmap(0x7f0000000000, 4096) = 0',
     '[pid  7',
     '[pid  7] 1.',
     '7 1.000010 munmap(0x7f0000000000, 4096',
@@ -164,6 +167,9 @@ describe('a call', () => {
     'madvise(0x7f0000000000, 0, MADV_DONTNEED) = 0',
     'read(3, "a, b"..., 100) = 100',
     'ioctl(1, TCGETS, {c_iflag=BRKINT, ...}) = 0',
+    'xsyscall_0x1ce(0x7f0000000000, 0x1000, 0, 0, 0, 0) = 0',
+    'syscall_0x1cex(0x7f0000000000, 0x1000, 0, 0, 0, 0) = 0',
+    'ioctl(1, _IOC(_IOC_WRITE, 0x12, 0x34, 0x8), 0x7ffd0) = 0',
     'shmdt(0x7f0000000000) = 0',
     'ioctl(3, UFFDIO_API, {api=0xaa, features=0}) = 0',
     'ioctl(3, UFFDIO_API) = 0',
@@ -307,6 +313,7 @@ describe('a thread', () => {
       [
         exec(10, 'execve("/usr/bin/first", ["first"], 0x7ffd /* 3 vars */)'),
         exec(20, 'execve("/usr/bin/a-program-of-a-long-name", ["x"], 0x7ffd /* 3 vars */)'),
+        exec(25, 'execve("/usr/bin/<... x resumed>y", ["x"], 0x7ffd /* 3 vars */)'),
         exec(30, 'execveat(3</usr/bin>, "third", ["x"], NULL, 0)'),
         exec(40, 'execveat(AT_FDCWD, "/usr/bin/true", ["true"], 0x7ffd, 0)'),
       ].join('\n'),
@@ -317,9 +324,11 @@ describe('a thread', () => {
       { tid: 7, op: 'exec', new_mm: 2, dur: 4_000 },
       { tid: 7, mm: 2, op: 'thread', name: 'a-program-of-a-' },
       { tid: 7, mm: 2, op: 'exec', new_mm: 3, dur: 4_000 },
-      { tid: 7, mm: 3, op: 'thread', name: 'third' },
+      { tid: 7, mm: 3, op: 'thread', name: '<... x resumed>' },
       { tid: 7, mm: 3, op: 'exec', new_mm: 4, dur: 4_000 },
-      { tid: 7, mm: 4, op: 'thread', name: 'true' },
+      { tid: 7, mm: 4, op: 'thread', name: 'third' },
+      { tid: 7, mm: 4, op: 'exec', new_mm: 5, dur: 4_000 },
+      { tid: 7, mm: 5, op: 'thread', name: 'true' },
     ]);
   });
 });

@@ -240,7 +240,6 @@ export class StraceReader implements Reader {
     if (args.length < (SPECIAL.get(name) ?? argumentsOf(name))) throw call.cutOff();
     if (isExec(name)) return this.#execs(thread, call, args);
     if (name === 'ioctl') {
-      if (!args[1].startsWith('UFFDIO_')) return [];
       const operation = uffdOperation(args[1], args[2] ?? '');
       if (operation === null) this.#count(NOT_DECODED);
       return operation === null || operation === undefined ? [] : [{ ...base(mm), ...operation, dur }];
@@ -251,7 +250,7 @@ export class StraceReader implements Reader {
       if (name === 'shmat') this.#count(NO_LENGTH);
       return [];
     }
-    const digits = args.slice(0, Math.max(6, argumentsOf(name))).map(hexOf);
+    const digits = args.map(hexOf);
     if (digits.slice(0, argumentsOf(name)).includes(null)) throw call.cutOff();
     const keys = decode(name, digits as string[], result.startsWith('0x') ? signed(result.slice(2)) : result);
     if (keys === null) return [];
