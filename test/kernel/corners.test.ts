@@ -28,6 +28,12 @@ describe('a huge page', () => {
     expect(await held(mmap(0, 1_024, file('ext4-dax', 'shared')), fault(0, { page }))).toBe(COST.minor + 7_000);
   });
 
+  test('whose folio is locked is waited for by a write, with the lock held, although it may be written to', async () => {
+    const locked = { page: { folio: 'locked', wait: 7_000 } };
+    expect(await held(...wanted, fault(700), fault(701, locked))).toBe(COST.wp + 7_000);
+    expect(await held(...wanted, fault(700), fault(701, { ...locked, access: 'read' }))).toBe(COST.minor);
+  });
+
   test('of a PUD that is write-protected has a site of its own', async () => {
     const dax = mmap(0, 1_024, file('device-dax', 'shared'));
     const page = { huge: 'pud', entry: 'present' };
@@ -78,6 +84,16 @@ describe('a hugetlb page', () => {
       ['wp', null],
     ] as const) {
       expect((await row(NEW, shared, register(mode), fault(0, { page }))).site).toBe(site);
+    }
+    // a page of the cache is not missing, one that is not there is no minor fault
+    for (const [mode, folio, site] of [
+      ['missing', 'cached', null],
+      ['missing', 'absent', 'handle_userfault'],
+      ['minor', 'cached', 'handle_userfault'],
+      ['minor', 'absent', null],
+    ] as const) {
+      const met = fault(0, { page: { folio, wait: 5 } });
+      expect([mode, folio, (await row(NEW, shared, register(mode), met)).site]).toEqual([mode, folio, site]);
     }
   });
 });

@@ -5,7 +5,7 @@ import { type EventOptions, readEvents, type ValidateOptions, validateTrace } fr
 import { FAULT, file, HEADER, MMAP } from './helpers.js';
 
 /** Line and message of each problem, the same with the scanner and without. */
-async function problems(text: string, options: ValidateOptions = {}): Promise<string[]> {
+async function problems(text: string | Uint8Array, options: ValidateOptions = {}): Promise<string[]> {
   const path = file(text);
   const told = async (scan: boolean) => {
     const found: string[] = [];
@@ -21,6 +21,11 @@ async function problems(text: string, options: ValidateOptions = {}): Promise<st
 const BAD = '{"op":"munmap","tid":1,"addr":"0x1001","len":"0x1000"}';
 const UNALIGNED = '"addr" of munmap is not page aligned: 0x1001';
 const WRONG_VERSION = '"version" must be 1, the only version there is, got 2';
+
+test('where bytes turn out to be no text, what came before them in a list was none either', async () => {
+  const bytes = Buffer.from([...Buffer.from(`[${BAD},"`), 0xff, ...Buffer.from('"]')]);
+  expect(await problems(bytes)).toEqual(['1: byte 0xff is not UTF-8']);
+});
 
 describe('the problems of', () => {
   test.each<[string, string, string[]]>([
