@@ -31,6 +31,25 @@ test('with tracefs text the maps file is all there is: its VMAs stand first', as
   expect(events.some(event => String(event.addr).startsWith('0xffffffff'))).toBe(false);
 });
 
+test('brk goes on from the heap that maps shows, wherever else something is mapped', async () => {
+  const text = [
+    '00600000-00602000 rw-p 00000000 00:00 0 [heap]',
+    '7f0000000000-7f0000010000 rw-s 00000000 00:00 0 ',
+    '7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0 [stack]',
+  ].join('\n');
+  const row = (us: number, what: string) => ` a-1 [000] ..... 1.${String(us).padStart(6, '0')}: ${what}`;
+  const mm = 'mm=0000000041dd6c22 memcg_id=1 write=false';
+  const lines = [
+    ...[row(1, 'sys_brk(brk: 604000)'), row(2, 'sys_brk -> 0x604000')],
+    row(10, 'page_fault_user: address=0x7f0000005010 ip=0x401000 error_code=0x6'),
+    ...[row(11, `mmap_lock_start_locking: ${mm}`), row(12, `mmap_lock_acquire_returned: ${mm} success=true`)],
+    ...[row(13, `mmap_lock_released: ${mm}`), row(14, 'sys_getpid()')],
+  ];
+  const { faults } = await imported(lines.join('\n'), { maps: { file: 'maps', text } });
+  // as of a shared mapping: who wants an anon_vma there is none
+  expect(faults.map(({ truth }) => truth?.path)).toEqual(['mmap_lock']);
+});
+
 test('a userfaultfd that was registered before is told by its VmFlags', async () => {
   const text = '7f0000000000-7f0000010000 rw-p 00000000 00:00 0 \nAnonymous: 0 kB\nVmFlags: rd wr mr um uw \n';
   const { events } = await imported(` a-1 [000] ..... 1.000001: sys_brk -> 0x1000`, { maps: { file: 'smaps', text } });

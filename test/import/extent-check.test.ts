@@ -99,6 +99,20 @@ test('an advice that changes no flags splits nothing', async () => {
   expect(await mismatches([...mmap(1, 0, 4), ...dontneed, ...mmap(9, 4, 6, [1, 6])])).toHaveLength(1);
 });
 
+test('of the lines of one mmap the one that has its address names what it mapped', async () => {
+  const of = async (...lines: string[]) => {
+    const mapped = call(1, 10, `9 (0, 2000, 1, 2, 3, 0)`, lines, 9, String(BASE + 4 * 4096));
+    const { events } = await imported(mapped.join('\n'));
+    return events.find(({ op }) => op === 'mmap')?.file;
+  };
+  const named = (from: number, to: number, name: string) => shown(2, from, to, `0x0 fe:00 2 3]: r--p /${name}`);
+  const [below, own, above] = [named(2, 4, 'below'), named(4, 6, 'own'), named(6, 8, 'above')];
+  for (const lines of [[below, own, above], [above, own, below], [own]])
+    expect(await of(...lines)).toEqual({ name: '/own' });
+  expect(await of(below, above)).toEqual({});
+  expect(await of(below, named(3, 7, 'around'))).toEqual({ name: '/around' });
+});
+
 test('of a call about several VMAs each line is one of them', async () => {
   const file = '0x0 fe:00 2 3]: r--p /etc/x';
   const before = [...mmap(1, 0, 2), ...mmap(5, 2, 4, [2, 4], file, 2)];

@@ -125,12 +125,30 @@ const executed = (faults: readonly string[]): string[] => [
   ...faults,
   line(900, 5, 'sys_brk(brk: 0)'),
 ];
-const mappings = async (faults: readonly string[]) => {
-  const { events } = await imported(executed(faults).join('\n'));
-  return events
-    .filter(({ op }) => op === 'vma')
-    .map(vma => [vma.addr, vma.prot, vma.file ? 'file' : 'anonymous', vma.anon_vma === true, 'x-inferred' in vma]);
+/** Why a VMA is told, as its event says. */
+const WHY: Readonly<Record<string, string>> = {
+  'x-inferred: the next fault ended well': 'ended well',
+  'x-evidence: execve cleared the rest of the last page of its file': 'cleared',
+  'x-evidence: written just above the first page of a stack': 'above the stack',
+  'x-inferred: its ELF header is read first': 'ELF header',
+  'x-inferred: executed behind an ELF header that was read': 'behind it',
+  'x-inferred: read just below the vDSO': 'below it',
 };
+/** Address, protection, of what file, whether it has an anon_vma, and why. */
+const toldOf = (events: readonly EventObject[]) =>
+  events
+    .filter(({ op }) => op === 'vma')
+    .map(vma => {
+      expect([vma.len, vma.flags]).toEqual(
+        vma.name === '[stack]'
+          ? ['0x21000', ['private', 'anonymous', 'growsdown']]
+          : ['0x1000', vma.file ? ['private'] : ['private', 'anonymous']],
+      );
+      const of = vma.file ? (vma.file.name ?? 'file') : (vma.name ?? 'anonymous');
+      const why = 'x-inferred' in vma ? `x-inferred: ${vma['x-inferred']}` : `x-evidence: ${vma['x-evidence']}`;
+      return [vma.addr, vma.prot, of, vma.anon_vma === true, WHY[why]];
+    });
+const mappings = async (faults: readonly string[]) => toldOf((await imported(executed(faults).join('\n'))).events);
 
 test('where execve clears the rest of a page, the file of the data ends and the bss begins', async () => {
   const faults = [
@@ -146,17 +164,58 @@ test('where execve clears the rest of a page, the file of the data ends and the 
     user(160, 5, '20000', 6),
   ];
   expect(await mappings(faults)).toEqual([
-    ['0x4bb000', 'rw-', 'file', true, false],
-    ['0x4b8000', 'rw-', 'file', true, false],
-    ['0x4a0000', 'rw-', 'file', false, false],
-    ['0x4a0000', 'rw-', 'file', true, false],
-    ['0x4c1000', 'rw-', 'anonymous', false, true],
-    ['0x4c0000', 'rw-', 'anonymous', false, false],
-    ['0x4bf000', 'rw-', 'anonymous', true, false],
-    ['0x4bd000', 'rw-', 'anonymous', true, false],
-    ['0x4be000', 'rw-', 'anonymous', true, false],
-    ['0x401000', 'r-x', 'file', false, true],
-    ['0x20000000', 'rw-', 'anonymous', false, true],
+    ['0x4bb000', 'rw-', 'file', true, 'cleared'],
+    ['0x4b8000', 'rw-', 'file', true, 'cleared'],
+    ['0x4a0000', 'rw-', 'file', false, 'cleared'],
+    ['0x4a0000', 'rw-', 'file', true, 'cleared'],
+    ['0x4c1000', 'rw-', 'anonymous', false, 'ended well'],
+    ['0x4c0000', 'rw-', 'anonymous', false, 'cleared'],
+    ['0x4bf000', 'rw-', 'anonymous', true, 'cleared'],
+    ['0x4bd000', 'rw-', 'anonymous', true, 'cleared'],
+    ['0x4be000', 'rw-', 'anonymous', true, 'cleared'],
+    ['0x401000', 'r-x', 'file', false, 'ended well'],
+    ['0x20000000', 'rw-', 'anonymous', false, 'ended well'],
+  ]);
+});
+
+test('of several segments a page is of the one whose file ends next above it, its bss of the one that ends next below', async () => {
+  const cleared = (us: number, page: string) =>
+    line(us, 5, `page_fault_kernel: address=0x${page}710 ip=rep_stos_alternative error_code=0x2`);
+  const told = async (...pages: [page: string, code: number][]) => {
+    const text = [
+      line(0, 5, 'sys_execve(filename: 5ac272, argv: 18d7808, envp: 18d7868)'),
+      ...['4bb', '10000', '30000'].map((page, i) => cleared(10 + i, page)),
+      line(30, 5, 'sys_execve -> 0x0'),
+      ...pages.map(([page, code], i) => user(40 + 20 * i, 5, page, code)),
+      line(900, 5, 'sys_brk(brk: 0)'),
+    ];
+    return toldOf((await imported(text.join('\n'))).events)
+      .slice(3)
+      .map(([, , of, anonVma, why]) => [of, anonVma, why]);
+  };
+  // no further apart than 4,096 pages: of the second segment, of none
+  expect(await told(['f000', READ], ['efff', READ])).toEqual([
+    ['file', false, 'cleared'],
+    ['file', false, 'ended well'],
+  ]);
+  // the bss of the first, and of none
+  expect(await told(['4bc', 6], ['14bb', 6])).toEqual([
+    ['anonymous', false, 'cleared'],
+    ['anonymous', true, 'cleared'],
+  ]);
+  expect(await told(['4bc', 6], ['14bc', 6])).toEqual([
+    ['anonymous', false, 'cleared'],
+    ['anonymous', false, 'ended well'],
+  ]);
+  // one bss says nothing of another, nor does what is written before it
+  expect(await told(['4bc', 6], ['10001', 6], ['10002', 6])).toEqual([
+    ['anonymous', false, 'cleared'],
+    ['anonymous', false, 'cleared'],
+    ['anonymous', true, 'cleared'],
+  ]);
+  expect(await told(['ffff', 6], ['10001', 6])).toEqual([
+    ['file', true, 'cleared'],
+    ['anonymous', false, 'cleared'],
   ]);
 });
 
@@ -172,12 +231,20 @@ test('the page that is read for its ELF header is the vDSO, or the loader where 
   expect((await mappings([header])).map(([, prot]) => prot)).toEqual(['rw-', 'r-x']);
   const loader = user(40, 5, '7ffff7fc3', 14);
   expect((await mappings([loader, header])).map(([, prot]) => prot)).toEqual(['rw-', 'r-x', 'rwx']);
-  const used = [header, user(70, 5, '7ffff7fbb', READ), user(80, 5, '7ffff7fba', READ), user(90, 5, '7ffff7fc2', 14)];
-  expect((await mappings(used)).map(([addr, prot]) => [addr, prot]).slice(2)).toEqual([
-    ['0x7ffff7fbb000', 'rwx'],
-    ['0x7ffff7fba000', 'rw-'],
-    ['0x7ffff7fc2000', 'r-x'],
+  const near = [
+    ...[user(70, 5, '7ffff7fbb', READ), user(80, 5, '7ffff7fba', READ), user(85, 5, '7ffff7fc0', READ)],
+    ...[user(90, 5, '7ffff7fc2', 14), user(95, 5, '7ffff7fc3', 14), user(97, 5, '7ffff7fc0', 14)],
+  ];
+  expect((await mappings([header, ...near])).slice(1)).toEqual([
+    ['0x7ffff7fc1000', 'r-x', '[vdso]', false, 'ELF header'],
+    ['0x7ffff7fbb000', 'rwx', '[vvar]', false, 'below it'],
+    ['0x7ffff7fba000', 'rw-', 'file', false, 'ended well'],
+    ['0x7ffff7fc0000', 'rwx', '[vvar]', false, 'below it'],
+    ['0x7ffff7fc2000', 'r-x', '[vdso]', false, 'behind it'],
+    ['0x7ffff7fc3000', 'r-x', 'file', false, 'ended well'],
   ]);
+  // nothing was read there: what is executed and read is a file's
+  expect((await mappings(near)).slice(1).map(([, , of]) => of)).toEqual(near.slice(0, 5).map(() => 'file'));
   const low = line(60, 5, 'page_fault_user: address=0x54a1020 ip=0x401000 error_code=0x4');
   expect((await mappings([low])).map(([, prot]) => prot)).toEqual(['rw-', 'rw-']);
 });
@@ -201,6 +268,10 @@ test('of the pages that execve writes without clearing them the first is of the 
     ['0x7ffffffdf000', '0x1000', null],
     ['0x7ffffffbe000', '0x21000', '[stack]'],
   ]);
+  expect(toldOf(events).map(([, prot, of, anonVma, why]) => [prot, of, anonVma, why])).toEqual([
+    ['rw-', 'anonymous', false, 'ended well'],
+    ['rw-', '[stack]', true, 'ended well'],
+  ]);
 });
 
 test('far below the stack lies the loader, which does not grow', async () => {
@@ -218,9 +289,21 @@ test('far below the stack lies the loader, which does not grow', async () => {
 
 test('what is written just above the first page of a stack is of it', async () => {
   const stack = [...mmap(40, 5, 49, ANONYMOUS), user(60, 5, '7ffffffde', 6), user(80, 5, '7ffffffdf', WRITE_PRESENT)];
-  expect((await mappings(stack)).slice(1).map(([addr, , , prepared, inferred]) => [addr, prepared, inferred])).toEqual([
-    ['0x7ffffffbe000', true, true],
-    ['0x7ffffffdf000', true, false],
+  const told = async (...more: string[]) => (await mappings([...stack, ...more])).slice(1);
+  const first = [
+    ['0x7ffffffbe000', 'rw-', '[stack]', true, 'ended well'],
+    ['0x7ffffffdf000', 'rw-', 'anonymous', true, 'above the stack'],
+  ];
+  expect(await told()).toEqual(first);
+  expect(await told(user(90, 5, '80000001e', WRITE_PRESENT), user(95, 5, '80000001f', WRITE_PRESENT))).toEqual([
+    ...first,
+    ['0x80000001e000', 'rw-', 'anonymous', true, 'above the stack'],
+    ['0x80000001f000', 'rw-', 'anonymous', true, 'ended well'],
+  ]);
+  // where no stack was seen nothing is above one
+  const alone = [...lock(0, 5, true), user(20, 5, '2', WRITE_PRESENT), line(80, 5, 'sys_brk(brk: 0)')];
+  expect(toldOf((await imported(alone.join('\n'))).events)).toEqual([
+    ['0x2000', 'rw-', 'anonymous', true, 'ended well'],
   ]);
 });
 

@@ -357,6 +357,8 @@ test('numbers of system calls are those of x86-64, and stay numbers where the ta
     },
     ...{ 216: 'remap_file_pages', 237: 'mbind', 256: 'migrate_pages', 279: 'move_pages', 310: 'process_vm_readv' },
     ...{ 311: 'process_vm_writev', 322: 'execveat', 323: 'userfaultfd', 325: 'mlock2', 329: 'pkey_mprotect' },
+    ...{ 0: 'read', 1: 'write', 14: 'rt_sigprocmask', 26: 'msync', 27: 'mincore', 61: 'wait4', 239: 'get_mempolicy' },
+    ...{ 257: 'openat', 262: 'newfstatat' },
     ...{ 425: 'io_uring_setup', 435: 'clone3', 440: 'process_madvise', 447: 'memfd_secret', 462: 'mseal' },
   };
   for (const [nr, name] of Object.entries(names)) expect(syscallName(Number(nr))).toBe(name);
