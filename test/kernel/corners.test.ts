@@ -106,6 +106,12 @@ describe('reclaim by MADV_PAGEOUT', () => {
     expect(await again(vma(0, 4), fault(0))).toBe(COST.swap);
     expect(await again(vma(0, 4), fault(0, read))).toBe(COST.minor);
     expect(await again(mmap(0, 4, file('ext4')), fault(0, read))).toBe(COST.file);
+    // one that fork has write-protected is anonymous too; what is in swap stays there, whoever scans it
+    const fork = { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 };
+    expect(await again(vma(0, 4), fault(0), fork)).toBe(COST.swap);
+    expect(await again(vma(0, 4), fault(0), advise('pageout', 0, 1))).toBe(COST.swap);
+    const scanned = [vma(0, 4), fault(0), advise('pageout', 0, 1), range('numa_scan', 0, 4)];
+    expect(await held(...scanned, fault(0, { ...read, page: { wait: 0 } }))).toBe(COST.swap);
   });
 });
 
@@ -347,6 +353,15 @@ describe('what happens to a page while it migrates', () => {
     expect(await sleeps(0, 60_000, long)).toBe(0);
     const unsaid = range('migrate', 0, 3, { t: 1_000_000 });
     expect([await sleeps(0, 9_000, unsaid), await sleeps(0, 11_000, unsaid)]).toEqual([10_000, 0]);
+  });
+
+  test('is waited for by what populates: the page is there, writable as it was', async () => {
+    const migrate = range('migrate', 0, 1, { t: 1_000_000, dur: 50_000 });
+    const populate = { ...advise('populate_read', 0, 1), tid: 2, t: 1_010_000 };
+    const write = fault(0, { t: 1_030_000, tid: 2 });
+    const before = [vma(0, 4, { t: 0 }), fault(0, { t: 1 }), migrate];
+    expect((await row(NEW, ...before, populate, write)).hold_ns).toBe(COST.minor);
+    expect((await row(NEW, ...before, write)).wait_ns).toBeGreaterThan(0);
   });
 
   test('stands: it was unmapped, and is not there afterwards', async () => {

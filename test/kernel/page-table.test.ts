@@ -203,6 +203,36 @@ describe('the page table', () => {
     expect([10, 11, 12, 13, 14, 15, 16].map(page => table.get(page))).toEqual([0, 0, 10, 11, 12, 13, 0]);
   });
 
+  it('has a table of 512 entries where anything was, until nothing is mapped from its first to its last page', () => {
+    const T = 512;
+    const spread = fc.constantFrom(3, 40, 2 ** 30);
+    const seen = fc.array(fc.nat(5 * T), { maxLength: 12 });
+    const range = fc.tuple(fc.nat(6 * T), fc.nat(6 * T)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)]);
+    const aligned = range.map(([from, to]) => [from - (from % T), to - (to % T)]);
+    fc.assert(
+      fc.property(seen, seen, spread, fc.oneof(range, aligned), (set, added, far, [from, to]) => {
+        const table = new PageTable();
+        const base = far * T;
+        for (const page of set) table.set(base + page, PTE_ANON);
+        for (const page of added) table.addTable(base + page);
+        const tables = new Set([...set, ...added].map(page => Math.floor(page / T)));
+        for (let i = 0; i < 7; i++) expect(table.hasTable(base + i * T + (i % T))).toBe(tables.has(i));
+        table.clearRange(base + from, base + to);
+        table.freeTables(base + from, base + to);
+        for (let i = 0; i < 7; i++) {
+          const freed = i * T >= from && (i + 1) * T <= to;
+          expect([i, table.hasTable(base + i * T)]).toEqual([i, tables.has(i) && !freed]);
+        }
+        // all that lies below, and all that lies above
+        table.freeTables(0, base);
+        table.freeTables(base + 7 * T, 2 ** 52);
+        for (let i = 0; i < 7; i++)
+          expect(table.hasTable(base + i * T)).toBe(tables.has(i) && !(i * T >= from && (i + 1) * T <= to));
+      }),
+      { numRuns: 200, seed: 3 },
+    );
+  });
+
   it('keeps kind and flags of a state apart', () => {
     const table = new PageTable();
     table.set(7, PTE_ANON_WP | PTE_SHARED_COW | PTE_PROTNONE);

@@ -41,7 +41,8 @@ describe('gzip', () => {
       'damaged gzip data: "incorrect header check"',
     ],
   ])('%s is a complaint, never a short trace', async (_, bytes, message) => {
-    expect(await complaint(bytes)).toMatchObject({ class: 'encoding', message });
+    const hint = message === MORE ? 'the file is damaged' : 'copy the file again';
+    expect(await complaint(bytes)).toMatchObject({ class: 'encoding', message, hint });
   });
 
   test('may be padded with zeros, as tapes are', async () => {
@@ -91,7 +92,8 @@ describe('what is no trace', () => {
   });
 
   test('a missing file and a directory', async () => {
-    const none = { class: 'io', message: 'no such file', hint: 'check the path; - reads stdin' };
+    const where = { file: '/nonexistent/trace' };
+    const none = { class: 'io', message: 'no such file', hint: 'check the path; - reads stdin', where };
     await expect(readFile('/nonexistent/trace')).rejects.toMatchObject(none);
     const folder = { class: 'io', message: 'is a directory', hint: 'name a trace file' };
     await expect(readFile('/tmp')).rejects.toMatchObject(folder);

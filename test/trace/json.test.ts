@@ -93,6 +93,39 @@ describe('is no UTF-8:', () => {
     expect(refused(bytes)).toMatchObject({ class: 'encoding', message, offset, hint: 'traces are UTF-8 text' });
   });
 
+  test('whatever is, and where it first is not', () => {
+    const strict = new TextDecoder('utf-8', { fatal: true });
+    const decoded = (bytes: readonly number[]): string | null => {
+      try {
+        return strict.decode(Uint8Array.from(bytes));
+      } catch {
+        return null;
+      }
+    };
+    const seconds = [0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0];
+    const others = [0x7e, 0x80, 0xbf, 0xc0];
+    for (let first = 0x7f; first < 0x100; first++) {
+      for (const second of seconds) {
+        for (const third of others) {
+          for (const fourth of others) {
+            const bytes = [first, second, third, fourth];
+            const text = [0x22, 0xc3, 0xa9, ...bytes, 0x22];
+            const value = decoded(bytes);
+            if (value !== null) {
+              expect(parse(text)).toBe(`é${value}`);
+              continue;
+            }
+            let right = 0;
+            for (let n = 1; n < 4; n++) if (decoded(bytes.slice(0, n)) !== null) right = n;
+            const found = refused(text);
+            if (found.class !== 'encoding' || found.offset !== 3 + right)
+              expect([bytes, found.offset]).toEqual([bytes, 3 + right]);
+          }
+        }
+      }
+    }
+  });
+
   test.each(['"\\ud800"', '"\\udc00"', '"\\ud83dx"', '"\\ud83d\\u0041"', '"\\ude00\\ud83d"'])('%s', text => {
     const hint = 'a \\uD800-\\uDFFF escape needs its other half';
     expect(refused(text)).toMatchObject({ class: 'encoding', message: 'lone surrogate in a string', offset: 0, hint });
@@ -190,6 +223,12 @@ test.each<[string, string, number, string]>([
   ['', '1', 0, `${VALUE} ${END}`],
 ])('%s is cut off, though %s stands behind it', (text, behind, offset, message) => {
   expect(refused(text, behind)).toMatchObject({ class: 'json-syntax', message, offset });
+});
+
+test('half a character is no UTF-8, though its other half stands behind it', () => {
+  const bytes = Buffer.from('1€');
+  expect(() => parseJson(bytes, 0, 3)).toThrow('byte 0xe2 is not UTF-8');
+  expect(() => parseJson(bytes, 0, 4)).toThrow('found "€"');
 });
 
 test('lines that end with CR alone are one line: a second object says so', () => {

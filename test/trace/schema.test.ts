@@ -61,6 +61,8 @@ describe('the schema', () => {
       { ...good, expect: { m: { 0: { verdict: 'x', counter: 1 } } } },
       { ...good, expect: { m: { 0: { verdict: 'x', site: 1 } } } },
       { ...good, $schema: 1 },
+      { ...good, $schema: 'x' },
+      { ...good, expect: { m: { 0: { verdict: 'x', site: 's', counter: 'c' } } } },
       { ...good, events: 1 },
     ];
     for (const header of headers) {
