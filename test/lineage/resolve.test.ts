@@ -85,7 +85,12 @@ describe('a series', () => {
       'remove',
     ],
     ['an unknown parent', { parent: 'v6.5x' }, 'no such parent', 'v6.5'],
-    ['a lock there is not', { lock: { answer: 'rcu', by: 'x' } }, 'no such VMA lock', 'refcount'],
+    [
+      'a lock there is not',
+      { lock: { answer: 'rcu', by: 'x' } },
+      'no such VMA lock',
+      'there are: none, vm_sequence, mmap_seq, rwsem-seq, refcount',
+    ],
     ['the lock its parent has', { lock: { answer: 'rwsem-seq', by: 'x' } }, 'already rwsem-seq', 'remove'],
     [
       'a lock without answers',

@@ -15,6 +15,8 @@ test('of each row time, thread, address and fallback are read; blank lines are n
   const read = [{ t: 5, tid: 7, addr: '0x7f00', fallback: true }];
   expect(await rows(`${ROW}\n\n`)).toEqual(read);
   expect(await rows(gzipSync(ROW))).toEqual(read);
+  const first = ROW.replace('"ts_ns":5', '"ts_ns":0').replace('"tid":7', '"tid":0');
+  expect(await rows(first)).toEqual([{ ...read[0], t: 0, tid: 0 }]);
 });
 
 test.each([
