@@ -31,7 +31,7 @@ describe('the writer', () => {
     '{"tid":2,"op":"uffd_register","addr":"0x1000","len":"0x2000","modes":["missing","wp","minor"]}',
     '{"tid":2,"op":"uffd_copy","addr":"0x1000","len":"0x2000","src":"0x3000"}',
     '{"tid":2,"op":"fork","child_tid":3,"child_mm":4}',
-    '{"t":1,"tid":2,"op":"x-mine","dur":3,"z":{"b":1,"a":2}}',
+    '{"t":1,"tid":2,"mm":3,"cpu":4,"op":"x-mine","dur":3,"z":{"b":1,"a":2}}',
     '{"tid":2,"op":"exit","x":-0,"y":1.5,"z":9007199254740993}',
   ];
 

@@ -1,4 +1,5 @@
 /** Blocks of zstd made by hand, bit by bit: forms that its program makes rarely, and what it never makes. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { unzstd } from '../../src/trace/zstd.js';
 
@@ -118,6 +119,35 @@ describe('is unpacked:', () => {
     const first = packed(...literals('abc'), 1, 0x54, 3, 2, 0, 0b101);
     const second = packed(0, 1, 0x54, 0, 1, 0, 0b11);
     expect((await unpacked(frame([first, second]))).toString()).toBe('abcbcbbbb');
+  });
+
+  test('the last three offsets, in the order of their use', async () => {
+    const step = fc.record({
+      run: fc.nat(3),
+      value: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 4, max: 15 })),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async steps => {
+        const text = 'abcdefghijklmnop';
+        const blocks = [raw(text)];
+        let out = text;
+        let recent = [1, 4, 8];
+        for (const [i, { run, value }] of steps.entries()) {
+          // RFC 8878, 3.1.1.5: up to 3 they are repeated, without literals the next one is, and the third is the first less 1
+          const which = value > 3 ? 3 : value - 1 + (run === 0 ? 1 : 0);
+          const offset = value > 3 ? value - 3 : which === 3 ? recent[0] - 1 : recent[which];
+          if (offset === 0) continue;
+          recent = [offset, ...recent.filter((_, place) => place !== which)].slice(0, 3);
+          const letters = String(i % 10).repeat(run);
+          out += letters;
+          for (let n = 0; n < 3; n++) out += out[out.length - offset];
+          const code = Math.floor(Math.log2(value));
+          blocks.push(packed(...literals(letters), ...sequences([1], [run, code, 0], [value])));
+        }
+        expect((await unpacked(frame(blocks))).toString()).toBe(out);
+      }),
+      { numRuns: 300, seed: 8878 },
+    );
   });
 
   test('much more than its window', async () => {
