@@ -97,6 +97,8 @@ describe('ftrace', () => {
       ' => exc_page_fault',
       ' a-1 [000] ..... 1.000010: handle_mm_fault <-do_user_addr_fault',
       'hello',
+      '   ',
+      '# a comment',
     ];
     const { events, summary } = await imported(text.join('\n'));
     expect(events.map(({ op }) => op)).toEqual(['thread', 'fault']);

@@ -153,6 +153,7 @@ const mappings = async (faults: readonly string[]) => toldOf((await imported(exe
 test('where execve clears the rest of a page, the file of the data ends and the bss begins', async () => {
   const faults = [
     user(40, 5, '4b8', 6),
+    user(50, 5, '4b8', 6),
     user(60, 5, '4a0', READ),
     user(65, 5, '4a0', WRITE_PRESENT),
     user(70, 5, '4c1', READ),

@@ -74,6 +74,15 @@ test('a lock of another mm that is got without being asked for is no downgrade e
   ]);
 });
 
+test('what is released is the lock of that mm, whichever was taken last', async () => {
+  const [start, acquired, released] = section(2, 10, true);
+  const [, other, over] = section(3, 10, false, OTHER_MM);
+  const inside = [start, acquired, other, released.replace('004', '005'), over.replace('005', '006')];
+  expect(await operations(call(1, 10, '11 (7f0000000000, 2000, 0, 0, 0, 0)', inside, 9, '0'))).toMatchObject([
+    { op: 'munmap', locks: [held('write', 1, 2, 4), held('read', 3, 3, 5)] },
+  ]);
+});
+
 test('after its child was made, what fork still locks is no part of it', async () => {
   const text = [
     line(0, 10, 'raw_syscalls:sys_enter: NR 57 (0, 0, 0, 0, 0, 0)   0'),

@@ -70,6 +70,16 @@ describe('a line', () => {
     ]);
   });
 
+  test('is put together also where it has no arguments', async () => {
+    for (const blank of ['', ' ', '  ']) {
+      const { events } = await lines(
+        `7 1.000010 munlockall(${blank}<unfinished ...>`,
+        '7 1.000013 <... munlockall resumed>) = 0 <0.000003>',
+      );
+      expect(events).toEqual([{ ...AT, op: 'munlockall', dur: 3_000 }]);
+    }
+  });
+
   test('that resumes what began before strace came is nothing, and what is never resumed neither', async () => {
     expect((await lines('7 1.000013 <... munmap resumed>) = 0 <0.000003>')).events).toEqual([]);
     const open = '7 1.000010 munmap(0x7f0000000000, 4096 <unfinished ...>';

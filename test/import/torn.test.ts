@@ -55,8 +55,8 @@ test.each(HEADS)('a line of %s that stops inside its head is told, wherever: %s'
   const from = tool === 'perf' ? head.indexOf('[') + 2 : head.search(/(?<=-\d+) /) + 1;
   for (let end = from; end <= head.length; end++) {
     const { complaints, summary } = await tolerant(`${before}\n${head.slice(0, end)}\n${after}\n`, tool);
-    expect([head.slice(0, end), complaints.map(({ where }) => where.line), summary.unknownLines]).toEqual([
-      ...[head.slice(0, end), [2], 0],
+    expect([head.slice(0, end), complaints.map(({ where }) => where), summary.unknownLines]).toEqual([
+      ...[head.slice(0, end), [{ file: 'sample', line: 2, column: head.search(/\S/) + 1 }], 0],
     ]);
   }
 });

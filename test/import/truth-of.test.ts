@@ -71,6 +71,13 @@ describe('a fault that completed', () => {
       { ...waited(18), anon_prepare: 'failed' },
     ],
     ['after one, and two sections', [refused(10), short, held], {}, FELL],
+    ['after two, without that trylock', [refused(10), refused(12), attempt(12, 30)], { trylock: false }, waited(18)],
+    [
+      'before a refusal, in a shared VMA',
+      [attempt(20, 25, 30), attempt(40, 45, 45, { success: false })],
+      { shared: true },
+      waited(5),
+    ],
     ['after one alone in a shared VMA', [refused(10)], { shared: true }, STAYED],
     ['after two in kernel mode', [refused(10), refused(12), attempt(12, 30)], { kernelMode: true }, waited(18)],
     ['after two that nobody was let in after', [refused(10), refused(12)], {}, STAYED],

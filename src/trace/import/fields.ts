@@ -16,7 +16,7 @@ const LOCK = new RegExp(
   `^ *mm=(\\S+) (?:memcg_\\w+=.*? )?(?:\\w+=\\S* )*?write=(true|false)(?: success=(true|false))?${END}`,
 );
 const RSS = /^ *mm_id=(\d+) curr=([01]) (?:type|member)=(\S+) size=(-?\d+)B/;
-const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S+/;
+const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S/;
 const CHILD = new RegExp(`^.* child_pid=(\\d+)${END}`);
 const GROUP_DEAD = / group_dead=(true|false)(?=\s|$)/;
 const EXEC = /^ *filename=(.*) pid=(\d+) old_pid=(\d+)(?=\s|$)/;

@@ -290,7 +290,7 @@ export class StraceReader implements Reader {
 
   #pidfd(thread: Thread, { text, result }: Finished): void {
     const pid = Number(splitArguments(text)?.[0]);
-    if (Number.isInteger(pid)) this.#pidfds.set(`${thread.process.pid} ${Number.parseInt(result, 10)}`, pid);
+    this.#pidfds.set(`${thread.process.pid} ${Number.parseInt(result, 10)}`, pid);
   }
 
   #processMadvise(
