@@ -95,6 +95,13 @@ test('a private hugetlb page that fork shared is copied by the first write, whoe
     'hugetlb_fault',
     'hugetlb_fault hugetlb_wp',
   ]);
+  const said = async (page: object) => {
+    const trace = [hugetlb, fault(512), fork, fault(513, { page: { entry: 'present', ...page } })];
+    const [{ models }] = (await explain(trace, { events: [3] }, 'v7.2')).faults;
+    return models[0].steps.flatMap(({ path }) => path).join(' ');
+  };
+  expect(await said({ shared: true })).toBe('hugetlb_fault hugetlb_wp');
+  expect(await said({ shared: false })).toBe('hugetlb_fault');
   const { rows } = await replay(events, 'v7.2', { costs });
   expect(rows.slice(1).map(({ hold_ns }) => partsOf(hold_ns))).toEqual(['hugetlb', 'minor', 'hugetlb']);
 });

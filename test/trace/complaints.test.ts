@@ -303,6 +303,7 @@ describe('every key says what it must be', () => {
     [fault('dur', '-0'), 'negative zero is not an integer'],
     [fault('mode', '"a\\nb\\"c"'), '"mode" must be one of user, kernel, got "a\\x0ab"c"'],
     [fault('mode', '["a\\nb"]'), '"mode" must be one of user, kernel, got ["a\\nb"]'],
+    [fault('mode', '{ "a" : 1.50 }'), '"mode" must be one of user, kernel, got {"a":1.5}'],
     [fault('mode', '{}'), '"mode" must be one of user, kernel, got {}'],
     [fault('page', '[]'), '"page" must be an object, got []'],
     [fault('page', '{"folio":"gone"}'), '"page.folio" must be one of cached, absent, locked, got "gone"'],

@@ -112,6 +112,44 @@ describe.each(Object.entries(EVENTS))('%s', (op, [must, may]) => {
   });
 });
 
+test('whom and what an operation names stands in its row', async () => {
+  const NONE = { page: 0, len: 0, page2: -1, len2: 0, code: 0, a: -1, b: -1, file: -1, name: -1 };
+  const AT_7F = { page: 0x7f0000000, len: 4 };
+  const named = async (op: string, more: object = {}) => {
+    const first = { op: 'exit', tid: 5, mm: 6 };
+    const { rows, info } = await read(`${JSON.stringify(first)}\n${JSON.stringify({ op, tid: 7, ...more })}`);
+    const { page, len, page2, len2, code, a, b, file, name } = rows[1];
+    expect([info.tids[rows[1].thread], info.mms[rows[1].mm]]).toEqual([7, 1]);
+    return { row: { page, len, page2, len2, code, a, b, file, name }, info };
+  };
+  const rowOf = async (op: string, more: object) => (await named(op, more)).row;
+  const fork = await named('fork', { child_tid: 8, child_mm: 9 });
+  expect(fork.row).toEqual({ ...NONE, a: 2, b: 2 });
+  expect([fork.info.tids, fork.info.mms]).toEqual([
+    [5, 7, 8],
+    [6, 1, 9],
+  ]);
+  const exec = await named('exec', { new_mm: 6 });
+  expect(exec.row).toEqual({ ...NONE, b: 0 });
+  expect(await rowOf('read_maps', { kind: 'smaps', reader_pid: 5 })).toEqual({ ...NONE, code: 1, a: 5 });
+  expect(await rowOf('read_maps', {})).toEqual(NONE);
+  expect(await rowOf('brk', { addr: '0x1001' })).toEqual({ ...NONE, page: 2 });
+  expect(await rowOf('brk', { addr: '0x1000' })).toEqual({ ...NONE, page: 1 });
+  expect(await rowOf('mprotect', { ...AT, prot: 'r-x' })).toEqual({ ...NONE, ...AT_7F, code: 5 });
+  expect(await rowOf('pkey_mprotect', { ...AT, prot: '-w-' })).toEqual({ ...NONE, ...AT_7F, code: 2 });
+  expect(await rowOf('madvise', { ...AT, advice: 'willneed' })).toEqual({ ...NONE, ...AT_7F, code: 2 });
+  expect(await rowOf('uffd_copy', { ...AT, src: '0x5000' })).toEqual({ ...NONE, ...AT_7F, page2: 5 });
+  expect(await rowOf('uffd_register', { ...AT, modes: ['wp', 'minor'] })).toEqual({ ...NONE, ...AT_7F, code: 6 });
+  expect(await rowOf('mlock', { ...AT, mode: 'onfault' })).toEqual({ ...NONE, ...AT_7F, name: 0 });
+  expect(await rowOf('mremap', { ...MOVED, flags: ['fixed'] })).toEqual({
+    ...{ ...NONE, page: 1, len: 1, page2: 5, len2: 2, code: 2 },
+  });
+  expect((await rowOf('mremap', MOVED)).code).toBe(-1);
+  const vma = { ...MAPPED, ...FILE, anon_vma: false };
+  expect(await rowOf('vma', vma)).toEqual({ ...NONE, ...AT_7F, page2: 1, code: 3 | (1 << 3), a: 0, file: 0, name: 0 });
+  expect(await rowOf('mmap', MAPPED)).toEqual({ ...NONE, ...AT_7F, code: 3 | (1 << 3) });
+});
+
 test('the kernel refuses an address inside a page of some calls, and an empty range of fewer', async () => {
   const refused = async (changed: object) => {
     const found: string[] = [];

@@ -314,3 +314,15 @@ test('what is thrown by who listens is nobody’s complaint', async () => {
   };
   await expect(listening()).rejects.toBe(own);
 });
+
+test('of a header the clock and the command are texts, however they came; the rest is as it was', async () => {
+  const meta = async (given: object) =>
+    (await read(`${JSON.stringify({ format: 'vmalock-trace', version: 1, meta: given })}\n${FAULT}`)).info.meta;
+  const rest = { name: 'n', producer: 'p', kernel: 'k', arch: 'x', pageSize: 4096, cpus: 2, lost: 1, 'x-mine': [1] };
+  expect(await meta({ ...rest, clock: 'mono', command: 'a b' })).toEqual({ ...rest, clock: 'mono', command: 'a b' });
+  expect(await meta({ ...rest, clock: { id: 1 }, command: ['a', 'b'] })).toEqual({
+    ...rest,
+    clock: '{"id":1}',
+    command: 'a b',
+  });
+});

@@ -62,6 +62,10 @@ describe('the schema', () => {
       { ...good, expect: { m: { 0: { verdict: 'x', site: 1 } } } },
       { ...good, $schema: 1 },
       { ...good, $schema: 'x' },
+      {
+        ...good,
+        meta: { clock: 'mono', command: 'a b', arch: 'x', kernel: '6.18', producer: 'p', pageSize: 0, cpus: 0 },
+      },
       { ...good, expect: { m: { 0: { verdict: 'x', site: 's', counter: 'c' } } } },
       { ...good, events: 1 },
     ];
