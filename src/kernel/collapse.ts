@@ -44,7 +44,7 @@ function* collapse_huge_page(k: Kernel, task: Task, mm: Mm, pmd: Page): Operatio
   leave(k, task, mm, READ);
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
   const vma = mm.mm_mt.walk(pmd);
-  const fits = vma !== null && pmd >= vma.vm_start && pmd + PMD_PAGES <= vma.vm_end;
+  const fits = vma !== null && pmd + PMD_PAGES <= vma.vm_end;
   // check_pmd_still_valid() before or after the mark: what it finds is the same here, where a step is not interrupted.
   const worth = fits && mm.page_table.countRange(pmd, pmd + PMD_PAGES) > 0;
   if (vma !== null && fits && (worth || k.at['collapse_huge_page.start_write'] === 'before_check')) {

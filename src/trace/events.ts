@@ -116,7 +116,7 @@ class Walk {
       const step = this.step();
       if (step === MORE) return;
       if (step === END || step === HEADER) {
-        if (step === END || 'format' in frames.head) yield* this.header(step === END);
+        yield* this.header(step === END);
         if (step === END) return;
         continue;
       }

@@ -384,3 +384,12 @@ test('what perf calls a program is its name: the tracepoint of an execve adds no
   const { events } = await from(...call(1, 10, '59 (7ffd0, 0, 0, 0, 0, 0)', [exec], 9, '0'));
   expect(events.map(({ op }) => op)).toEqual(['exec']);
 });
+
+test('a thread that is called otherwise goes on where it was', async () => {
+  const named = line(5, 10, 'PERF_RECORD_COMM: worker:10/10');
+  expect(await who([...munmap(1, 10), named, ...munmap(7, 10)])).toEqual([
+    ['munmap', 10, 1],
+    ['thread', 10, 1],
+    ['munmap', 10, 1],
+  ]);
+});

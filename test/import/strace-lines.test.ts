@@ -162,6 +162,14 @@ describe('a call', () => {
       { op: 'mmap', ...PAGE, prot: '---', flags: ['shared'], file: { name: '/dev/shm/a', fs: 'tmpfs' }, offset: '0x0' },
     ],
     [
+      'mmap(NULL, 4096, PROT_NONE, MAP_SHARED, 3</dev/zero>, 0) = 0x7f0000000000',
+      { op: 'mmap', ...PAGE, prot: '---', flags: ['shared'], file: { name: '/dev/zero', fs: 'shmem' }, offset: '0x0' },
+    ],
+    [
+      'mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE, 3</dev/zero>, 0) = 0x7f0000000000',
+      { op: 'mmap', ...PAGE, prot: '---', flags: ['private'], file: {}, name: '/dev/zero', offset: '0x0' },
+    ],
+    [
       'mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000',
       { op: 'mmap', ...PAGE, prot: '---', flags: ['private', 'anonymous'] },
     ],

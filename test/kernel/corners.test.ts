@@ -52,6 +52,12 @@ describe('what a trace says is present', () => {
     expect(await held(vma(0, 4), fault(0, present))).toBe(COST.wp);
   });
 
+  test('does not fault again unless it was protected: by a monitor, where there is one, else by whoever cleaned or merged it', async () => {
+    expect(await held(vma(0, 4), fault(0), fault(0, present))).toBe(COST.wp);
+    const watched = range('uffd_register', 0, 4, { modes: ['missing'] });
+    expect(await held(vma(0, 4), fault(0), watched, fault(0, present))).toBe(COST.minor);
+  });
+
   test('of a PMD that a monitor watches is not its business as long as it did not protect it', async () => {
     const watched = [vma(0, 1_024), range('uffd_register', 0, 1_024, { modes: ['wp'] })];
     const write = fault(0, { page: { huge: 'pmd', entry: 'present', wait: 5 } });

@@ -282,6 +282,7 @@ test('an event of the user’s own is of the thread and mm it names, where the t
   ]);
   expect(await owners(mine(',"tid":9,"mm":5'))).toEqual([[-1, 9, 5]]);
   expect(await owners(mine(''))).toEqual([[-1, 0, 1]]);
+  expect(await owners(mine(',"tid":0,"mm":0'))).toEqual([[-1, 0, 0]]);
 });
 
 test('a fault that hides something says so in its row', async () => {
