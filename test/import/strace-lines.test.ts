@@ -167,7 +167,7 @@ describe('a call', () => {
     ],
     [
       'mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE, 3</dev/zero>, 0) = 0x7f0000000000',
-      { op: 'mmap', ...PAGE, prot: '---', flags: ['private'], file: {}, name: '/dev/zero', offset: '0x0' },
+      { op: 'mmap', ...PAGE, prot: '---', flags: ['private', 'anonymous'], name: '/dev/zero' },
     ],
     [
       'mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000',

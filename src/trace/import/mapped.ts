@@ -96,14 +96,22 @@ export function nameMmap(event: { [key: string]: unknown }, shown: readonly Show
   const start = pageOf(String(event.addr));
   const extent = shown.find(({ extent }) => extent.start <= start && start < extent.end)?.extent;
   if (extent === undefined) return event;
+  const named = identified(event, extent.name, extent.shared);
+  const whole = named.file !== undefined && (event.flags as MapFlag[]).includes('hugetlb');
+  return whole ? { ...named, len: formatLen(extent.end - start) } : named;
+}
+
+/** A decoded mmap with what the name of its file says: whether it is one, and of which file system. */
+export function identified(
+  event: { [key: string]: unknown },
+  name: string,
+  shared: boolean,
+): { [key: string]: unknown } {
+  const who = identity(name, shared);
+  if (who.file !== undefined) return { ...event, ...who };
+  const { file: _file, offset: _offset, ...rest } = event;
   const flags = event.flags as MapFlag[];
-  const who = identity(extent.name, extent.shared);
-  const { file: _file, offset, ...rest } = event;
-  if (who.file === undefined) {
-    return { ...rest, flags: flags.includes('anonymous') ? flags : [...flags, 'anonymous'], ...who };
-  }
-  const whole = flags.includes('hugetlb') ? { len: formatLen(extent.end - start) } : {};
-  return { ...rest, ...whole, ...who, ...(offset === undefined ? {} : { offset }) };
+  return { ...rest, flags: flags.includes('anonymous') ? flags : [...flags, 'anonymous'], ...who };
 }
 
 /** The extent a decoded `mmap` makes, for a recording without MMAP2 lines. */

@@ -12,7 +12,7 @@
 import { NS_PER_SEC, type Ns } from '../../units.js';
 import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import type { Line } from './lines.js';
-import { identity } from './mapped.js';
+import { identified } from './mapped.js';
 import { type Entry, Outbox } from './outbox.js';
 import type { Reader } from './reader.js';
 import { Origin, torn, unterminated } from './record.js';
@@ -254,10 +254,10 @@ export class StraceReader implements Reader {
     if (digits.slice(0, argumentsOf(name)).includes(null)) throw call.cutOff();
     const keys = decode(name, digits as string[], result.startsWith('0x') ? signed(result.slice(2)) : result);
     if (keys === null) return [];
-    const event = { ...base(mm), ...keys, dur };
-    if (keys.file === undefined) return [event];
-    const path = pathOf(args[4]);
-    return [path === '' ? event : { ...event, ...identity(path, (keys.flags as string[]).includes('shared')) }];
+    const { op } = keys;
+    const path = keys.file === undefined ? '' : pathOf(args[4]);
+    const named = path === '' ? keys : identified(keys, path, (keys.flags as string[]).includes('shared'));
+    return [{ ...base(mm), ...named, op, dur }];
   }
 
   #forks(parent: Thread, call: Unfinished, entry: Entry, tid: number, dur: Ns): Thread {
