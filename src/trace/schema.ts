@@ -174,7 +174,7 @@ const Expect = z
       object('what a model must say of a fault', {
         verdict: text('verdict'),
         site: text('kernel function that decides').optional(),
-        counter: text('counter').nullable().optional(),
+        counter: text('counter').nullable().describe('counter, null where there is none').optional(),
       }),
       { error: 'must be an object of expectations by event index' },
     ),
@@ -216,7 +216,7 @@ export const TraceHeaderSchema = z
 export type TraceHeader = z.infer<typeof TraceHeaderSchema>;
 
 const ForeignEvent = z
-  .looseObject({ op: z.string().regex(/^x-/) })
+  .looseObject({ op: z.string().regex(/^x-/).describe('operation of your own') })
   .describe("an event of the user's own: counted, never looked at");
 
 /** The document spelling: what is published. */

@@ -96,16 +96,17 @@ describe('the schema', () => {
 
   test('describes every key that it publishes', () => {
     const bare: string[] = [];
+    const schema = traceJsonSchema() as { $defs: Record<string, { description?: string }> };
     const look = (node: unknown, path: string): void => {
       if (typeof node !== 'object' || node === null) return;
       for (const [key, inner] of Object.entries(node as Record<string, unknown>)) {
-        const described = (inner as { description?: string } | null)?.description;
-        if (path.endsWith('/properties') && !described && !(inner as { $ref?: string }).$ref)
-          bare.push(`${path}/${key}`);
+        const { $ref, description } = (inner ?? {}) as { $ref?: string; description?: string };
+        const described = description ?? schema.$defs[$ref?.replace('#/$defs/', '') ?? '']?.description;
+        if (path.endsWith('/properties') && !described) bare.push(`${path}/${key}`);
         look(inner, `${path}/${key}`);
       }
     };
-    look(traceJsonSchema(), '');
+    look(schema, '');
     expect(bare).toEqual([]);
   });
 
