@@ -13,17 +13,20 @@ const change = z.strictObject({
 
 /** The shape of a series file; published by `vmalock schema series`. */
 export const stageSchema = z.strictObject({
-  $schema: z.string().optional(),
+  $schema: z.string().describe('where this schema is').optional(),
   id: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
     .describe('what --model takes'),
   title: z.string().min(1).max(200).describe('subject of the series as mailed'),
-  author: z.string().min(1).max(100),
-  date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  author: z.string().min(1).max(100).describe('who mailed it'),
+  date: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/)
+    .describe('day it was mailed, YYYY-MM-DD'),
   link: z.string().max(300).describe('address or message id of the posting'),
   merged: z.string().max(20).nullable().describe('release it came in; null when it was never merged'),
-  commits: z.array(z.string().max(60)).optional(),
+  commits: z.array(z.string().max(60)).describe('its commits, where it was merged').optional(),
   parent: z.string().nullable().describe('id of the stage it edits'),
   lock: change
     .optional()

@@ -151,6 +151,12 @@ describe('the name of an anonymous VMA', () => {
   });
 });
 
+test('MAP_STACK means no huge pages since 6.8, which keeps such a VMA apart', async () => {
+  const stack = mmap(4, 4, { flags: ['private', 'anonymous', 'stack'] });
+  expect(draw(await addressSpace([mmap(0, 4), stack], 'v6.7'), 8)).toBe('AAAAAAAA');
+  expect(draw(await addressSpace([mmap(0, 4), stack], 'v6.8'), 8)).toBe('AAAABBBB');
+});
+
 describe('a sealed VMA', () => {
   const sealed = [vma(0, 8), range('mseal', 4, 2)];
 
@@ -164,29 +170,6 @@ describe('a sealed VMA', () => {
     expect(await picture(...sealed, range('mseal', 4, 2))).toBe('AAAABBCC................');
     const move = { op: 'mremap', tid: 1, addr: at(0), old_len: len(2), new_addr: at(4), new_len: len(2) };
     expect(await picture(...sealed, move)).toBe('AAAABBCC................');
-  });
-});
-
-describe('mremap', () => {
-  const grow = (page: number, from: number, to: number): Event => ({
-    ...{ op: 'mremap', tid: 1, addr: at(page), old_len: len(from), new_addr: at(page), new_len: len(to) },
-  });
-
-  test('in place reaches the next VMA and joins it, and does nothing where something is in the way', async () => {
-    expect(await picture(mmap(0, 4), mmap(8, 4), grow(0, 4, 8))).toBe('AAAAAAAAAAAA............');
-    expect(await picture(mmap(0, 4), mmap(6, 4, { prot: 'r--' }), grow(0, 4, 8))).toBe('AAAA..BBBB..............');
-    expect(await picture(mmap(0, 4), mmap(8, 4, { prot: 'r--' }), grow(0, 4, 8))).toBe('AAAAAAAABBBB............');
-    expect(await picture(mmap(0, 8), grow(0, 4, 12))).toBe('AAAAAAAA................');
-  });
-
-  test('with MREMAP_DONTUNMAP unlinks a source that moved whole from its anon_vma', async () => {
-    const move = (pages: number): Event => ({
-      ...{ op: 'mremap', tid: 1, addr: at(0), old_len: len(pages), new_addr: at(12), new_len: len(pages) },
-      flags: ['maymove', 'dontunmap'],
-    });
-    const source = async (pages: number) => (await addressSpace([vma(0, 8), move(pages)], NEW)).mm_mt.walk(BASE);
-    expect((await source(8))?.anon_vma).toBeNull();
-    expect((await source(4))?.anon_vma).not.toBeNull();
   });
 });
 
@@ -281,67 +264,6 @@ describe('the end of an mm that a fork made', () => {
   test('took no lock at all before 5.17', async () => {
     const replayed = await replay([vma(0, 4, { t: 0 }), fork, exit(60_000)], 'spf_dufour_v12');
     expect(replayed.lock('spf_dufour_v12', 'mmap_lock', 'write').acquired).toBe(2);
-  });
-});
-
-describe('collapse of a file', () => {
-  /** What a read costs after it: mapped anew, or there still. */
-  const readAfter = (model: string, pages: Event, ...more: Event[]) => {
-    const collapse: Event = { op: 'collapse', tid: 7, t: 300_000, addr: at(0) };
-    const read = fault(3, { t: 900_000, access: 'read' });
-    return row(model, { ...pages, t: 0 }, fault(3, { t: 1, access: 'read' }), ...more, collapse, read);
-  };
-  const mapped = mmap(0, 512, file('ext4', 'shared'));
-
-  test('takes the page tables away where mmap_lock is free, or needs no lock for that', async () => {
-    for (const model of ['mmap_lock', 'v6.4', NEW]) expect((await readAfter(model, mapped)).hold_ns).toBe(COST.file);
-  });
-
-  test('leaves them to a private VMA with pages of its own', async () => {
-    const own = [mmap(0, 512, file('ext4')), fault(9, { t: 2 })] as const;
-    for (const model of ['mmap_lock', 'v6.4', NEW]) expect((await readAfter(model, ...own)).hold_ns).toBe(COST.minor);
-  });
-
-  test('leaves them where somebody has mmap_lock, up to 6.5', async () => {
-    const busy = range('mprotect', 4_096, 1, { tid: 8, t: 290_000, dur: 400_000, prot: 'r--' });
-    expect((await readAfter('v6.4', mapped, busy)).hold_ns).toBe(COST.minor);
-    expect((await readAfter(NEW, mapped, busy)).hold_ns).toBe(COST.file);
-  });
-});
-
-describe('collapse', () => {
-  const collapse = (page: number, t: number): Event => ({ op: 'collapse', tid: 7, t, addr: at(page) });
-
-  test('is about the 2 MiB around its address and leaves its neighbours mapped', async () => {
-    const touched = [3, 600, 1_100].map((page, i) => fault(page, { t: i + 1, access: 'read' }));
-    const before = [mmap(0, 1_536, { ...file('ext4', 'shared'), t: 0 }), ...touched, collapse(700, 300_000)];
-    const readAt = (page: number) => held(...before, fault(page, { t: 900_000, access: 'read' }));
-    expect([await readAt(3), await readAt(600), await readAt(1_100)]).toEqual([COST.minor, COST.file, COST.minor]);
-  });
-
-  test('of anonymous memory maps all of it, where anything was there', async () => {
-    const collapsed = (...touched: Event[]) => [vma(0, 512, { t: 0 }), ...touched, collapse(0, 300_000)];
-    expect(await held(...collapsed(fault(3, { t: 1 })), fault(9, { t: 900_000 }))).toBe(COST.minor);
-    expect(await held(...collapsed(), fault(9, { t: 900_000 }))).toBe(COST.anon);
-  });
-
-  test('of less than 2 MiB, or of nothing, marks no VMA', async () => {
-    const marks = async (...before: Event[]) =>
-      (await replay([...before, collapse(512, 300_000)], NEW)).lock(NEW, 'vma_lock', 'write').acquired;
-    const mapped = (page: number, pages: number) => [vma(page, pages, { t: 0 }), fault(page + 30, { t: 1 })];
-    expect(await marks(...mapped(600, 900))).toBe(0);
-    expect(await marks(...mapped(300, 700))).toBe(0);
-    expect(await marks(...mapped(2_048, 52))).toBe(0);
-    expect(await marks(...mapped(300, 724), fault(600, { t: 2 }))).toBe(1);
-  });
-
-  test('of a file finds its mapping gone, which was unmapped while the page was put together', async () => {
-    const mapped = mmap(0, 1_024, { ...file('ext4', 'shared'), t: 0 });
-    const unmap = range('munmap', 0, 1_024, { tid: 8, t: 300_100 });
-    for (const model of ['mmap_lock', 'v6.4', NEW]) {
-      const late = fault(3, { t: 900_000, access: 'read' });
-      expect((await row(model, mapped, collapse(0, 300_000), unmap, late)).verdict).toBe('signal');
-    }
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { defineStage } from '../../src/kernel/stage.js';
-import { parseStageFile } from '../../src/kernel/stage-file.js';
+import { parseStageFile, stageSchema } from '../../src/kernel/stage-file.js';
 import { resolveModels } from '../../src/lineage/resolve.js';
 
 const SERIES = {
@@ -64,4 +65,11 @@ test('an unknown site is told with the nearest one, or with where they are liste
   };
   expect(hint('do_swap_pgae')).toBe('did you mean do_swap_page?');
   expect(hint('something_else_entirely')).toBe('vmalock models --matrix lists the sites');
+});
+
+test('each key of a series file is described', () => {
+  const { properties } = z.toJSONSchema(stageSchema, { io: 'input' }) as { properties: Record<string, object> };
+  expect(Object.keys(properties)).toContain('parent');
+  for (const [key, said] of Object.entries(properties))
+    expect([key, said]).toEqual([key, expect.objectContaining({ description: expect.stringMatching(/\w/) })]);
 });

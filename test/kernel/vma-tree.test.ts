@@ -219,6 +219,23 @@ describe('the VMA set', () => {
     expect(inOrder(tree)).toEqual(model.vmas);
   });
 
+  it('says what is wrong with what it is told', () => {
+    const tree = new VmaTree();
+    const [low, high] = [vmaOf(0x10, 0x20), vmaOf(0x30, 0x40)];
+    for (const vma of [low, high]) tree.store(vma);
+    const empty = 'vma tree: empty VMA [0x5000, 0x5000)';
+    expect(() => tree.store(vmaOf(5, 5))).toThrow(empty);
+    expect(() => tree.resize(low, 5, 5)).toThrow(empty);
+    expect(() => tree.store(vmaOf(0x1f, 0x21))).toThrow(
+      'vma tree: [0x1f000, 0x21000) overlaps [0x10000, 0x20000) below it',
+    );
+    expect(() => tree.resize(high, 0x1f, 0x40)).toThrow('overlaps [0x10000, 0x20000) below it');
+    expect(() => tree.store(vmaOf(0x2f, 0x31))).toThrow('vma tree: [0x2f000, 0x31000) overlaps a VMA above it');
+    expect(() => tree.resize(low, 0x10, 0x31)).toThrow('overlaps a VMA above it');
+    expect(() => tree.erase(vmaOf(0x10, 0x20))).toThrow('vma tree: [0x10000, 0x20000) is not in the tree');
+    expect(inOrder(tree)).toEqual([low, high]);
+  });
+
   it('walk() forgets an erased VMA and sees new bounds', () => {
     const tree = new VmaTree();
     const vma = vmaOf(10, 20);
