@@ -8,6 +8,7 @@ import {
   END,
   execPath,
   faultFields,
+  fileOf,
   groupDead,
   lockFields,
   migrationAddress,
@@ -109,6 +110,13 @@ test('a counter of another mm, as it was called before', () => {
   const size = { counter: '12 MM_FILEPAGES', own: false, type: 'MM_FILEPAGES', size: 8192 };
   expect(rssFields('mm_id=12 curr=0 member=MM_FILEPAGES size=8192B')).toEqual(size);
   expect(rssFields('mm_id=12 curr=2 member=MM_FILEPAGES size=8192B')).toBe(null);
+});
+
+test('which file a page is of, however it is spelled', () => {
+  const file = fileOf(' dev 254:0 ino 21e5e4 ofs=0');
+  expect(file).toBe(fileOf('dev=254:0 ino=21e5e4 ofs=0')?.replace('dev=', 'dev '));
+  for (const text of [' dev 254:0 ino', ' dev 254:0 ino 21e5e4', ' dev 254 ino 21e5e4 ofs=0'])
+    expect(fileOf(text)).toBe(null);
 });
 
 test('a migration entry', () => {

@@ -97,6 +97,12 @@ test('numbers as addresses keep all 64 bits', () => {
 
 test('addresses and lengths in pages', () => {
   expect(['0x0', '0xfff', '0x1000', '0x7f12a4b3c123'].map(pageOf)).toEqual([0, 0, 1, 0x7f12a4b3c]);
+  expect(['0xA000', '0x:000', '0xg000', '0x/000'].map(pageOf)).toEqual([
+    Number.NaN,
+    Number.NaN,
+    Number.NaN,
+    Number.NaN,
+  ]);
   expect(['0x0', '0x1', '0xfff', '0x1000', '0x1001', '0x1010', '0x1100', '0x2000'].map(pagesOf)).toEqual([
     ...[0, 1, 1, 1, 2, 2, 2, 2],
   ]);

@@ -28,6 +28,7 @@ describe('the writer', () => {
     '{"tid":2,"op":"fault","addr":"0x0","access":"read","page":{"folio":"absent","eof":true,"wait":5,"race":"range"},"truth":{"path":"mmap_lock","fallback":true,"anon_prepare":"ok","via":"f","wait":6}}',
     '{"tid":2,"op":"mmap","addr":"0x1000","len":"0x2000","prot":"rw-","flags":["private"],"file":{"name":"f","fs":"ext4","huge_fault":true,"pfn":true},"name":"n","offset":"0x3000","locks":[{"mode":"read","ask":4,"got":5,"end":6}]}',
     '{"tid":2,"op":"mremap","addr":"0x0","old_len":"0x1000","new_len":"0x2000","new_addr":"0xffffffffff601000","flags":["maymove","fixed","dontunmap"]}',
+    '{"tid":2,"op":"fault","addr":"0x0","access":"read","page":{},"truth":{}}',
     '{"tid":2,"op":"uffd_register","addr":"0x1000","len":"0x2000","modes":["missing","wp","minor"]}',
     '{"tid":2,"op":"uffd_copy","addr":"0x1000","len":"0x2000","src":"0x3000"}',
     '{"tid":2,"op":"fork","child_tid":3,"child_mm":4}',
