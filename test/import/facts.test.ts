@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PageObject } from '../../src/trace/import/event.js';
+import { Recording } from '../../src/trace/import/recording.js';
 import { call, imported, line, sample, samples } from './sample.js';
 
 const FACTS: readonly [what: string, sample: string, addr: string, page: PageObject | undefined][] = [
@@ -53,6 +54,28 @@ test('while pages of the file are being read in, a shorter wait may be for the r
   expect(await hidden('2', 100)).toBe('folio lock');
   expect(await hidden('20', 100)).toBeUndefined();
   expect(await hidden('2', 20_000)).toBeUndefined();
+});
+
+test('files that are being read in are known, but not more of them than a machine reads at one time', () => {
+  const recording = new Recording(undefined);
+  recording.sawTime(1_000);
+  const files = Array.from({ length: 4_097 }, (_, i) => `254:0 ${i}`);
+  for (const file of files.slice(0, -1)) recording.readsAhead(file);
+  expect(files.map(file => recording.mayRead(file)).indexOf(false)).toBe(4_096);
+  recording.readsAhead(files[4_096]);
+  expect([recording.mayRead(files[0]), recording.mayRead(files[4_096])]).toEqual([false, true]);
+  recording.sawTime(20_001_000);
+  expect(recording.mayRead(files[4_096])).toBe(false);
+});
+
+test('a readahead or a call of ->fault that is cut off is of no file', async () => {
+  const rows = [line(1, 10, 'readahead:page_cache_sync_ra: dev=254:0'), fault(2, 4)];
+  const cut = [
+    ...rows,
+    line(3, 10, 'filemap:mm_filemap_fault: dev 254:0 ino'),
+    line(13, 10, 'minor-faults:     7f0000001000'),
+  ];
+  expect((await imported(cut.join('\n'))).faults[0]['x-hidden']).toBeUndefined();
 });
 
 test('a swap entry: its page was in the swap cache, or had to be read; without a completion nobody knows', async () => {
