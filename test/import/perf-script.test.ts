@@ -88,7 +88,10 @@ test('a line says the same behind whatever lines', () => {
 });
 
 test('more beginnings and events than are remembered say the same', () => {
-  const many = Array.from({ length: 2_100 }, (_, i) => ` ${i + 1}/${i + 1}  [001]  2287.575261810:   e${i}:n${i}: text`);
+  const many = Array.from(
+    { length: 2_100 },
+    (_, i) => ` ${i + 1}/${i + 1}  [001]  2287.575261810:   e${i}:n${i}: text`,
+  );
   const { found } = records(...many, many[0]);
   expect(found.map(({ tid, name }) => [tid, name])).toEqual([...many.keys(), 0].map(i => [i + 1, `n${i}`]));
 });
