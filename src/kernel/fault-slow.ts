@@ -42,7 +42,7 @@ export function lock_mm_and_find_vma(k: Kernel, task: Task): number {
   task.tries++;
   const { mm } = task;
   task.since = k.engine.now;
-  if (mm.mmap_lock.tryRead(task.id)) {
+  if (k.tryRead(task, mm)) {
     k.ledger.mmapLocked(task, mm, false, 0, false);
     return MMAP_LOCKED;
   }

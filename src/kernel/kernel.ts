@@ -146,11 +146,21 @@ export class Kernel {
     return queued >= 0 ? queued : lock.lastReader;
   }
 
+  /** down_read_trylock() of mmap_lock, when those who are through with it have released it. */
+  tryRead(task: Task, mm: Mm): boolean {
+    const { mmap_lock } = mm;
+    if (mmap_lock.tryRead(task.id)) return true;
+    if (mmap_lock.readers === 0) return false;
+    // readers who are known to wait are let in by the last release
+    this.settleDue();
+    return mmap_lock.tryRead(task.id);
+  }
+
   /** mmap_read_trylock() inside a fault. */
   mmap_read_trylock(task: Task): boolean {
     const { mm } = task;
     this.ledger.trylock(task);
-    if (mm.mmap_lock.tryRead(task.id)) {
+    if (this.tryRead(task, mm)) {
       this.ledger.mmapLocked(task, mm, false, 0, false);
       return true;
     }

@@ -116,7 +116,7 @@ export function tryLock(k: Kernel, task: Task, mm: Mm, { write }: Ask): boolean 
   nextRecorded(task, write);
   task.since = k.engine.now;
   if (write) k.settleHolders(mm);
-  if (write ? mm.mmap_lock.tryWrite(task.id) : mm.mmap_lock.tryRead(task.id)) {
+  if (write ? mm.mmap_lock.tryWrite(task.id) : k.tryRead(task, mm)) {
     k.ledger.mmapLocked(task, mm, write, 0, false);
     if (write) k.lock?.beginWriteSection(mm);
     return true;
