@@ -18,10 +18,10 @@ import {
   mayDropLock,
   type Outcome,
   RETRY,
+  readsSwapAtOnce,
   releaseAndWait,
   retryAt,
   SIGNAL,
-  says,
   UNLOCKED,
   vmf_anon_prepare,
   waitHolding,
@@ -91,7 +91,7 @@ function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outc
   // A wait of 0 says that the read was done, or the folio unlocked, before folio_trylock().
   if (!task.settled && task.wait !== 0) {
     const locked = folio === FOLIO_LOCKED;
-    if (locked || (folio !== FOLIO_CACHED && !says(task.facts, 'swap_sync'))) {
+    if (locked || (folio !== FOLIO_CACHED && !readsSwapAtOnce(k, task))) {
       // The read is submitted under the lock (VM_FAULT_MAJOR); the folio stays locked until it is done.
       const outcome = __folio_lock_or_retry(k, task, vmaLocked, locked ? k.costs.wait_folio : k.costs.wait_io);
       if (!locked) major(k, task, vmaLocked);

@@ -38,6 +38,8 @@ export class Kernel {
   private readonly holding: Task[] = [];
   /** Called when such a release is made up for: `task.until` has passed. */
   onRelease!: (task: Task) => void;
+  /** the header says that the swap device is a synchronous one */
+  swapSync = false;
   /** counts up: identities of policies, userfaultfd contexts and unknown file offsets */
   private identities = 0;
 

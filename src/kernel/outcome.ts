@@ -58,6 +58,9 @@ export const says = (facts: number, fact: FactBit) => ((facts >> FACT_SHIFT[fact
 /** Does the trace say whether it holds? */
 export const isSaid = (facts: number, fact: FactBit) => ((facts >> FACT_SHIFT[fact]) & 1) === 1;
 
+/** Is the swap device a synchronous one (zram, brd, pmem), as the fault or the whole trace says? */
+export const readsSwapAtOnce = (k: Kernel, { facts }: Task) => k.swapSync || says(facts, 'swap_sync');
+
 /** The fault ends here and goes to mmap_lock because of `site`. */
 export function retryAt(task: Task, site: string): typeof RETRY {
   task.site = site;

@@ -14,7 +14,7 @@ import { isShmem } from './do-fault.js';
 import { access_error, after, countSleep, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
-import { folioOf, hugeOf, isFolioLocked, isWrite, raceOf, SIGNAL, says } from './outcome.js';
+import { folioOf, hugeOf, isFolioLocked, isWrite, raceOf, readsSwapAtOnce, SIGNAL, says } from './outcome.js';
 import { PTE_HUGE, PTE_KIND_MASK, PTE_NONE, PTE_SWAP, PTE_UFFD_WP } from './page-table.js';
 import { type Task, VERDICT_SIGNAL, VERDICT_VMA_LOCK } from './task.js';
 import { VM_GROWSDOWN, VM_HUGETLB, VM_SHARED, VM_UFFD_MISSING, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
@@ -41,7 +41,7 @@ export function __handle_speculative_fault(k: Kernel, task: Task): number {
   const kind = entryOf(k, task, vma) & PTE_KIND_MASK;
   if (!vma_is_anonymous(vma) && kind === PTE_NONE) return giveUp(task, 'handle_pte_fault');
   // swapin_readahead() would need the VMA.
-  if (kind === PTE_SWAP && !inSwapCache(task) && !says(task.facts, 'swap_sync')) {
+  if (kind === PTE_SWAP && !inSwapCache(task) && !readsSwapAtOnce(k, task)) {
     return giveUp(task, 'do_swap_page');
   }
   return work(k, task, vma);

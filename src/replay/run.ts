@@ -85,6 +85,7 @@ export class Run {
     const { engine, kernel } = this;
     kernel.files = info.files;
     kernel.strings = info.strings;
+    kernel.swapSync = info.meta['x-swap-sync'] === true;
     this.collector.info = info;
     if (first === 0 && kernel.at['do_user_addr_fault.mm_users'] === 'mmap_lock') this.meet(columns);
     const { n, t, op, thread } = columns;

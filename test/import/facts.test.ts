@@ -154,7 +154,8 @@ test.each([
 });
 
 test('whether the swap device is synchronous is for the user to say', async () => {
-  const { faults } = await imported(sample('swap-sync'), { swapSync: true });
+  const { faults, header } = await imported(sample('swap-sync'), { swapSync: true });
+  expect(header.meta['x-swap-sync']).toBe(true);
   expect(faults[0].page).toMatchObject({ entry: 'swap', swap_sync: true });
 });
 

@@ -1,11 +1,11 @@
 /** A recording against a model: every user fault is in one class, and the class does not depend on what the kernel did. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { VerifiedFault } from '../../src/replay/result.js';
-import { at, type Event, fault, mmap, range, verify, vma } from '../helpers.js';
+import { at, type Event, fault, mmap, range, traceFile, verify, vma } from '../helpers.js';
 import { addUp, did, FELL_BACK, STAYED } from './verified.js';
 
 const RECORDED = fileURLToPath(new URL('../../traces/recorded/', import.meta.url));
@@ -215,6 +215,20 @@ describe('undecided', () => {
       const { rows } = await verify([vma(0, 8, { t: 0 }), event], 'v6.18');
       expect([event.page, rows[0].reason]).toEqual([event.page, reason]);
     }
+  });
+
+  test('but not where the header says that the device is synchronous, whether the fault is known to be of swap or not', async () => {
+    const swapped = [
+      vma(0, 8, { t: 0, anon_vma: true }),
+      fault(0, { t: 10, ...STAYED }),
+      range('madvise', 0, 1, { t: MS, advice: 'pageout' }),
+      fault(0, { t: 2 * MS, ...STAYED }),
+    ];
+    expect((await verify(swapped, 'v6.18')).rows[1]).toMatchObject({ reason: 'swap_io', predicted: 'mmap_lock' });
+    const path = traceFile(swapped);
+    const text = readFileSync(path, 'utf8').replace('"version":1', '"version":1,"meta":{"x-swap-sync":true}');
+    writeFileSync(path, text);
+    expect((await verify(path, 'v6.18')).rows[1]).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
   });
 
   test('where no VMA is known, in a recording that hides some', async () => {

@@ -16,6 +16,8 @@ export interface HeaderObject {
     /** records the recorder lost; added to while the text streams by, final when the importer ends */
     lost: number;
     command?: string;
+    /** the swap device reads synchronously, also where no event tells which faults met a swap entry */
+    'x-swap-sync'?: true;
   };
 }
 

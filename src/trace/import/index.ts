@@ -157,6 +157,7 @@ function headerOf(tool: string, options: ImportOptions, { clock, command }: Read
       clock,
       lost: 0,
       ...(command === null ? {} : { command }),
+      ...(options.swapSync && { 'x-swap-sync': true }),
     },
   };
 }
