@@ -15,7 +15,16 @@ import { access_error, after, countSleep, finish, LOCK_MMAP, SPECULATE_COMMIT } 
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
 import { folioOf, hugeOf, isFolioLocked, isWrite, raceOf, readsSwapAtOnce, SIGNAL, says } from './outcome.js';
-import { PTE_HUGE, PTE_KIND_MASK, PTE_NONE, PTE_SWAP, PTE_UFFD_WP } from './page-table.js';
+import {
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_HUGE,
+  PTE_KIND_MASK,
+  PTE_NONE,
+  PTE_SHARED_COW,
+  PTE_SWAP,
+  PTE_UFFD_WP,
+} from './page-table.js';
 import { type Task, VERDICT_SIGNAL, VERDICT_VMA_LOCK } from './task.js';
 import { VM_GROWSDOWN, VM_HUGETLB, VM_SHARED, VM_UFFD_MISSING, VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
 
@@ -107,8 +116,8 @@ function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null
   }
   if (!write) return null;
   if (state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return 'do_wp_page.spf_abort_userfaultfd';
-  // a page that is anonymous already has one
-  return vma.anon_vma === null ? 'wp_page_copy.spf_abort_anon_vma' : null;
+  const copies = (kind !== PTE_ANON && kind !== PTE_ANON_WP) || (state & PTE_SHARED_COW) !== 0;
+  return copies && vma.anon_vma === null ? 'wp_page_copy.spf_abort_anon_vma' : null;
 }
 
 function anonymousCause(vma: Vma, write: boolean): string | null {

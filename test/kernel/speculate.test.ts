@@ -42,3 +42,22 @@ describe('VM_FAULT_RETRY without a wait', () => {
     expect(row).toMatchObject({ site: 'do_swap_page', verdict: 'mmap_lock', wait_ns: 0, start: 50_001 });
   });
 });
+
+test("Lespinasse's reuses an anonymous page of its own, whatever the trace says of the anon_vma, and copies none without", async () => {
+  const model = 'spf_lespinasse_2022';
+  const swapped = { page: { entry: 'swap', folio: 'cached' } };
+  const trace = (more: Record<string, unknown>) => [
+    vma(0, 8, { t: 0, anon_vma: false }),
+    fault(0, { t: 1, access: 'read', mode: 'kernel', ...swapped }),
+    fault(0, { t: 500_000, tid: 2, ...more }),
+  ];
+  const verdict = async (more: Record<string, unknown>) => {
+    const { site, fallback } = (await replay(trace(more), model)).row(model, 2);
+    return [fallback, site];
+  };
+  expect(await verdict({})).toEqual([false, null]);
+  expect(await verdict({ page: { entry: 'present', shared: true } })).toEqual([
+    true,
+    'wp_page_copy.spf_abort_anon_vma',
+  ]);
+});
