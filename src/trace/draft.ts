@@ -49,6 +49,17 @@ export const KEY = Object.freeze(Object.fromEntries(KEYS.map((name, i) => [name,
   Record<KeyName, number>
 >;
 
+/** Keys of any operation whose value is an address or a length. */
+export const ADDRESS_KEYS: ReadonlySet<string> = new Set<KeyName>([
+  'addr',
+  'len',
+  'offset',
+  'old_len',
+  'new_len',
+  'new_addr',
+  'src',
+]);
+
 export const COMMON_KEYS: readonly KeyName[] = [
   'op',
   't',

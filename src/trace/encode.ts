@@ -31,7 +31,7 @@ import {
   VM_OPS,
 } from '../vocab.js';
 import type { FileFacts } from './columns.js';
-import { type Draft, KEY, type KeyName, keyBelongs } from './draft.js';
+import { ADDRESS_KEYS, type Draft, KEY, type KeyName, keyBelongs } from './draft.js';
 import { defaultFileOps } from './file-ops.js';
 import type { Interner } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
@@ -113,17 +113,10 @@ function encodeValue(
   unknown: UnknownKey,
 ): boolean {
   const slot = KEY[key];
+  if (ADDRESS_KEYS.has(key)) return encodeAddress(value, slot, draft);
   switch (key) {
     case 'op':
       return true;
-    case 'addr':
-    case 'len':
-    case 'offset':
-    case 'old_len':
-    case 'new_len':
-    case 'new_addr':
-    case 'src':
-      return encodeAddress(value, slot, draft);
     case 'access':
       return encodeWord(value, ACCESSES, slot, draft);
     case 'prot':

@@ -7,7 +7,7 @@
  *
  * It runs over the end of the text until a byte stops it: the text must be followed by a 0 and 60 bytes of anything.
  */
-import { KEY, KEYS } from './draft.js';
+import { ADDRESS_KEYS, KEY, KEYS } from './draft.js';
 import { FactScanner } from './scan-facts.js';
 import { CLOSE, COMMA, HEX_DIGIT, NOT_SURE, OPEN, QUOTE } from './scan-tokens.js';
 import * as words from './words.js';
@@ -28,7 +28,7 @@ const BOOLEAN = 11;
 const EVIDENCE = 12;
 
 const KIND = new Uint8Array(KEYS.length).fill(INTEGER);
-for (const key of ['addr', 'len', 'offset', 'old_len', 'new_len', 'new_addr', 'src'] as const) KIND[KEY[key]] = ADDRESS;
+for (const key of KEYS) if (ADDRESS_KEYS.has(key)) KIND[KEY[key]] = ADDRESS;
 const WORDS: (Int32Array | null)[] = KEYS.map(() => null);
 for (const [key, table] of [
   ['op', words.AS_OP],

@@ -3,7 +3,7 @@
  * unknown keys behind the known ones in the order they came. What is read back is what was written.
  */
 import { ACCESSES, FACT_BITS, FILE_OPS, MAP_FLAGS, MREMAP_FLAGS, OPS, PATHS, UFFD_MODES } from '../vocab.js';
-import { type KeyName, OP_KEYS } from './draft.js';
+import { ADDRESS_KEYS, type KeyName, OP_KEYS } from './draft.js';
 import type { Spelling } from './frame.js';
 import { FORMAT, VERSION } from './header.js';
 import type { TraceEvent } from './schema.js';
@@ -154,15 +154,8 @@ const ORDER: ReadonlyMap<string, Order> = new Map(
 
 /** How the value of a key is written. */
 function spellingOf(op: string, key: string): Spell {
+  if (ADDRESS_KEYS.has(key)) return address => spellText(canonicalAddress(address as string | number));
   switch (key) {
-    case 'addr':
-    case 'len':
-    case 'offset':
-    case 'old_len':
-    case 'new_len':
-    case 'new_addr':
-    case 'src':
-      return address => spellText(canonicalAddress(address as string | number));
     case 'flags':
       return words => spell(inOrder(words as string[], op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
     case 'modes':
