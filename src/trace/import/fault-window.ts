@@ -16,10 +16,11 @@ import type { Mode } from './uffd.js';
 export const FOLIO_WAIT_NS = 200_000;
 /**
  * Beyond this it may have: a readahead that was under way can be over as soon. Of 8,801 calls that did not sleep, in 52
- * recordings of 6.18.44, 64 took longer (an interrupt, the hypervisor); of programs started cold 6 slept for 40 to 131 us.
+ * recordings of 6.18.44, 64 took longer (an interrupt, the hypervisor); of programs started cold 6 faults that slept took
+ * 41 to 133 us.
  */
 const MAY_HAVE_WAITED: Ns = 20_000;
-/** While pages of the file are being read in, the wait may be for the rest of that: 14 us was seen. */
+/** While pages of the file are being read in, the wait may be for the rest of that: a fault of 16 us was seen. */
 const READING_MAY_HAVE_WAITED: Ns = 5_000;
 const PMD_BYTES = 2 << 20;
 
@@ -105,15 +106,19 @@ export class FaultWindow {
 
   /** The page cache could not be read off the events: the handler ran twice, with no readahead and no wait. */
   get pageCacheUnknown(): boolean {
-    const { folio, readahead } = this.facts();
-    return this.#handlerCalls.length > 1 && folio === undefined && readahead === undefined;
+    return this.#handlerCalls.length > 1 && this.#saysNothing;
   }
 
   /** It may have slept on a folio lock, or something else held it up. */
   get mayHaveSlept(): boolean {
-    const { folio, readahead } = this.facts();
-    if (this.#handlerCalls.length !== 1 || folio !== undefined || readahead !== undefined) return false;
+    if (this.#handlerCalls.length !== 1 || !this.#saysNothing) return false;
     return this.#waited() >= (this.#reading ? READING_MAY_HAVE_WAITED : MAY_HAVE_WAITED);
+  }
+
+  /** Do the events say nothing of the page cache? */
+  get #saysNothing(): boolean {
+    const { folio, readahead } = this.facts();
+    return folio === undefined && readahead === undefined;
   }
 
   /** What the fault met. What is left out is for the replay to derive. */

@@ -20,7 +20,7 @@ const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S/;
 const CHILD = new RegExp(`^.* child_pid=(\\d+)${END}`);
 const GROUP_DEAD = / group_dead=(true|false)(?=\s|$)/;
 const EXEC = /^ *filename=(.*) pid=(\d+) old_pid=(\d+)(?=\s|$)/;
-const INODE = /^ *dev[= ]\d+:\d+ ino[= ][0-9a-f]+(?= )/;
+const INODE = /^ *dev[= ](\d+:\d+) ino[= ]([0-9a-f]+)(?= )/;
 const DELIVERED = /^ *sig=(\d+) errno=/;
 const SIGNAL = /^ *sig=(\d+) errno=-?\d+ code=(-?\d+) .*? pid=(\d+) grp=\d res=\d(?=\s|$)/;
 
@@ -128,11 +128,8 @@ export function deliveredSignal(text: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
-/** mm_filemap_fault and page_cache_*_ra: which file, as they spell it; null when cut off. */
+/** mm_filemap_fault and page_cache_*_ra: device and inode of the file; null when cut off. */
 export function fileOf(text: string): string | null {
-  return (
-    INODE.exec(text)?.[0]
-      .trim()
-      .replace(/ino[= ]/, '') ?? null
-  );
+  const match = INODE.exec(text);
+  return match === null ? null : `${match[1]} ${match[2]}`;
 }
