@@ -39,7 +39,7 @@ export class MmapLock {
   /** Set by the waiter at the head once it waited too long: no stealing. */
   handoff = false;
   /** Recorded waiters, in the order they asked: others may still overtake them, and their turn comes at a known time. */
-  private readonly expected: Expected[] = [];
+  private expected: readonly Expected[] = [];
   /** The thread that read-locked it last: whom a writer blames. */
   lastReader = NOBODY;
 
@@ -80,14 +80,13 @@ export class MmapLock {
   /** Somebody is known to wait from now on: trylocks fail until arrived(), or until readers were let in. */
   expect(write: boolean): Expected {
     const waiter = { write };
-    this.expected.push(waiter);
+    this.expected = [...this.expected, waiter];
     return waiter;
   }
 
   /** It is known to have the lock now. */
   arrived(waiter: Expected): void {
-    const at = this.expected.indexOf(waiter);
-    if (at >= 0) this.expected.splice(at, 1);
+    this.expected = this.expected.filter(other => other !== waiter);
   }
 
   /** Would down_read_trylock() succeed? */
@@ -182,9 +181,7 @@ export class MmapLock {
 
   /** rwsem_mark_wake() of readers who are known to wait: they have the lock before they run and are seen to have it. */
   private admitExpected(): void {
-    const { expected } = this;
-    if (expected.length === 0 || expected[0].write) return;
-    for (let i = expected.length - 1; i >= 0; i--) if (!expected[i].write) expected.splice(i, 1);
+    if (this.expected[0]?.write === false) this.expected = this.expected.filter(({ write }) => write);
   }
 
   /** rwsem_mark_wake(RWSEM_WAKE_ANY). */
