@@ -1,9 +1,8 @@
 /** Programs whose pages may have been read in: fault-around tells what was in the page cache. */
 import { describe, expect, test } from 'vitest';
 import { type Event, fault, verify, vma } from '../helpers.js';
-import { STAYED } from './verified.js';
+import { MS, STAYED } from './verified.js';
 
-const MS = 1_000_000;
 const HIDDEN = { 'x-hidden': 'page cache' };
 
 /** Code that runs for the first time in these pages, one every 10 ms; only the first may have been read in. */

@@ -1,6 +1,7 @@
 /** What tests of `verify` share. */
 import { expect } from 'vitest';
 import type { VerifyResult } from '../../src/replay/result.js';
+import { type Event, range } from '../helpers.js';
 
 export const did = (fallback: boolean) => ({ truth: { path: fallback ? 'mmap_lock' : 'vma_lock', fallback } });
 export const STAYED = did(false);
@@ -15,3 +16,15 @@ export function addUp({ trace, scored, inferred, unscored, undecided, confusion 
   const { vma_lock, mmap_lock } = confusion;
   expect(vma_lock.vma_lock + vma_lock.mmap_lock + mmap_lock.vma_lock + mmap_lock.mmap_lock).toBe(scored);
 }
+
+/** mprotect of 2 pages by thread 2 that has mmap_lock from `got` to `end`. */
+export const writer = (page: number, got: number, end: number): Event =>
+  range('mprotect', page, 2, {
+    t: got - 2_000,
+    tid: 2,
+    prot: 'r--',
+    dur: end - got + 4_000,
+    locks: [{ mode: 'write', ask: got - 1_000, got, end }],
+  });
+
+export const MS = 1_000_000;
