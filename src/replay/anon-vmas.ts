@@ -4,7 +4,6 @@
  *
  * Models: mm/memory.c, __vmf_anon_prepare(); mm/rmap.c, __anon_vma_prepare() (v6.18).
  */
-
 import { type AnonVma, type Vma, vma_is_anonymous } from '../kernel/vma.js';
 import type { VmaTree } from '../kernel/vma-tree.js';
 import type { Page } from '../units.js';

@@ -1,6 +1,6 @@
 /**
  * How fast a recorded machine is, as far as its trace has shown: an emulated one takes ten times as long from a tracepoint to
- * what that announces, and its processors stop anywhere: of 16 ms with mmap_lock the marks came last.
+ * what that announces, and its processors stop anywhere: one had mmap_lock for 16 ms and had not marked its VMA yet.
  */
 import type { Columns } from '../trace/columns.js';
 import type { Ns } from '../units.js';
