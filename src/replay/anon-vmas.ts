@@ -1,28 +1,43 @@
 /**
- * Which anon_vmas may not be there yet when a fault meets them. The model knows when a fault that fell back has mmap_lock, and
- * gives its VMA an anon_vma; the recorded one may have waited longer, behind writers who overtook it.
+ * Which anon_vmas may not be there yet when a fault meets their VMA, and which may be there already. The model knows when a
+ * fault that fell back has mmap_lock, and gives its VMA an anon_vma; the recorded one may have waited longer, behind writers
+ * who overtook it, or another was faster, or a system call that writes through pointers the recording does not follow.
  *
- * Models: mm/memory.c, __vmf_anon_prepare(); mm/rmap.c, __anon_vma_prepare() (v6.18).
+ * Models: mm/memory.c, __vmf_anon_prepare(); mm/rmap.c, __anon_vma_prepare(); mm/process_vm_access.c (v6.18).
  */
 import { type AnonVma, type Vma, vma_is_anonymous } from '../kernel/vma.js';
 import type { VmaTree } from '../kernel/vma-tree.js';
-import type { Page } from '../units.js';
+import type { Columns, TraceInfo } from '../trace/columns.js';
+import type { Ns, Page } from '../units.js';
+import { OP } from '../vocab.js';
 import type { Nearby } from './nearby.js';
-import type { Sections } from './sections.js';
-import type { Slack } from './windows.js';
+import type { FaultRow } from './result.js';
+import type { Section, Sections } from './sections.js';
+import { APART, type Slack, whileMarked } from './windows.js';
 
 /** A fault, as far as that goes. */
-export interface Preparing extends Pick<Nearby, 't' | 'thread' | 'mm' | 'next'> {
+export interface Preparing extends Pick<Nearby, 't' | 'thread' | 'mm' | 'page' | 'next'> {
   readonly write: boolean;
   readonly slack: Slack;
   /** it may have waited for mmap_lock, as the model says or because that cannot be told */
   readonly mayWait: boolean;
+  /** its VMA; null until that is known */
+  met: Met | null;
+}
+
+/** A VMA as it was when a fault met it. */
+export interface Met {
+  readonly vma: Vma;
+  readonly start: Page;
+  readonly end: Page;
+  /** its thread had just written to it, as it was: there was an anon_vma */
+  readonly again: boolean;
 }
 
 /** An anon_vma that a fault made. */
 interface Made {
   readonly by: Preparing;
-  /** writes that met it: when one of them is over it is there, whatever became of its maker */
+  /** writes of other threads that met it: when one of them is over it is there, whatever became of its maker */
   readonly writes: Preparing[];
 }
 
@@ -35,33 +50,65 @@ export interface Reach {
 
 /** Writes by which it is tried to show that an anon_vma is there. */
 const WRITES = 64;
+/** Where a fault leaves the VMA lock because its VMA has no anon_vma. */
+const LACKING: ReadonlySet<string> = new Set(['lock_vma_under_rcu.anon_vma', 'vmf_anon_prepare', 'do_wp_page']);
+/** Faults pages in for writing, in an address space and at places that only memory tells. */
+const WRITES_ANYWHERE = 'process_vm_writev';
 
 export class AnonVmas {
   private readonly made = new WeakMap<AnonVma, Made>();
   private readonly metBy = new WeakMap<Preparing, Made>();
+  /** by thread: where it wrote last */
+  private readonly last = new Map<number, Met>();
+  /** mms that a call wrote into, and when first */
+  private readonly written = new Map<number, Ns>();
 
   constructor(private readonly sections: Sections) {}
+
+  /** Takes the next event of the trace. */
+  see({ op, name, mm, t }: Columns, row: number, { strings }: TraceInfo): void {
+    if (op[row] !== OP.other || strings[name[row]] !== WRITES_ANYWHERE) return;
+    if (!this.written.has(mm[row])) this.written.set(mm[row], t[row]);
+  }
 
   /** The fault gave its VMA this one, new or a neighbour's. */
   prepared(fault: Preparing, anonVma: AnonVma): void {
     if (!this.made.has(anonVma)) this.made.set(anonVma, { by: fault, writes: [] });
   }
 
-  /** The fault met this one. */
-  met(fault: Preparing, anonVma: AnonVma): void {
-    const made = this.made.get(anonVma);
+  /** The fault was in this VMA. */
+  met(fault: Preparing, vma: Vma): void {
+    const { thread, write } = fault;
+    const { vm_start: start, vm_end: end, anon_vma } = vma;
+    const last = this.last.get(thread);
+    const again = last !== undefined && last.vma === vma && last.start === start && last.end === end;
+    fault.met = { vma, start, end, again };
+    if (write) this.last.set(thread, fault.met);
+    const made = anon_vma === null ? undefined : this.made.get(anon_vma);
     if (made === undefined) return;
     this.metBy.set(fault, made);
-    if (fault.write && made.writes.length < WRITES) made.writes.push(fault);
+    if (write && thread !== made.by.thread && made.writes.length < WRITES) made.writes.push(fault);
   }
 
-  /** May one of them have been made later than the model says? */
-  areDoubtful({ anonVmas }: Reach): boolean {
-    return anonVmas.some(anonVma => this.made.get(anonVma)?.by.mayWait);
+  /** Can it not be told whether the VMA of the fault had its anon_vma? */
+  areDoubtfulFor(fault: Preparing, { site }: FaultRow): boolean {
+    return LACKING.has(site ?? '') ? this.mayBeThere(fault) : this.mayBeMissing(fault);
+  }
+
+  /** May the fault, whose VMA had none when the model looked it up, have met one? */
+  private mayBeThere({ t, thread, mm, slack, met }: Preparing): boolean {
+    const written = this.written.get(mm);
+    if (written !== undefined && written < t) return true;
+    const anonVma = met?.vma.anon_vma;
+    const made = anonVma ? this.made.get(anonVma) : undefined;
+    if (made === undefined) return false;
+    return [made.by, ...made.writes].some(
+      other => other.thread !== thread && t <= other.t && other.t < t + slack.lookup,
+    );
   }
 
   /** May the anon_vma that the fault met have been missing? */
-  mayBeMissing(fault: Preparing): boolean {
+  private mayBeMissing(fault: Preparing): boolean {
     const made = this.metBy.get(fault);
     if (made === undefined) return false;
     const { t, thread, mm, slack } = fault;
@@ -70,6 +117,23 @@ export class AnonVmas {
     if (writes.some(({ next }) => next <= t)) return false;
     // where processors stop anywhere, nobody needs to be in its way
     return slack.marking === null || t < this.sections.busyUntil(mm, by.t + slack.trylock) + slack.trylock;
+  }
+
+  /**
+   * May `section` have marked more than the model knows, and the fault's VMA with it? It may where that is one VMA with a
+   * marked one by now, or had been, were their anon_vmas made in another order.
+   */
+  mayBeMarked({ page, met, slack }: Preparing, section: Section, from: Ns, to: Ns): boolean {
+    return section.marks.some(({ start, end, reach }) => {
+      const joined = met !== null && !met.again && met.start < end && start < met.end && (page < start || page >= end);
+      const within = reach !== null && reach.start <= page && page < reach.end && this.areDoubtful(reach);
+      return (joined || within) && whileMarked(section, start, from, to, slack) !== APART;
+    });
+  }
+
+  /** May one of them have been made later than the model says? */
+  private areDoubtful({ anonVmas }: Reach): boolean {
+    return anonVmas.some(anonVma => this.made.get(anonVma)?.by.mayWait);
   }
 }
 

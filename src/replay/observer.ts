@@ -26,8 +26,8 @@ export interface Watcher {
   grew(i: number): void;
   /** fault `i` gave its VMA this anon_vma, new or a neighbour's */
   prepared(i: number, anonVma: AnonVma): void;
-  /** fault `i` met this anon_vma */
-  met(i: number, anonVma: AnonVma): void;
+  /** fault `i` was in this VMA */
+  met(i: number, vma: Vma): void;
 }
 
 export class Observer extends Collector {
@@ -43,8 +43,7 @@ export class Observer extends Collector {
     super.fault(task);
     if (task.spurious) this.watcher.spurious(task.i);
     if (task.site === NO_VMA && task.vma !== null && task.vma.vm_flags & VM_GROWSDOWN) this.watcher.grew(task.i);
-    const anonVma = task.vma?.anon_vma;
-    if (anonVma) this.watcher.met(task.i, anonVma);
+    if (task.vma !== null) this.watcher.met(task.i, task.vma);
   }
 
   override trylock(task: Task): void {

@@ -9,7 +9,7 @@ import { invariant } from '../errors.js';
 import { type Costs, SLEEPS } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
-import { formatAddr, formatCount, type Ns, type Page } from '../units.js';
+import { formatAddr, formatCount, type Ns } from '../units.js';
 import {
   ACCESS_MASK,
   ACCESS_WRITE,
@@ -23,7 +23,7 @@ import {
   TRUTH_FALLBACK_SAID,
   type TruthPath,
 } from '../vocab.js';
-import { AnonVmas, type Preparing } from './anon-vmas.js';
+import { AnonVmas, type Met, type Preparing } from './anon-vmas.js';
 import { type Image, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
@@ -46,7 +46,7 @@ import { type Section, Sections } from './sections.js';
 import type { SizeLimits } from './sizes.js';
 import { Tempo } from './tempo.js';
 import type { TruthRows } from './truth.js';
-import { APART, isRace, type Slack, whileHeld, whileMarked } from './windows.js';
+import { isRace, type Slack, whileHeld, whileMarked } from './windows.js';
 
 export interface VerifyOptions extends SizeLimits {
   /** SLEEPS when absent: a step takes no time but what is recorded */
@@ -94,6 +94,7 @@ interface Pending extends Nearby, Preparing {
   spurious: boolean;
   /** it made a stack grow */
   grew: boolean;
+  met: Met | null;
   row: FaultRow | null;
   /** where the trace without inferences finishes the fault: for each of the replays of that */
   readonly plain: (Path | null)[];
@@ -159,7 +160,7 @@ export class Verify {
           fault.grew = true;
         }),
       prepared: (i, anonVma) => about(i, fault => this.anonVmas.prepared(fault, anonVma)),
-      met: (i, anonVma) => about(i, fault => this.anonVmas.met(fault, anonVma)),
+      met: (i, vma) => about(i, fault => this.anonVmas.met(fault, vma)),
     };
     const collect = (): Observer => new Observer(stage, this.sections, watcher);
     this.replay = new Replay([stage], { ...how, collect });
@@ -182,6 +183,7 @@ export class Verify {
       this.programs.see(columns, row);
       if (columns.op[row] === OP.fault) this.take(columns, row);
       else this.sections.announce(columns, row, this.events + row);
+      this.anonVmas.see(columns, row, info);
       if (columns.op[row] === OP.vma && columns.inferred[row] !== 0) this.hides = true;
     }
     this.events += columns.n;
@@ -258,6 +260,7 @@ export class Verify {
       mayWait: true,
       spurious: false,
       grew: false,
+      met: null,
       beside: null,
       ended: dur[row] >= 0,
       // an emulated processor may have stopped with nobody else running there
@@ -328,7 +331,8 @@ export class Verify {
   }
 
   /** Why the recording cannot tell what the fault met; null when it can. */
-  private undecided(fault: Pending, { t, start, site, fallback }: FaultRow): Undecided | null {
+  private undecided(fault: Pending, row: FaultRow): Undecided | null {
+    const { t, start, site, fallback } = row;
     const { vmaLock } = this.stage;
     if (vmaLock === 'none') return null;
     const { page, thread, mm, slack } = fault;
@@ -341,10 +345,11 @@ export class Verify {
       vmaLock === 'mmap_seq' ? whileHeld(section, t, looked, slack) : whileMarked(section, page, t, looked, slack),
     );
     if (isRace(lookups)) return 'vma_lock_race';
-    if (!fallback && others.some(section => this.mayReach(section, page, t, looked, slack))) return 'vma_lock_race';
+    if (!fallback && others.some(section => this.anonVmas.mayBeMarked(fault, section, t, looked)))
+      return 'vma_lock_race';
     const tried = late + slack.trylock;
     if (fault.trylock && isRace(others.map(section => whileHeld(section, t, tried, slack)))) return 'mmap_lock_race';
-    if (this.anonVmas.mayBeMissing(fault)) return 'anon_vma_race';
+    if (this.anonVmas.areDoubtfulFor(fault, row)) return 'anon_vma_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
     if (site === '__folio_lock_or_retry' && !locked) return 'swap_io';
@@ -355,18 +360,6 @@ export class Verify {
     if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
     // tracefs does not show what execve maps: some of it was inferred, and there may be more; not in the gap of a stack.
     return this.hides && site === NO_VMA && !fault.grew ? 'hidden_vma' : null;
-  }
-
-  /** May `section` have marked more than the model knows, and `page` with it? */
-  private mayReach(section: Section, page: Page, from: Ns, to: Ns, slack: Slack): boolean {
-    return section.marks.some(
-      ({ start, reach }) =>
-        reach !== null &&
-        reach.start <= page &&
-        page < reach.end &&
-        this.anonVmas.areDoubtful(reach) &&
-        whileMarked(section, start, from, to, slack) !== APART,
-    );
   }
 
   /** The write section of another thread that was nearest to the fault; of several, one that marks its VMA. */

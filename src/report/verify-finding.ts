@@ -9,7 +9,7 @@ import type { Opening } from './sections.js';
 export const UNDECIDED_WORDS: Readonly<Record<Undecided, string>> = {
   vma_lock_race: "a writer's section overlapped the lookup",
   mmap_lock_race: "a writer's section overlapped the trylock",
-  anon_vma_race: 'who was to make the anon_vma may still have waited',
+  anon_vma_race: 'its anon_vma may have been made earlier, or later',
   swap_io: 'the read from swap may have been over early',
   page_race: 'another thread faulted on the same page',
   hidden_vma: 'the recording hides mappings, and knows none there',

@@ -56,3 +56,50 @@ test('VMAs that only doubtful anon_vmas keep apart may be one, marked as a whole
   expect(await last()).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
   expect(await last(writer(100, MS, 5 * MS))).toMatchObject({ class: 'undecided', reason: 'vma_lock_race' });
 });
+
+describe('an anon_vma that may be there already', () => {
+  const us = 1_000;
+  const classes = async (...trace: Event[]) =>
+    (await verify(trace, 'v6.4')).rows.map(({ class: how, reason, predicted }) => reason ?? `${how} ${predicted}`);
+
+  test('because another thread was faster', async () => {
+    const trace = (later: number): Event[] => [
+      vma(0, 8, { t: 0, anon_vma: false }),
+      fault(0, { t: MS, tid: 1, ...FELL_BACK }),
+      fault(1, { t: MS + later, tid: 2, ...FELL_BACK }),
+    ];
+    expect((await classes(...trace(40 * us)))[0]).toBe('anon_vma_race');
+    expect((await classes(...trace(60 * us)))[0]).toBe('scored mmap_lock');
+  });
+
+  test('because a call wrote through pointers', async () => {
+    const call = (name: string): Event => ({ op: 'other', name, t: 2 * MS, tid: 3 });
+    const trace = (name: string): Event[] => [
+      ...[0, 8, 16].map(page => vma(page, 4, { t: 0, anon_vma: false })),
+      fault(0, { t: MS, tid: 1, ...FELL_BACK }),
+      call(name),
+      fault(1, { t: 3 * MS, tid: 1, ...STAYED }),
+      fault(8, { t: 4 * MS, tid: 1, ...STAYED }),
+    ];
+    expect(await classes(...trace('process_vm_writev'))).toEqual([
+      'scored mmap_lock',
+      'scored vma_lock',
+      'anon_vma_race',
+    ]);
+    expect((await classes(...trace('process_vm_readv')))[2]).toBe('scored mmap_lock');
+  });
+
+  test('or not yet, because the VMA between was mapped meanwhile', async () => {
+    const at = (page: number, tid: number, t: number): Event =>
+      mmap(page, 4, { t, tid, locks: [{ mode: 'write', ask: t, got: t, end: t + 2 * us }] });
+    const trace = (t: number): Event[] => [
+      vma(8, 4, { t: 0, anon_vma: true }),
+      at(4, 2, MS),
+      at(0, 1, t),
+      fault(0, { t: t + 3 * us, tid: 1, ...STAYED }),
+      fault(1, { t: t + 4 * us, tid: 1, ...STAYED }),
+    ];
+    expect(await classes(...trace(MS + 3 * us))).toEqual(['vma_lock_race', 'scored vma_lock']);
+    expect(await classes(...trace(2 * MS))).toEqual(['scored vma_lock', 'scored vma_lock']);
+  });
+});
