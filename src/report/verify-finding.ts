@@ -20,12 +20,15 @@ export const UNDECIDED_WORDS: Readonly<Record<Undecided, string>> = {
 export type Tally = Pick<VerifyResult, 'scored' | 'agree' | 'inferred' | 'undecided'>;
 
 export function verifyOpening(result: VerifyResult): Opening {
-  const { model, trace, truth } = result;
+  const { model, trace, truth, undecided } = result;
   const finding = trace.faults === 0 ? 'The trace has no page faults' : sentence(model, 'the recording', result);
   const known = remarks(result);
   if (truth !== undefined) {
     const { rows, joined } = truth;
     known.push(`Of ${formatCount(rows)} rows of truth ${formatCount(joined)} are of faults of the trace.`);
+  }
+  if (undecided.reasons.some(({ reason }) => reason === 'swap_io')) {
+    known.push('If the swap device reads at once (zram, brd, pmem), import --swap-sync decides the reads from swap.');
   }
   return { finding: `${finding}.`, subject: subject(result), remarks: known };
 }
