@@ -119,6 +119,20 @@ describe('the page cache', () => {
     expect([counted(21_000), counted(21_100)]).toEqual([false, true]);
   });
 
+  test('had it locked for no write that called ->fault only once: it would have had to start again', () => {
+    const [short, long] = [50_000, FOLIO_WAIT_NS];
+    const write = (ns: number, ...more: ((w: FaultWindow) => void)[]) =>
+      windowOf(WRITE, w => [
+        w.handlerCalled(1_100),
+        ...more.map(happens => happens(w)),
+        w.complete(1_100 + ns, 'minor'),
+      ]);
+    expect(write(short).mayHaveSlept).toBe(false);
+    expect(write(long).facts()).toEqual({});
+    const again = (w: FaultWindow) => w.handlerCalled(1_000 + long + 100);
+    expect(write(2 * long, again).facts()).toEqual({ folio: 'locked', wait: long });
+  });
+
   test('is not known where the handler ran twice for nothing', () => {
     const twice = (w: FaultWindow) => [w.handlerCalled(1_100), w.handlerCalled(1_200)];
     const unknown = (happens: (w: FaultWindow) => void) => windowOf(READ, happens).pageCacheUnknown;

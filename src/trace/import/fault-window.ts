@@ -111,8 +111,16 @@ export class FaultWindow {
 
   /** It may have slept on a folio lock, or something else held it up. */
   get mayHaveSlept(): boolean {
-    if (this.#handlerCalls.length !== 1 || !this.#saysNothing) return false;
+    if (this.#handlerCalls.length !== 1 || this.#neverSlept || !this.#saysNothing) return false;
     return this.#waited() >= (this.#reading ? READING_MAY_HAVE_WAITED : MAY_HAVE_WAITED);
+  }
+
+  /**
+   * Who sleeps on a folio lock drops his own and starts again: a read may find the page mapped by fault-around then, but
+   * do_cow_fault() and do_shared_fault() call ->fault once more.
+   */
+  get #neverSlept(): boolean {
+    return this.write && this.#handlerCalls.length === 1;
   }
 
   /** Do the events say nothing of the page cache? */
@@ -144,7 +152,7 @@ export class FaultWindow {
     const wait = this.#waited();
     if (this.#asyncMark) page.readahead = true;
     else if (this.#readAhead >= 0 || this.done === 'major') page.folio = 'absent';
-    else if (wait >= FOLIO_WAIT_NS) page.folio = 'locked';
+    else if (wait >= FOLIO_WAIT_NS && !this.#neverSlept) page.folio = 'locked';
     else return;
     if (wait >= 0 && !this.#asyncMark) page.wait = wait;
   }
