@@ -10,13 +10,13 @@ import type { VmaTree } from '../kernel/vma-tree.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { Ns, Page } from '../units.js';
 import { OP } from '../vocab.js';
-import type { Nearby } from './nearby.js';
+import { type Nearby, overBy } from './nearby.js';
 import type { FaultRow } from './result.js';
 import type { Section, Sections } from './sections.js';
 import { APART, type Slack, whileMarked } from './windows.js';
 
 /** A fault, as far as that goes. */
-export interface Preparing extends Pick<Nearby, 't' | 'thread' | 'mm' | 'page' | 'next'> {
+export interface Preparing extends Omit<Nearby, 'beside' | 'away' | 'cpu'> {
   readonly write: boolean;
   readonly slack: Slack;
   /** it may have waited for mmap_lock, as the model says or because that cannot be told */
@@ -96,15 +96,15 @@ export class AnonVmas {
   }
 
   /** May the fault, whose VMA had none when the model looked it up, have met one? */
-  private mayBeThere({ t, thread, mm, slack, met }: Preparing): boolean {
+  private mayBeThere(fault: Preparing): boolean {
+    const { t, thread, mm, slack, met } = fault;
     const written = this.written.get(mm);
     if (written !== undefined && written < t) return true;
     const anonVma = met?.vma.anon_vma;
     const made = anonVma ? this.made.get(anonVma) : undefined;
     if (made === undefined) return false;
-    return [made.by, ...made.writes].some(
-      other => other.thread !== thread && t <= other.t && other.t < t + slack.lookup,
-    );
+    const until = Math.min(t + slack.lookup, overBy(fault));
+    return [made.by, ...made.writes].some(other => other.thread !== thread && t <= other.t && other.t < until);
   }
 
   /** May the anon_vma that the fault met have been missing? */

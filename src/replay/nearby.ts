@@ -14,8 +14,10 @@ export interface Nearby {
   readonly page: Page;
   /** of another thread, on the same page at about the same time */
   beside: (Nearby & { readonly row: FaultRow | null }) | null;
-  /** its end was recorded */
-  readonly ended: boolean;
+  /** when it ended, where that was recorded; else infinite */
+  readonly done: Ns;
+  /** the clock does not tick: times of other processors are in the order of what happened */
+  readonly ordered: boolean;
   /** another thread ran on its processor before its own did anything else, and nothing says when the fault ended */
   away: boolean;
   /** when its thread did something else; infinite while it did not */
@@ -36,7 +38,7 @@ export class Neighbours<Fault extends Nearby & { readonly row: FaultRow | null }
     }
     const other = cpu[row] < 0 ? undefined : this.onCpu.get(cpu[row]);
     if (other !== undefined && other.thread !== thread[row]) {
-      other.away = !other.ended && other.next === Number.POSITIVE_INFINITY;
+      other.away = other.done === Number.POSITIVE_INFINITY && other.next === Number.POSITIVE_INFINITY;
       this.onCpu.delete(cpu[row]);
     }
   }
@@ -59,6 +61,11 @@ export class Neighbours<Fault extends Nearby & { readonly row: FaultRow | null }
     const place = placeOf(fault);
     if (this.onPage.get(place) === fault) this.onPage.delete(place);
   }
+}
+
+/** When the fault is known to have been over, ns: its thread went on; infinite where that says nothing. */
+export function overBy({ ordered, done, next }: Pick<Nearby, 'ordered' | 'done' | 'next'>): Ns {
+  return ordered ? Math.min(done, next) : Number.POSITIVE_INFINITY;
 }
 
 const placeOf = ({ mm, page }: Nearby): string => `${mm} ${page}`;

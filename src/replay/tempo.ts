@@ -23,7 +23,10 @@ const SLOWEST = 20;
 
 export class Tempo {
   private readonly sections = new Histogram();
-  private known: Slack | null = NATIVE;
+  private stale = false;
+  /** half of the sections are shorter, ns; null while too few are known */
+  private half: Ns | null = null;
+  private known: Slack = NATIVE;
 
   /** Takes the next event of the trace. */
   see(columns: Columns, row: number): void {
@@ -31,30 +34,41 @@ export class Tempo {
     const list = locks[row];
     if (list !== null && list.length > 0 && list[0] === 1 && (op[row] === OP.mmap || op[row] === OP.brk)) {
       this.sections.add(list[LOCK_FIELDS - 1] - list[LOCK_FIELDS - 2]);
-      this.known = null;
+      this.stale = true;
     }
   }
 
   /** How far what is recorded may be from what happened. */
   get slack(): Slack {
-    this.known ??= this.measure();
+    this.measure();
     return this.known;
   }
 
-  private measure(): Slack {
-    const { sections } = this;
-    if (sections.count < FEWEST) return NATIVE;
-    const half = sections.percentile(0.5);
-    if (half < TICKS) return { ...NATIVE, marking: null };
-    const slower = Math.min(SLOWEST, half / SECTION);
-    if (slower <= 1) return NATIVE;
-    const scaled = (ns: Ns): Ns => Math.round(ns * slower);
-    const { lookup, trylock, releasing } = NATIVE;
-    return {
-      lookup: scaled(lookup),
-      trylock: scaled(trylock),
-      marking: null,
-      releasing: scaled(releasing),
-    };
+  /** Is it known that the clock does not tick, so that times of different processors are in the order of what happened? */
+  get ordered(): boolean {
+    this.measure();
+    return this.half !== null && this.half >= TICKS;
   }
+
+  private measure(): void {
+    const { sections } = this;
+    if (!this.stale || sections.count < FEWEST) return;
+    this.stale = false;
+    this.half = sections.percentile(0.5);
+    this.known = slackOf(this.half);
+  }
+}
+
+function slackOf(half: Ns): Slack {
+  if (half < TICKS) return { ...NATIVE, marking: null };
+  const slower = Math.min(SLOWEST, half / SECTION);
+  if (slower <= 1) return NATIVE;
+  const scaled = (ns: Ns): Ns => Math.round(ns * slower);
+  const { lookup, trylock, releasing } = NATIVE;
+  return {
+    lookup: scaled(lookup),
+    trylock: scaled(trylock),
+    marking: null,
+    releasing: scaled(releasing),
+  };
 }

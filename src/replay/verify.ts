@@ -3,7 +3,7 @@
  *
  * Every user fault is in one class: scored (predicted from facts alone), inferred (the prediction rests on what an importer
  * concluded), undecided (the recording cannot tell what the fault met), or unscored. The class never depends on what the
- * kernel did, nor on how long that took.
+ * kernel did; of how long that took only the end counts, by which the VMA had been looked up.
  */
 import { invariant } from '../errors.js';
 import { type Costs, SLEEPS } from '../kernel/costs.js';
@@ -27,7 +27,7 @@ import { AnonVmas, type Met, type Preparing } from './anon-vmas.js';
 import { type Image, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
-import { type Nearby, Neighbours } from './nearby.js';
+import { type Nearby, Neighbours, overBy } from './nearby.js';
 import { NO_VMA, Observer, type Watcher } from './observer.js';
 import { Replay } from './replay.js';
 import {
@@ -262,7 +262,8 @@ export class Verify {
       grew: false,
       met: null,
       beside: null,
-      ended: dur[row] >= 0,
+      done: dur[row] < 0 ? Number.POSITIVE_INFINITY : t[row] + dur[row],
+      ordered: this.tempo.ordered,
       // an emulated processor may have stopped with nobody else running there
       away: dur[row] < 0 && this.tempo.slack.marking === null,
       next: Number.POSITIVE_INFINITY,
@@ -340,14 +341,15 @@ export class Verify {
     const late = fault.away ? Math.max(start, fault.next) : start;
     const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + slack.lookup > t);
     // A thread the model still held up began later than recorded: until then counts too.
-    const looked = late + slack.lookup;
+    const over = Math.max(start, overBy(fault));
+    const looked = Math.min(late + slack.lookup, over);
     const lookups = others.map(section =>
       vmaLock === 'mmap_seq' ? whileHeld(section, t, looked, slack) : whileMarked(section, page, t, looked, slack),
     );
     if (isRace(lookups)) return 'vma_lock_race';
     if (!fallback && others.some(section => this.anonVmas.mayBeMarked(fault, section, t, looked)))
       return 'vma_lock_race';
-    const tried = late + slack.trylock;
+    const tried = Math.min(late + slack.trylock, over);
     if (fault.trylock && isRace(others.map(section => whileHeld(section, t, tried, slack)))) return 'mmap_lock_race';
     if (this.anonVmas.areDoubtfulFor(fault, row)) return 'anon_vma_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.

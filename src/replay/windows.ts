@@ -7,6 +7,7 @@
  * 6.18.44 (x86-64, 2 virtual cpus, every event above traced): the limits below are the latest that was seen, rounded up.
  * Interrupts and the hypervisor make the tail; half of all faults are over after 5 us. Slower machines get more (tempo.ts).
  *
+ * A fault that is known to be over sooner, or whose thread went on, had done both by then, where the clock does not tick.
  * Only times of the trace enter here, never what the kernel did with the fault.
  */
 import type { Ns, Page } from '../units.js';

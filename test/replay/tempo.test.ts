@@ -4,8 +4,8 @@ import { NATIVE } from '../../src/replay/windows.js';
 import { Columns } from '../../src/trace/columns.js';
 import { OP } from '../../src/vocab.js';
 
-/** What a trace leads to whose calls held mmap_lock for writing so long, ns. */
-function slackAfter(holds: readonly number[], op: number = OP.mmap) {
+/** After a trace whose calls held mmap_lock for writing so long, ns. */
+function tempoAfter(holds: readonly number[], op: number = OP.mmap): Tempo {
   const tempo = new Tempo();
   const columns = new Columns(holds.length);
   holds.forEach((held, row) => {
@@ -13,8 +13,9 @@ function slackAfter(holds: readonly number[], op: number = OP.mmap) {
     columns.locks[row] = Float64Array.of(1, 0, 1_000, 1_000 + held);
     tempo.see(columns, row);
   });
-  return tempo.slack;
+  return tempo;
 }
+const slackAfter = (holds: readonly number[], op?: number) => tempoAfter(holds, op).slack;
 
 const many = (held: number): number[] => Array(20).fill(held);
 
@@ -40,4 +41,15 @@ test('not for a few calls, nor for calls that work on pages', () => {
   expect(slackAfter([160_000, 160_000, 160_000])).toEqual(NATIVE);
   expect(slackAfter(many(160_000), OP.munmap)).toEqual(NATIVE);
   expect(slackAfter([...many(9_000), 1e9, 1e9])).toEqual(NATIVE);
+});
+
+test('times of two processors are in order where the clock is known not to tick', () => {
+  const ordered = (holds: number[]) => tempoAfter(holds).ordered;
+  expect([many(9_000), many(160_000), many(2), [9_000, 9_000], []].map(ordered)).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
 });

@@ -1,11 +1,11 @@
 /** A recording against a model: every user fault is in one class, and the class does not depend on what the kernel did. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { VerifiedFault } from '../../src/replay/result.js';
-import { at, type Event, fault, mmap, range, traceFile, verify, vma } from '../helpers.js';
+import { at, type Event, fault, mmap, range, verify, vma } from '../helpers.js';
 import { addUp, did, FELL_BACK, MS, STAYED, writer } from './verified.js';
 
 const RECORDED = fileURLToPath(new URL('../../traces/recorded/', import.meta.url));
@@ -142,147 +142,6 @@ describe('a fault that the model gets wrong', () => {
     for (const batch of [1, 7, 1024]) {
       const { result } = await verify([vma(0, 64, { t: 0 }), ...faults], 'v6.18', { top: 2, batch });
       expect([result.scored - result.agree, result.disagreements.map(({ i }) => i)]).toEqual([40, [1, 2]]);
-    }
-  });
-});
-
-describe('undecided', () => {
-  const one = async (t: number, truth: object, more: Partial<Event> = {}) => {
-    const trace = [vma(0, 8, { t: 0 }), writer(0, MS, 2 * MS), fault(0, { t, tid: 3, ...truth, ...more })];
-    const { rows } = await verify(
-      trace.sort((a, b) => Number(a.t) - Number(b.t)),
-      'v6.18',
-    );
-    return [rows[0].class, rows[0].reason, rows[0].predicted];
-  };
-
-  test('at the edges of a section that marks its VMA, and nowhere else', async () => {
-    expect(await one(MS - 60_000, STAYED)).toEqual(['scored', null, 'vma_lock']);
-    expect(await one(MS - 40_000, STAYED)).toEqual(['undecided', 'vma_lock_race', 'vma_lock']);
-    expect(await one(MS + 5_000, FELL_BACK)).toEqual(['undecided', 'vma_lock_race', 'mmap_lock']);
-    expect(await one(MS + 500_000, FELL_BACK)).toEqual(['scored', null, 'mmap_lock']);
-    expect(await one(2 * MS - 20_000, FELL_BACK)).toEqual(['undecided', 'vma_lock_race', 'mmap_lock']);
-    expect(await one(2 * MS + 20_000, STAYED)).toEqual(['scored', null, 'vma_lock']);
-  });
-
-  test('not by a section of the same thread', async () => {
-    expect(await one(MS - 40_000, STAYED, { tid: 2 })).toEqual(['scored', null, 'vma_lock']);
-  });
-
-  test('not where every fault takes mmap_lock', async () => {
-    const trace = [vma(0, 8, { t: 0 }), writer(0, MS, 2 * MS), fault(0, { t: MS + 5_000, tid: 3, ...FELL_BACK })];
-    const { result } = await verify(trace, 'mmap_lock');
-    expect(result).toMatchObject({ scored: 1, agree: 1, undecided: { faults: 0 } });
-  });
-
-  test('where a first touch tries mmap_lock while somebody is about to take it', async () => {
-    const first = (t: number) => [
-      vma(0, 8, { t: 0 }),
-      mmap(64, 4, { t: 10 }),
-      ...[writer(0, MS, 2 * MS), fault(64, { t, tid: 3, ...FELL_BACK })].sort((a, b) => Number(a.t) - Number(b.t)),
-    ];
-    for (const [t, how, predicted] of [
-      [MS - 200_000, 'scored', 'vma_lock'],
-      [MS - 50_000, 'undecided', 'vma_lock'],
-      [MS + 500_000, 'scored', 'mmap_lock'],
-      [2 * MS - 50_000, 'undecided', 'mmap_lock'],
-    ] as const) {
-      const { rows } = await verify(first(t), 'v6.18');
-      expect([t, rows[0].class, rows[0].predicted]).toEqual([t, how, predicted]);
-    }
-  });
-
-  test('where a read from disk may have ended before anybody waited for it', async () => {
-    const swapped = (folio: string, more = {}) =>
-      fault(0, { t: 10, page: { entry: 'swap', folio, ...more }, ...FELL_BACK });
-    for (const [event, reason] of [
-      [swapped('absent'), 'swap_io'],
-      [swapped('absent', { swap_sync: true }), null],
-      [swapped('cached'), null],
-      [swapped('locked'), null],
-    ] as const) {
-      const { rows } = await verify([vma(0, 8, { t: 0 }), event], 'v6.18');
-      expect([event.page, rows[0].reason]).toEqual([event.page, reason]);
-    }
-  });
-
-  test('but not where the header says that the device is synchronous, whether the fault is known to be of swap or not', async () => {
-    const swapped = [
-      vma(0, 8, { t: 0, anon_vma: true }),
-      fault(0, { t: 10, ...STAYED }),
-      range('madvise', 0, 1, { t: MS, advice: 'pageout' }),
-      fault(0, { t: 2 * MS, ...STAYED }),
-    ];
-    expect((await verify(swapped, 'v6.18')).rows[1]).toMatchObject({ reason: 'swap_io', predicted: 'mmap_lock' });
-    const path = traceFile(swapped);
-    const text = readFileSync(path, 'utf8').replace('"version":1', '"version":1,"meta":{"x-swap-sync":true}');
-    writeFileSync(path, text);
-    expect((await verify(path, 'v6.18')).rows[1]).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
-  });
-
-  test('where no VMA is known, in a recording that hides some', async () => {
-    const nowhere = fault(64, { t: 20, ...STAYED });
-    const guessed = { 'x-inferred': 'a fault there ended well' };
-    for (const [known, reason] of [
-      [vma(0, 8, { t: 0, ...guessed }), 'hidden_vma'],
-      [vma(0, 8, { t: 0 }), null],
-    ] as const) {
-      const { rows } = await verify([known, nowhere], 'v6.18');
-      expect(rows[0].reason).toBe(reason);
-    }
-  });
-
-  test('but not below a stack, where nothing else is mapped', async () => {
-    const guessed = vma(0, 8, { t: 0, 'x-inferred': 'a fault there ended well' });
-    const stack = vma(1000, 8, { t: 0, flags: ['private', 'anonymous', 'growsdown'] });
-    const { rows } = await verify([guessed, stack, fault(990, { t: 20, access: 'write', ...FELL_BACK })], 'v6.18');
-    expect(rows[0]).toMatchObject({ class: 'scored', predicted: 'mmap_lock', site: 'lock_vma_under_rcu.no_vma' });
-  });
-
-  test('while the model still holds up its thread, up to where it begins there', async () => {
-    const { rows } = await verify(
-      [
-        vma(0, 8, { t: 0 }),
-        writer(0, MS, 2 * MS),
-        fault(0, { t: MS + 5_000, tid: 3, ...STAYED }),
-        fault(1, { t: MS + 500_000, tid: 3, ...FELL_BACK }),
-      ],
-      'v6.18',
-    );
-    expect(rows.map(row => [row.class, row.predicted])).toEqual([
-      ['undecided', 'mmap_lock'],
-      ['undecided', 'vma_lock'],
-    ]);
-  });
-
-  test('however long the fault sleeps, and however many come after it', async () => {
-    const file = { name: '/data', fs: 'ext4' };
-    const slow = { page: { folio: 'absent', wait: 90 * MS }, access: 'read', ...FELL_BACK };
-    const later = Array.from({ length: 3_000 }, (_, i) => fault(40 + i, { t: 3 * MS + i * 20_000, ...STAYED }));
-    const trace = [
-      mmap(0, 8, { t: 0, flags: ['shared'], file }),
-      vma(40, 3_000, { t: 0 }),
-      fault(0, { t: MS - 40_000, tid: 3, ...slow }),
-      writer(0, MS, 2 * MS),
-      ...later,
-    ];
-    const { result, rows } = await verify(trace, 'v6.18', { batch: 64 });
-    expect(rows.find(row => row.i === 2)).toMatchObject({ class: 'undecided', reason: 'vma_lock_race' });
-    expect(result).toMatchObject({ scored: 3_000, agree: 3_000 });
-  });
-
-  test('in what an operation only comes to: any VMA of a fork, of an mprotect all but the first', async () => {
-    const locks = [{ mode: 'write', ask: MS - 1_000, got: MS, end: 2 * MS }];
-    const call = { t: MS - 2_000, tid: 2, dur: MS + 4_000, locks };
-    const twice = [vma(0, 4, { t: 0 }), vma(4, 4, { t: 0, prot: 'r--' })];
-    for (const [operation, page, how] of [
-      [{ op: 'fork', child_tid: 9, child_mm: 2, ...call }, 0, 'undecided'],
-      [range('mprotect', 2, 6, { ...call, prot: 'rwx' }), 2, 'scored'],
-      [range('mprotect', 2, 6, { ...call, prot: 'rwx' }), 4, 'undecided'],
-    ] as const) {
-      const met = fault(page, { t: MS + 500_000, tid: 3, access: 'read', ...FELL_BACK });
-      const { rows } = await verify([...twice, operation, met], 'v6.18');
-      expect([operation.op, page, rows[0].class, rows[0].predicted]).toEqual([operation.op, page, how, 'mmap_lock']);
     }
   });
 });
