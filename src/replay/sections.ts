@@ -33,6 +33,8 @@ export interface Section {
   end: Ns;
   /** are these times recorded? */
   readonly recorded: boolean;
+  /** when its call was over, and all marks with it; infinite where that is not known */
+  readonly over: Ns;
   readonly marks: Mark[];
 }
 
@@ -78,16 +80,21 @@ export class Sections {
     return last === undefined ? t : Math.max(t, last.to);
   }
 
-  /** Takes the sections that event `i` was recorded with: who waits for mmap_lock matters before he has it. */
-  announce(columns: Columns, row: number, i: number): void {
+  /**
+   * Takes the sections that event `i` was recorded with: who waits for mmap_lock matters before he has it.
+   *
+   * @param ordered times of different processors are in the order of what happened
+   */
+  announce(columns: Columns, row: number, i: number, ordered: boolean): void {
     const locks = columns.locks[row];
     if (locks === null) return;
-    const { op, thread, page, len, mm } = columns;
+    const { op, thread, page, len, mm, t, dur } = columns;
+    const over = ordered && dur[row] >= 0 ? t[row] + dur[row] : Number.POSITIVE_INFINITY;
     for (let at = 0; at < locks.length; at += LOCK_FIELDS) {
       const [write, ask, got, end] = locks.subarray(at, at + LOCK_FIELDS);
       if (write === 0) continue;
       const what = { i, op: op[row], thread: thread[row], page: page[row], len: len[row] };
-      this.keep(mm[row], { ...what, ask, got, end, recorded: true, marks: [] });
+      this.keep(mm[row], { ...what, ask, got, end, recorded: true, over, marks: [] });
       this.occupy(mm[row], ask, end);
     }
   }
@@ -110,7 +117,8 @@ export class Sections {
       announced ||
       this.keep(mm.id, {
         ...{ i, op, thread, page, len },
-        ...{ ask: start, got: start, end: Number.POSITIVE_INFINITY, recorded: false, marks: [] },
+        ...{ ask: start, got: start, end: Number.POSITIVE_INFINITY, recorded: false },
+        ...{ over: Number.POSITIVE_INFINITY, marks: [] },
       });
   }
 

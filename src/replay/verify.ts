@@ -182,7 +182,7 @@ export class Verify {
       this.neighbours.passes(columns, row);
       this.programs.see(columns, row);
       if (columns.op[row] === OP.fault) this.take(columns, row);
-      else this.sections.announce(columns, row, this.events + row);
+      else this.sections.announce(columns, row, this.events + row, this.tempo.ordered);
       this.anonVmas.see(columns, row, info);
       if (columns.op[row] === OP.vma && columns.inferred[row] !== 0) this.hides = true;
     }

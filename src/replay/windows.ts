@@ -59,9 +59,10 @@ export function whileHeld(section: Section, from: Ns, to: Ns, slack: Slack = NAT
 }
 
 /** What holds begins between `earliest` and `latest`, and ends soon after the section. */
-function lieOf({ end, recorded }: Section, earliest: Ns, latest: Ns, from: Ns, to: Ns, slack: Slack): Lie {
+function lieOf({ end, recorded, over }: Section, earliest: Ns, latest: Ns, from: Ns, to: Ns, slack: Slack): Lie {
   // Times that were not recorded are the model's: as uncertain as a lookup.
-  if (to <= earliest || from >= end + (recorded ? slack.releasing : slack.lookup)) return APART;
+  const released = Math.min(over, end + (recorded ? slack.releasing : slack.lookup));
+  if (to <= earliest || from >= released) return APART;
   return recorded && from >= latest && to <= end ? INSIDE : ACROSS;
 }
 

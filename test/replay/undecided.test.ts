@@ -170,6 +170,19 @@ describe('undecided', () => {
       expect(await first(9_000, { dur: 41_000 })).toBe('undecided');
     });
 
+    test('nor by a call that is', async () => {
+      const behind = async (held: number, t: number) => {
+        const trace = [vma(0, 16, { t: 0 }), ...calls(held), writer(0, MS, 2 * MS), fault(0, { t, tid: 3, ...STAYED })];
+        return (await verify(trace, 'v6.18')).rows[0].class;
+      };
+      // the call is over 2 us behind it released mmap_lock
+      expect([await behind(9_000, 2 * MS + 1_900), await behind(9_000, 2 * MS + 2_000)]).toEqual([
+        'undecided',
+        'scored',
+      ]);
+      expect(await behind(2, 2 * MS + 2_000)).toBe('undecided');
+    });
+
     test('unless the clock ticks: between two ticks nothing is known of the order', async () => {
       expect(await first(2, ends)).toBe('undecided');
       expect(await first(2, {}, goesOn)).toBe('undecided');

@@ -30,6 +30,7 @@ function section(more: Partial<Section> = {}): Section {
     got: GOT,
     end: END,
     recorded: true,
+    over: Number.POSITIVE_INFINITY,
     marks: [mark()],
     ...more,
   };
@@ -50,6 +51,12 @@ describe('the lookup of a fault, and a section that marks its VMA', () => {
     ['behind it', END + RELEASING, APART],
   ] as const)('%s', (_, t, lie) => {
     expect(lookup(t)).toBe(lie);
+  });
+
+  test('behind it as soon as its call is over', () => {
+    const over = END + RELEASING / 2;
+    expect([over - 1, over].map(t => lookup(t, section({ over })))).toEqual([ACROSS, APART]);
+    expect(lookup(END + RELEASING, section({ over: END + 2 * RELEASING }))).toBe(APART);
   });
 
   test('another VMA is none of its business', () => {
