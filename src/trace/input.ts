@@ -71,14 +71,24 @@ async function* rawBytes(path: string, options: InputOptions, memory: Memory): A
     const facts = await handle.stat();
     if (facts.isDirectory()) throw new Complaint('io', 'is a directory', { file: path }, 'name a trace file');
     const total = facts.isFile() ? facts.size : null;
-    let buffer = Buffer.allocUnsafe(CHUNK);
+    let [buffer, last] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
+    const next = () => handle.read(buffer, 0, CHUNK, null);
+    let reading = next();
     for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, CHUNK, null);
+      const { bytesRead } = await reading;
       if (bytesRead === 0) return;
       read += bytesRead;
       onProgress?.(read, total);
-      yield buffer.subarray(0, bytesRead);
-      if (!memory.reuse) buffer = Buffer.allocUnsafe(CHUNK);
+      const chunk = buffer.subarray(0, bytesRead);
+      [buffer, last] = [memory.reuse ? last : Buffer.allocUnsafe(CHUNK), buffer];
+      // More of a file is read meanwhile; from a pipe it may never come, and the caller may stop here.
+      if (total !== null) {
+        reading = next();
+        // an error waits until somebody asks
+        reading.catch(() => {});
+      }
+      yield chunk;
+      if (total === null) reading = next();
     }
   } finally {
     await handle.close();
