@@ -18,63 +18,62 @@ export { findStage, lineage, newest, resolveModels, stageFromData } from './line
 export { Diff, type DiffOptions } from './replay/diff.js';
 export { diffTraces, replayToCompare } from './replay/diff-traces.js';
 export { type Choice, Explain, type ExplainOptions } from './replay/explain.js';
+export type {
+  EntrySeen,
+  ExplainedFault,
+  Explanation,
+  Held,
+  LineageRange,
+  ModelExplanation,
+  Other,
+  PageSaid,
+  Rule,
+  Step,
+  StepOutcome,
+  VmaSeen,
+} from './replay/explanation.js';
 export { Replay, type ReplayOptions } from './replay/replay.js';
 export type {
-  Agreement,
   Blocker,
   BlockerChange,
-  BlockerRates,
   ChangedFault,
   Convoy,
   Counter,
   DiffResult,
-  Disagreement,
   Ends,
-  EntrySeen,
   ExpectFailure,
-  ExplainedFault,
-  Explanation,
   FaultRow,
   FromTo,
-  Held,
   Hold,
-  LineageRange,
   LockRow,
-  MappingRates,
-  ModelExplanation,
   ModelResult,
-  NearSection,
-  OpRates,
   OpRow,
-  Other,
   OverTime,
-  PageSaid,
-  Path,
   Queue,
   Queued,
-  Rated,
   Reason,
-  ReasonRates,
   ReplayResult,
-  Rule,
   Span,
-  Step,
-  StepOutcome,
   Times,
-  TracesDiff,
   Transition,
-  Undecided,
-  Unscored,
   Verdict,
-  VerifiedFault,
-  VerifyResult,
   VmaRange,
-  VmaSeen,
   Wait,
   Watcher,
 } from './replay/result.js';
 export { type Found, type Question, Search } from './replay/search.js';
+export type { BlockerRates, MappingRates, OpRates, Rated, ReasonRates, TracesDiff } from './replay/traces-diff.js';
 export { TruthRows } from './replay/truth.js';
+export type {
+  Agreement,
+  Disagreement,
+  NearSection,
+  Path,
+  Undecided,
+  Unscored,
+  VerifiedFault,
+  VerifyResult,
+} from './replay/verification.js';
 export { Verify, type VerifyOptions } from './replay/verify.js';
 export { FORMATS, type Format, loadReporter } from './report/index.js';
 export type { Reporter, ReportOptions } from './report/reporter.js';

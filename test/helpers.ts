@@ -8,18 +8,11 @@ import { defineStage, type Stage } from '../src/kernel/stage.js';
 import { resolveModels } from '../src/lineage/resolve.js';
 import { Diff, type DiffOptions } from '../src/replay/diff.js';
 import { type Choice, Explain, type ExplainOptions } from '../src/replay/explain.js';
+import type { Explanation } from '../src/replay/explanation.js';
 import { Replay } from '../src/replay/replay.js';
-import type {
-  ChangedFault,
-  DiffResult,
-  Explanation,
-  FaultRow,
-  ModelResult,
-  ReplayResult,
-  VerifiedFault,
-  VerifyResult,
-} from '../src/replay/result.js';
+import type { ChangedFault, DiffResult, FaultRow, ModelResult, ReplayResult } from '../src/replay/result.js';
 import { Run } from '../src/replay/run.js';
+import type { VerifiedFault, VerifyResult } from '../src/replay/verification.js';
 import { Verify, type VerifyOptions } from '../src/replay/verify.js';
 import { readTrace } from '../src/trace/reader.js';
 import { formatAddr, type Page } from '../src/units.js';

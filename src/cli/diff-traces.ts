@@ -1,6 +1,7 @@
 /** `vmalock diff` of two traces under one model. */
 import { Complaint, EXIT_ANSWER } from '../errors.js';
-import type { ReplayResult, TracesDiff } from '../replay/result.js';
+import type { ReplayResult } from '../replay/result.js';
+import type { TracesDiff } from '../replay/traces-diff.js';
 import { selectFields } from '../report/fields.js';
 import { warn } from './complain.js';
 import type { BaseOptions, InputOptions, ReportingOptions, RunningOptions } from './options.js';

@@ -4,7 +4,7 @@ import { Complaint } from '../errors.js';
 import { SITES, type Site, type SiteName } from '../kernel/sites.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Listing } from '../report/listing.js';
-import type { Heading, Section } from '../report/sections.js';
+import type { Heading, Section } from '../report/section.js';
 import {
   type BaseOptions,
   REPLAY_FORMATS,

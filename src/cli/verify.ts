@@ -1,7 +1,8 @@
 /** `vmalock verify`: recordings against the model of the kernel that made them, fault by fault. */
 import type { Command } from 'commander';
 import { Complaint, EXIT_ANSWER } from '../errors.js';
-import { FIRST, type VerifyResult } from '../replay/result.js';
+import { FIRST } from '../replay/result.js';
+import type { VerifyResult } from '../replay/verification.js';
 import type { Verify, VerifyOptions } from '../replay/verify.js';
 import { selectFields } from '../report/fields.js';
 import { formatEventRow } from '../report/json.js';

@@ -12,7 +12,7 @@ import type { Ns, Page } from '../units.js';
 import { OP } from '../vocab.js';
 import { type Nearby, overBy } from './nearby.js';
 import type { FaultRow } from './result.js';
-import type { Section, Sections } from './sections.js';
+import type { Reach, Section, Sections } from './sections.js';
 import { APART, type Slack, whileMarked } from './windows.js';
 
 /** A fault, as far as that goes. */
@@ -39,13 +39,6 @@ interface Made {
   readonly by: Preparing;
   /** writes of other threads that met it: when one of them is over it is there, whatever became of its maker */
   readonly writes: Preparing[];
-}
-
-/** VMAs side by side that only their anon_vmas keep apart: one VMA, had these been made in another order. */
-export interface Reach {
-  readonly start: Page;
-  readonly end: Page;
-  readonly anonVmas: readonly AnonVma[];
 }
 
 /** Writes by which it is tried to show that an anon_vma is there. */

@@ -2,7 +2,8 @@
 import type { Stage } from '../kernel/stage.js';
 import { longestWait } from './longest-wait.js';
 import { Replay, type ReplayOptions } from './replay.js';
-import type { FromTo, HotSpot, ModelResult, Rated, ReplayResult, TracesDiff } from './result.js';
+import type { FromTo, HotSpot, ModelResult, ReplayResult } from './result.js';
+import type { Rated, TracesDiff } from './traces-diff.js';
 
 /** A replay of one of two traces that diffTraces() compares. */
 export function replayToCompare(

@@ -1,6 +1,6 @@
 /**
- * The results of a replay, a diff and a verification as plain data: what every reporter sees and `--format json` prints.
- * Shapes follow the published schemas `vmalock.replay/1`, `vmalock.diff/1` and `vmalock.verify/1`; all times in ns.
+ * The results of a replay and a diff as plain data: what every reporter sees and `--format json` prints. Shapes follow the
+ * published schemas `vmalock.replay/1` and `vmalock.diff/1`; all times in ns.
  */
 import type { Expectation } from '../trace/columns.js';
 
@@ -366,7 +366,3 @@ export interface DiffResult {
   faults: ChangedFault[];
   warnings: string[];
 }
-
-export type * from './explanation.js';
-export type * from './traces-diff.js';
-export type * from './verification.js';

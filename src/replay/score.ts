@@ -1,5 +1,5 @@
 /** The tallies of a verification: every fault in one class, every class with what the model had right. */
-import type { Agreement, Path, Undecided, Unscored, VerifyResult } from './result.js';
+import type { Agreement, Path, Undecided, Unscored, VerifyResult } from './verification.js';
 
 export class Score {
   readonly scored: Agreement = { scored: 0, agree: 0 };

@@ -4,11 +4,17 @@
  */
 import type { Mm } from '../kernel/mm.js';
 import type { Task } from '../kernel/task.js';
-import type { Vma } from '../kernel/vma.js';
+import type { AnonVma, Vma } from '../kernel/vma.js';
 import type { Columns } from '../trace/columns.js';
 import type { Ns, Page } from '../units.js';
 import { OP } from '../vocab.js';
-import type { Reach } from './anon-vmas.js';
+
+/** VMAs side by side that only their anon_vmas keep apart: one VMA, had these been made in another order. */
+export interface Reach {
+  readonly start: Page;
+  readonly end: Page;
+  readonly anonVmas: readonly AnonVma[];
+}
 
 /** A VMA as it was when it was marked. */
 export interface Mark {

@@ -30,22 +30,21 @@ import { ALTERNATIVES, withoutInferences } from './inferred.js';
 import { type Nearby, Neighbours, overBy } from './nearby.js';
 import { NO_VMA, Observer, type Watcher } from './observer.js';
 import { Replay } from './replay.js';
-import {
-  type Disagreement,
-  type FaultRow,
-  FIRST,
-  type NearSection,
-  type Path,
-  type Undecided,
-  type Unscored,
-  type VerifiedFault,
-  type VerifyResult,
-} from './result.js';
+import { type FaultRow, FIRST } from './result.js';
 import { Score } from './score.js';
 import { type Section, Sections } from './sections.js';
 import type { SizeLimits } from './sizes.js';
 import { Tempo } from './tempo.js';
 import type { TruthRows } from './truth.js';
+import type {
+  Disagreement,
+  NearSection,
+  Path,
+  Undecided,
+  Unscored,
+  VerifiedFault,
+  VerifyResult,
+} from './verification.js';
 import { isRace, type Slack, whileHeld, whileMarked } from './windows.js';
 
 export interface VerifyOptions extends SizeLimits {

@@ -2,7 +2,7 @@
 import type { Blocker, Convoy, ModelResult, Queued } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
 import { NAME_WIDTH, whereOf } from './rows.js';
-import { number, type Section, text, top } from './sections.js';
+import { number, type Section, text, top } from './section.js';
 import { keepEnds } from './style.js';
 
 /** Fewer threads are a wait, no convoy. */

@@ -6,9 +6,7 @@ import type { ReplayResult } from '../replay/result.js';
 import { csvField, tsvField } from './escape.js';
 import { HOT_COLUMNS, hotRows } from './hot-rows.js';
 import type { ReportOptions } from './reporter.js';
-import { COLUMNS, columnsOf } from './rows.js';
-
-export type Cell = string | number | null;
+import { type Cell, COLUMNS, columnsOf } from './rows.js';
 
 export function reportCsv(results: readonly ReplayResult[], options: ReportOptions): string {
   return flat(results, options, 'csv');

@@ -2,7 +2,7 @@
 import type { Counter, DiffResult, FromTo, Transition, Verdict } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
 import { faults, leavesVmaLock, remarks, subject } from './finding.js';
-import type { Opening } from './sections.js';
+import type { Opening } from './section.js';
 
 /** Ways to change the sentence names; the others are counted together. */
 const NAMED = 3;

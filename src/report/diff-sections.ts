@@ -1,9 +1,9 @@
 /** A diff as titled tables of cells, for every output that people read. What does not differ has no table. */
 import type { BlockerChange, ChangedFault, DiffResult, Ends, FromTo } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
-import type { Cell } from './csv.js';
-import { whereOf } from './rows.js';
-import { type Heading, MODEL_ONLY, number, type Section, SITE, text, top } from './sections.js';
+import { type Cell, whereOf } from './rows.js';
+import { type Heading, number, type Section, SITE, text, top } from './section.js';
+import { MODEL_ONLY } from './sections.js';
 
 /** The parts of a diff that are tables, in the order they are shown. */
 export const TABLES = ['transitions', 'verdicts', 'counters', 'time', 'blockers', 'faults'] as const;

@@ -1,9 +1,10 @@
 /** The finding of a diff of two traces: how many faults, fallbacks and waits there are now, for each 1,000 faults, and where. */
-import type { FromTo, Rated, ReasonRates, TracesDiff } from '../replay/result.js';
+import type { FromTo } from '../replay/result.js';
+import type { Rated, ReasonRates, TracesDiff } from '../replay/traces-diff.js';
 import { formatCount, formatNs } from '../units.js';
 import { subject } from './finding.js';
 import { NAME_WIDTH } from './rows.js';
-import type { Opening } from './sections.js';
+import type { Opening } from './section.js';
 import { SITE_WORDS } from './site-words.js';
 import { keepEnds } from './style.js';
 

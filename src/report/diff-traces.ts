@@ -1,12 +1,13 @@
 /** A diff of two traces in every format a replay has: a sentence and tables for people; for sheets, a row for each quantity. */
-import type { FromTo, Rated, TracesDiff } from '../replay/result.js';
+import type { FromTo } from '../replay/result.js';
+import type { Rated, TracesDiff } from '../replay/traces-diff.js';
 import { formatCount, formatNs } from '../units.js';
-import type { Cell } from './csv.js';
 import { arrow } from './diff-sections.js';
 import { diffTracesOpening, formatRate } from './diff-traces-finding.js';
 import { pickKeys } from './json.js';
 import type { Listing } from './listing.js';
-import { type Heading, number, type Section, SITE, text, top } from './sections.js';
+import type { Cell } from './rows.js';
+import { type Heading, number, type Section, SITE, text, top } from './section.js';
 
 /** The parts that are tables, in the order they are shown. */
 const TABLES = ['verdicts', 'time', 'reasons', 'mappings', 'ops', 'blockers'] as const;

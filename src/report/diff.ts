@@ -1,11 +1,11 @@
 /** A diff in every format a replay has: a sentence and tables for people; for sheets, a row for each way in which faults change. */
 import type { DiffResult, Transition } from '../replay/result.js';
-import type { Cell } from './csv.js';
 import { diffOpening } from './diff-finding.js';
 import { diffSections, TABLES, waysSection } from './diff-sections.js';
 import { listingFields } from './fields.js';
 import { pickKeys } from './json.js';
 import type { Listing } from './listing.js';
+import type { Cell } from './rows.js';
 
 /** Columns of a transition's row, in the order csv prints them. */
 const COLUMNS = [

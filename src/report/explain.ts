@@ -1,10 +1,17 @@
 /** A fault explained, in every format a replay has: sentences and tables for people; for sheets, a row for each step. */
-import type { ExplainedFault, Explanation, LineageRange, ModelExplanation, Other, Step } from '../replay/result.js';
+import type {
+  ExplainedFault,
+  Explanation,
+  LineageRange,
+  ModelExplanation,
+  Other,
+  Step,
+} from '../replay/explanation.js';
 import { formatCount, formatNs } from '../units.js';
 import { MARKED_SITES } from '../vocab.js';
 import { leavesVmaLock, remarks, subject } from './finding.js';
 import type { Listing } from './listing.js';
-import { type Heading, number, type Opening, type Section, text } from './sections.js';
+import { type Heading, number, type Opening, type Section, text } from './section.js';
 import { SITE_WORDS } from './site-words.js';
 import { accessOf, doing, pageWords, stepWords, whereWords, whoWords } from './step-words.js';
 

@@ -4,7 +4,7 @@ import { formatCount, formatNs } from '../units.js';
 import { CONTENDED_SITES, MARKED_SITES } from '../vocab.js';
 import { convoyFinding } from './convoy.js';
 import { formatPercent, formatRatio, NAME_WIDTH, userFallbacks, whereOf } from './rows.js';
-import type { Opening } from './sections.js';
+import type { Opening } from './section.js';
 import { SITE_WORDS } from './site-words.js';
 import { keepEnds } from './style.js';
 

@@ -1,6 +1,6 @@
 /** What `--by` adds up, for sheets: a row for each model and key. */
 import type { HotSpot, ModelResult, ReplayResult } from '../replay/result.js';
-import type { Cell } from './csv.js';
+import type { Cell } from './rows.js';
 
 /** Columns of a row, in the order csv prints them. */
 export const HOT_COLUMNS = [

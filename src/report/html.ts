@@ -2,7 +2,8 @@
  * `--html`: one page that needs nothing but itself. The finding, bars and tables are plain HTML; timelines and maps are drawn
  * by the page's script from data beside it, and the longest waits stand there as text too.
  */
-import type { DiffResult, ModelResult, ReplayResult, TracesDiff } from '../replay/result.js';
+import type { DiffResult, ModelResult, ReplayResult } from '../replay/result.js';
+import type { TracesDiff } from '../replay/traces-diff.js';
 import { formatCount, formatNs } from '../units.js';
 import { diffOpening } from './diff-finding.js';
 import { diffSections, TABLES } from './diff-sections.js';
@@ -12,7 +13,8 @@ import { htmlText, scriptJson } from './escape.js';
 import { openingOf } from './finding.js';
 import { formatRatio } from './rows.js';
 import { KINDS, type LongWait, type Scene } from './scene.js';
-import { number, type Opening, type Section, sections, text } from './sections.js';
+import { number, type Opening, type Section, text } from './section.js';
+import { sections } from './sections.js';
 
 /** The page's own script and style, and the hashes by which the page allows them and nothing else. */
 export interface Assets {

@@ -1,9 +1,11 @@
 /** What is not a replay's result (a diff, the lineage, one stage, an edit), in every format a replay has. */
-import { type Cell, formatRows } from './csv.js';
+
+import { formatRows } from './csv.js';
 import { jsonText } from './escape.js';
 import type { Format } from './index.js';
 import * as markdown from './markdown.js';
-import type { Heading, Opening, Section } from './sections.js';
+import type { Cell } from './rows.js';
+import type { Heading, Opening, Section } from './section.js';
 import type { Style } from './style.js';
 import * as table from './table.js';
 

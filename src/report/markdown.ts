@@ -4,7 +4,8 @@ import { formatCount } from '../units.js';
 import { markdownText } from './escape.js';
 import { openingOf } from './finding.js';
 import type { ReportOptions } from './reporter.js';
-import { type Opening, type Section, sections } from './sections.js';
+import type { Opening, Section } from './section.js';
+import { sections } from './sections.js';
 
 export function reportMarkdown(results: readonly ReplayResult[], { fields, top }: ReportOptions): string {
   return results

@@ -6,6 +6,9 @@
 import type { Blocker, LockRow, ModelResult, ReplayResult } from '../replay/result.js';
 import { formatCount, formatNs, formatShare } from '../units.js';
 
+/** What csv and tsv know: null is an empty field. */
+export type Cell = string | number | null;
+
 export interface Column {
   readonly name: string;
   readonly title: string;

@@ -1,5 +1,13 @@
 /** The steps of a fault in sentences. Plain text; every name in it is still unescaped. */
-import type { EntrySeen, ExplainedFault, ModelExplanation, Other, PageSaid, Step, VmaSeen } from '../replay/result.js';
+import type {
+  EntrySeen,
+  ExplainedFault,
+  ModelExplanation,
+  Other,
+  PageSaid,
+  Step,
+  VmaSeen,
+} from '../replay/explanation.js';
 import { formatNs } from '../units.js';
 import { NAME_WIDTH, whereOf } from './rows.js';
 import { SITE_WORDS } from './site-words.js';

@@ -5,7 +5,8 @@ import type { ReplayResult } from '../replay/result.js';
 import { formatCount, formatNs } from '../units.js';
 import { openingOf } from './finding.js';
 import type { ReportOptions } from './reporter.js';
-import { type Heading, type Opening, type Section, sections } from './sections.js';
+import type { Heading, Opening, Section } from './section.js';
+import { sections } from './sections.js';
 import { bar, type Marks, sparkline } from './spark.js';
 import { displayWidth, keepEnds, type Style } from './style.js';
 

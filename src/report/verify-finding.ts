@@ -1,9 +1,9 @@
 /** The finding of a verification: on how many faults a model and a recording agree, and what was not compared, in one sentence. */
-import type { Undecided, VerifyResult } from '../replay/result.js';
+import type { Undecided, VerifyResult } from '../replay/verification.js';
 import { formatCount } from '../units.js';
 import { remarks, subject } from './finding.js';
 import { formatRatio } from './rows.js';
-import type { Opening } from './sections.js';
+import type { Opening } from './section.js';
 
 /** Why a recording cannot tell what a fault met, as a sentence of its own. */
 export const UNDECIDED_WORDS: Readonly<Record<Undecided, string>> = {

@@ -1,9 +1,8 @@
 /** A verification as titled tables of cells, for every output that people read. */
-import type { Agreement, Disagreement, Unscored, VerifyResult } from '../replay/result.js';
+import type { Agreement, Disagreement, Unscored, VerifyResult } from '../replay/verification.js';
 import { formatCount, formatNs } from '../units.js';
-import type { Cell } from './csv.js';
-import { formatRatio } from './rows.js';
-import { type Heading, number, type Section, SITE, text } from './sections.js';
+import { type Cell, formatRatio } from './rows.js';
+import { type Heading, number, type Section, SITE, text } from './section.js';
 import { sumOf, type Tally, UNDECIDED_WORDS } from './verify-finding.js';
 
 /** The parts of a verification that are tables, in the order they are shown. */

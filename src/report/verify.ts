@@ -1,10 +1,10 @@
 /** Verifications in every format a replay has: a sentence and tables for people; for sheets, a row for each trace. */
-import type { VerifyResult } from '../replay/result.js';
-import type { Cell } from './csv.js';
+import type { VerifyResult } from '../replay/verification.js';
 import { listingFields } from './fields.js';
 import { pickKeys } from './json.js';
 import type { Listing } from './listing.js';
-import type { Section } from './sections.js';
+import type { Cell } from './rows.js';
+import type { Section } from './section.js';
 import { openingOfAll, verifyOpening } from './verify-finding.js';
 import { chosenSection, recordings, TABLES, verifySections } from './verify-sections.js';
 

@@ -3,6 +3,9 @@ import { bare, DATED, grep, importsOf, type Rule } from './source.js';
 
 const FLOOR_0 = /^(units|vocab|errors|random)\.ts$/;
 
+/** What comes out of floor 4, as plain data. */
+const RESULTS = /^replay\/(result|explanation|traces-diff|verification)\.ts$/;
+
 /** Who may import what. `types` may be imported as types only. The first row that fits a path is its row. */
 const FLOORS: readonly { floor: RegExp; may: RegExp; types?: RegExp; packages?: RegExp }[] = [
   { floor: FLOOR_0, may: /^$/, types: FLOOR_0 },
@@ -14,7 +17,7 @@ const FLOORS: readonly { floor: RegExp; may: RegExp; types?: RegExp; packages?: 
   { floor: /^lineage\//, may: /^(lineage\/|kernel\/stage\.ts$)/ },
   { floor: /^replay\/[\w-]*schema\.ts$/, may: /^replay\//, packages: /^zod$/ },
   { floor: /^replay\//, may: /^(engine|trace|kernel|lineage|replay)\// },
-  { floor: /^report\//, may: /^report\//, types: /^replay\/result\.ts$/, packages: /^(chalk|cli-table3)$/ },
+  { floor: /^report\//, may: /^report\//, types: RESULTS, packages: /^(chalk|cli-table3)$/ },
   { floor: /^cli\//, may: /^\w/, packages: /^(commander|zod|node:.*)$/ },
   { floor: /^index\.ts$/, may: /^\w/ },
 ];

@@ -1,6 +1,6 @@
 /** What tests of `verify` share. */
 import { expect } from 'vitest';
-import type { VerifyResult } from '../../src/replay/result.js';
+import type { VerifyResult } from '../../src/replay/verification.js';
 import { type Event, range } from '../helpers.js';
 
 export const did = (fallback: boolean) => ({ truth: { path: fallback ? 'mmap_lock' : 'vma_lock', fallback } });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { VerifiedFault } from '../../src/replay/result.js';
+import type { VerifiedFault } from '../../src/replay/verification.js';
 import { at, type Event, fault, mmap, range, verify, vma } from '../helpers.js';
 import { addUp, did, FELL_BACK, MS, STAYED, writer } from './verified.js';
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { escapeText } from '../../src/errors.js';
 import { diffTraces } from '../../src/replay/diff-traces.js';
-import type { HotSpot, TracesDiff } from '../../src/replay/result.js';
+import type { HotSpot } from '../../src/replay/result.js';
+import type { TracesDiff } from '../../src/replay/traces-diff.js';
 import { diffTracesListing } from '../../src/report/diff-traces.js';
 import { diffTracesOpening, formatRate } from '../../src/report/diff-traces-finding.js';
 import { FORMATS, type Format } from '../../src/report/index.js';

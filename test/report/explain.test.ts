@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { escapeText } from '../../src/errors.js';
-import type { Explanation } from '../../src/replay/result.js';
+import type { Explanation } from '../../src/replay/explanation.js';
 import { explainListing } from '../../src/report/explain.js';
 import { FORMATS, type Format } from '../../src/report/index.js';
 import { renderListing } from '../../src/report/listing.js';

@@ -12,9 +12,9 @@ import type {
   Reason,
   ReplayResult,
   Times,
-  TracesDiff,
   Transition,
 } from '../../src/replay/result.js';
+import type { TracesDiff } from '../../src/replay/traces-diff.js';
 
 export function times(total: number, max = total): Times {
   return { total, mean: total / 10, p50: max / 2, p99: max, max };

@@ -3,7 +3,8 @@ import { describe, expect, expectTypeOf, test } from 'vitest';
 import type * as z from 'zod';
 import { DiffTracesSchema, diffTracesJsonSchema } from '../../src/replay/diff-traces-schema.js';
 import { ExplainSchema, explainJsonSchema } from '../../src/replay/explain-schema.js';
-import type { DiffResult, Explanation, ReplayResult, TracesDiff, VerifyResult } from '../../src/replay/result.js';
+import type { Explanation } from '../../src/replay/explanation.js';
+import type { DiffResult, ReplayResult } from '../../src/replay/result.js';
 import {
   DiffSchema,
   diffJsonSchema,
@@ -12,6 +13,8 @@ import {
   VerifySchema,
   verifyJsonSchema,
 } from '../../src/replay/schema.js';
+import type { TracesDiff } from '../../src/replay/traces-diff.js';
+import type { VerifyResult } from '../../src/replay/verification.js';
 import { diff, explain, fault, mmap, range, verify, vma } from '../helpers.js';
 import {
   CHANGED,
