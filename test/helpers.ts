@@ -146,8 +146,8 @@ export async function explain(
   return machine.finish(info);
 }
 
-/** The address space of mm 1 once everything is over. */
-export async function addressSpace(events: readonly Event[], model: string): Promise<Mm> {
+/** An address space once everything is over. */
+export async function addressSpace(events: readonly Event[], model: string, mm = 1): Promise<Mm> {
   const run = new Run(resolveModels(model)[0], { timing: 'closed', costs: COSTS });
   let fed = 0;
   const info = await readTrace(traceFile(events), {
@@ -157,7 +157,7 @@ export async function addressSpace(events: readonly Event[], model: string): Pro
     },
   });
   run.finish();
-  return run.kernel.mm(info.mms.indexOf(1));
+  return run.kernel.mm(info.mms.indexOf(mm));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ import {
   WRITE_KILLABLE,
 } from './section.js';
 import type { Task } from './task.js';
-import { AnonVma, VM_DONTCOPY, VM_LOCKED, VM_PFNMAP, VM_UFFD_ARMED, VM_WIPEONFORK, type Vma } from './vma.js';
+import { AnonVma, VM_DONTCOPY, VM_LOCKED_MASK, VM_PFNMAP, VM_UFFD_ARMED, VM_WIPEONFORK, type Vma } from './vma.js';
 import { vm_area_dup } from './vma-ops.js';
 
 /** fork(2), vfork(2), clone(2). A thread, or a child that shares the mm, takes no lock. */
@@ -68,7 +68,7 @@ export function* fork(k: Kernel, task: Task): Operation {
 /** The child's copy of a VMA, in its tree. */
 function dupVma(k: Kernel, task: Task, child: Mm, vma: Vma): void {
   const copy = vm_area_dup(vma);
-  copy.vm_flags &= ~(VM_LOCKED | VM_UFFD_ARMED);
+  copy.vm_flags &= ~(VM_LOCKED_MASK | VM_UFFD_ARMED);
   copy.vm_userfaultfd_ctx = 0;
   if (vma.vm_flags & VM_WIPEONFORK) {
     copy.anon_vma = null;

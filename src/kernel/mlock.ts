@@ -23,7 +23,7 @@ import {
   WRITE_KILLABLE,
 } from './section.js';
 import type { Task } from './task.js';
-import { VM_LOCKED, VM_LOCKONFAULT, VM_SEALED, type Vma, vma_supports_mlock } from './vma.js';
+import { VM_LOCKED, VM_LOCKED_MASK, VM_LOCKONFAULT, VM_SEALED, type Vma, vma_supports_mlock } from './vma.js';
 import { type Modification, vm_area_dup, vma_modify } from './vma-ops.js';
 
 /** Modifies every VMA of the event's range as `change` says of its part; null leaves one alone. */
@@ -43,13 +43,14 @@ export function* modifyRange(
   }
 }
 
-/** mlock(2) and munlock(2): the flag under the write lock; mlock then populates under the read lock. */
+/** mlock(2), mlock2(2) and munlock(2): the flags under the write lock; who locks populates then, under the read lock. */
 export function* mlock(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const locks = task.op === OP.mlock;
+  const lock = locks ? lockFlags(modeOf(k, task)) : 0;
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   yield* modifyRange(k, task, vma => {
-    const flags = mlock_fixup(k, vma, locks);
+    const flags = mlock_fixup(k, vma, lock);
     return flags === vma.vm_flags ? null : { flags };
   });
   if (!hold(k, task, k.costs.op, !locks)) yield;
@@ -57,25 +58,36 @@ export function* mlock(k: Kernel, task: Task): Operation {
   if (locks) yield* populate(k, task, mm, task.page, task.page + task.len);
 }
 
-/** The flags `vma` has then: what may not be locked keeps its own. */
-function mlock_fixup(k: Kernel, vma: Vma, locks: boolean): number {
-  const { vm_flags } = vma;
-  if (!vma_supports_mlock(vma, k.files[vma.vm_file]?.fs)) return vm_flags;
-  return locks ? vm_flags | VM_LOCKED : vm_flags & ~(VM_LOCKED | VM_LOCKONFAULT);
+/** What the event says of how to lock, in any spelling; empty when it says nothing. */
+function modeOf(k: Kernel, { name }: Task): string {
+  return name >= 0 ? k.strings[name].toLowerCase() : '';
 }
 
-/** mlockall(2) and munlockall(2). `mode` says `current`, `future` or both, in any spelling; unsaid means both. */
+/** MLOCK_ONFAULT and MCL_ONFAULT: pages are locked when somebody faults them in. */
+function lockFlags(mode: string): number {
+  return mode.includes('onfault') ? VM_LOCKED | VM_LOCKONFAULT : VM_LOCKED;
+}
+
+/** The flags `vma` has then: what may not be locked keeps its own. */
+function mlock_fixup(k: Kernel, vma: Vma, lock: number): number {
+  const { vm_flags } = vma;
+  return vma_supports_mlock(vma, k.files[vma.vm_file]?.fs) ? (vm_flags & ~VM_LOCKED_MASK) | lock : vm_flags;
+}
+
+/** mlockall(2) and munlockall(2). `mode` says `current`, `future` or both; where it says neither, both are meant. */
 export function* mlockall(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const locks = task.op === OP.mlockall;
-  const mode = task.name >= 0 ? k.strings[task.name].toLowerCase() : 'current|future';
-  const current = !locks || mode.includes('current');
+  const mode = modeOf(k, task);
+  const lock = locks ? lockFlags(mode) : 0;
+  const future = mode.includes('future');
+  const current = mode.includes('current') || !future;
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
-  mm.def_flags = locks && mode.includes('future') ? VM_LOCKED : 0;
+  mm.def_flags = future || !mode.includes('current') ? lock : 0;
   if (current) {
     for (let vma = mm.mm_mt.first(); vma !== null; ) {
       const upTo: number = vma.vm_end;
-      const flags = mlock_fixup(k, vma, locks);
+      const flags = mlock_fixup(k, vma, lock);
       if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, vma.vm_start, upTo, { flags });
       vma = mm.mm_mt.find(upTo);
     }

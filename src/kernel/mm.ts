@@ -25,7 +25,7 @@ export class Mm implements LockedMm {
   brk: Page = -1;
   /** a page of the first thread's stack: the last one of the highest VMA that grew down when the trace began; -1 if none */
   start_stack: Page = -1;
-  /** VM_LOCKED when mlockall(MCL_FUTURE) is in force */
+  /** VM_LOCKED_MASK bits of what is mapped from now on: mlockall(MCL_FUTURE) */
   def_flags = 0;
   /** has any VMA ever been stored here? */
   everMapped = false;

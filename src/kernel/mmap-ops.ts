@@ -37,6 +37,7 @@ import {
   VM_GROWSDOWN,
   VM_HUGETLB,
   VM_LOCKED,
+  VM_LOCKED_MASK,
   VM_NOHUGEPAGE,
   VM_NORESERVE,
   VM_PFNMAP,
@@ -56,9 +57,9 @@ export function unknownOffset(k: Kernel): Page {
   return (k.newIdentity() % UNKNOWN_OFFSET) * UNKNOWN_OFFSET;
 }
 
-/** Is what `task` maps to be locked? */
-function locks({ code, mm }: Task): boolean {
-  return ((code >> PROT_SHIFT) & MAP.locked) !== 0 || mm.def_flags !== 0;
+/** How what `task` maps is to be locked: VM_LOCKED_MASK bits. */
+function locks({ code, mm }: Task): number {
+  return ((code >> PROT_SHIFT) & MAP.locked ? VM_LOCKED : 0) | mm.def_flags;
 }
 
 /** The VMA that an `mmap` or `vma` event describes, in no tree yet. */
@@ -87,7 +88,7 @@ export function describe(k: Kernel, task: Task): Vma {
   } else if (file < 0) ops = 0;
   const offset = task.page2 >= 0 ? task.page2 : unknownOffset(k);
   const vma = new Vma(task.page, task.page + task.len, flags, file < 0 ? task.page : offset, file, ops, -1);
-  if (locks(task) && vma_supports_mlock(vma, facts?.fs)) vma.vm_flags |= VM_LOCKED;
+  if (vma_supports_mlock(vma, facts?.fs)) vma.vm_flags |= locks(task);
   if (task.name >= 0) {
     if (k.strings[task.name].startsWith('[anon')) vma.name = task.name;
     else vma.label = task.name;
@@ -149,7 +150,7 @@ export function* mmap(k: Kernel, task: Task): Operation {
   const vma = describe(k, task);
   if (vma.vm_file === FILE_SHMEM) vma.shmem = new ShmemInode();
   const { vm_start, vm_end } = vma;
-  const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || locks(task);
+  const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || locks(task) !== 0;
   yield* mmap_region(k, task, mm, vma, !populates);
   leave(k, task, mm, WRITE);
   if (populates) yield* populate(k, task, mm, vm_start, vm_end);
@@ -343,7 +344,8 @@ function* mremap_to(
   }
   mm.page_table.moveRange(from, from + moved, to);
   if (dontUnmap) {
-    // The source stays, empty; whole, it is unlinked from its anon_vma.
+    // dontunmap_complete(): the source stays, empty, and is locked no more, all of its VMA; whole, it leaves its anon_vma.
+    source.vm_flags &= ~VM_LOCKED_MASK;
     if (source.vm_start === from && source.vm_end === from + oldLen) {
       source.anon_vma = null;
       source.anon_vma_chain = 0;

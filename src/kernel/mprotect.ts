@@ -8,6 +8,7 @@
  */
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../vocab.js';
 import type { Kernel } from './kernel.js';
+import { faultIn } from './populate.js';
 import { enter, hold, leave, type Operation, tryEnter, WRITE, WRITE_KILLABLE } from './section.js';
 import type { Task } from './task.js';
 import {
@@ -15,6 +16,7 @@ import {
   VM_ACCOUNT,
   VM_EXEC,
   VM_HUGETLB,
+  VM_LOCKED,
   VM_NORESERVE,
   VM_READ,
   VM_SEALED,
@@ -42,15 +44,19 @@ export function* mprotect(k: Kernel, task: Task): Operation {
   const end = task.page + task.len;
   const wanted = calc_vm_prot_bits(task.code);
   let at = task.page;
+  let work = k.costs.op;
   for (let vma = mm.mm_mt.walk(at); vma !== null && at < end; vma = mm.mm_mt.walk(at)) {
     if (vma.vm_flags & VM_SEALED) break;
     const upTo = Math.min(end, vma.vm_end);
     if (wanted !== (vma.vm_flags & VM_ACCESS_FLAGS)) {
+      const breaksCow = (vma.vm_flags & (VM_WRITE | VM_SHARED | VM_LOCKED)) === VM_LOCKED && (wanted & VM_WRITE) !== 0;
       yield* vma_modify(k, task, mm, vma, at, upTo, { flags: mprotect_flags(k, vma, wanted) });
+      // locked memory is never to fault once it can be written to
+      if (breaksCow) work += faultIn(k, mm, at, upTo, 'private');
     }
     at = upTo;
   }
-  if (!hold(k, task, k.costs.op)) yield;
+  if (!hold(k, task, work)) yield;
   leave(k, task, mm, WRITE);
 }
 

@@ -27,7 +27,16 @@ import {
 } from './page-table.js';
 import { enter, hold, leave, type Operation, READ, tryEnter } from './section.js';
 import type { Task } from './task.js';
-import { VM_ACCESS_FLAGS, VM_HUGETLB, VM_PFNMAP, VM_SHARED, VM_WRITE, type Vma, vma_is_anonymous } from './vma.js';
+import {
+  VM_ACCESS_FLAGS,
+  VM_HUGETLB,
+  VM_LOCKONFAULT,
+  VM_PFNMAP,
+  VM_SHARED,
+  VM_WRITE,
+  type Vma,
+  vma_is_anonymous,
+} from './vma.js';
 
 /** Pages one call looks at, 4 GiB: beyond it the next fault there looks like a first touch. */
 export const POPULATE_LIMIT = 2 ** 20;
@@ -47,8 +56,10 @@ export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Write
   let left = POPULATE_LIMIT;
   let cost = 0;
   const { mm_mt, page_table } = mm;
+  // populate_vma_page_range() leaves MLOCK_ONFAULT to the faults
+  const skipped = writes === 'private' ? VM_PFNMAP | VM_LOCKONFAULT : VM_PFNMAP;
   for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < end && left > 0; vma = mm_mt.next(vma)) {
-    if (!(vma.vm_flags & VM_ACCESS_FLAGS) || vma.vm_flags & VM_PFNMAP) continue;
+    if (!(vma.vm_flags & VM_ACCESS_FLAGS) || vma.vm_flags & skipped) continue;
     const from = Math.max(start, vma.vm_start);
     const to = Math.min(end, vma.vm_end, from + left);
     const shared = (vma.vm_flags & VM_SHARED) !== 0;

@@ -39,6 +39,7 @@ export const VM_ACCOUNT = 1 << 23;
 /** MAP_NORESERVE: they never do */
 export const VM_NORESERVE = 1 << 24;
 
+export const VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 /** userfaultfd_armed(): any mode registered. */
 export const VM_UFFD_ARMED = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR | VM_UFFD_RWP | UFFD_WP_ASYNC;
