@@ -8,6 +8,7 @@ import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
 import { extentOf, nameMmap } from './mapped.js';
 import type { Entry, Outbox } from './outbox.js';
+import { partDone } from './part-done.js';
 import type { Enter } from './syscall-text.js';
 import { decode, failed, isFork, isModelled } from './syscalls.js';
 import { RANGED_REQUESTS, resolver, Userfault, uffdRequest } from './uffd.js';
@@ -37,7 +38,8 @@ export class Calls {
     const { call } = thread;
     thread.call = null;
     if (call === null || call.entry === null || call.entry.done) return;
-    const event = failed(result) ? null : this.#event(thread, call, result, t);
+    const args = failed(result) ? partDone(thread.process.mm.map, call, result) : call.args;
+    const event = args === null ? null : this.#event(thread, { ...call, args }, result, t);
     this.#outbox.close(call.entry, ...(event === null ? this.#other(thread, call, t) : [event]));
   }
 

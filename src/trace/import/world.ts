@@ -64,7 +64,7 @@ export interface Episode {
 export interface Call {
   kind: 'call';
   name: string;
-  args: string[];
+  args: readonly string[];
   /** raw_syscalls, not the call's own event */
   raw: boolean;
   t: Ns;

@@ -1,0 +1,63 @@
+/**
+ * What calls did before they failed: those that go from VMA to VMA stop at one that refuses, and nothing is undone.
+ *
+ * Models: mm/madvise.c, madvise_walk_vmas(), madvise_vma_behavior(), madvise_populate(); mm/mprotect.c, do_mprotect_pkey();
+ * mm/mlock.c, apply_vma_lock_flags(), do_mlock() (v6.18).
+ */
+import { PROT_READ, PROT_WRITE } from '../../vocab.js';
+import type { AddressMap, Extent } from './address-map.js';
+import { pageOf, pagesOf } from './words.js';
+
+const ENOMEM = '-12';
+const EINVAL = '-22';
+
+/** How far a call comes. */
+interface Walk {
+  readonly crossesHoles: boolean;
+  takes(extent: Extent): boolean;
+}
+
+const takes = () => true;
+/** mprotect, mlock: an mlock that finds no hole has marked all of it, and could not fault it in. */
+const TO_A_HOLE: Walk = { crossesHoles: false, takes };
+/** Most advice goes on behind holes, and says in the end that there were some. */
+const TO_THE_END: Walk = { crossesHoles: true, takes };
+const STOP_AT_HOLES: ReadonlySet<string> = new Set(['mprotect', 'pkey_mprotect', 'mlock', 'mlock2', 'munlock']);
+
+/** Advice, in hex, that some VMAs refuse. */
+const REFUSED: ReadonlyMap<string, Walk> = new Map([
+  ['12', { crossesHoles: true, takes: ({ mapsFile, shared }) => !mapsFile && !shared }],
+  ['16', { crossesHoles: false, takes: ({ prot }) => (prot & PROT_READ) !== 0 }],
+  ['17', { crossesHoles: false, takes: ({ prot }) => (prot & PROT_WRITE) !== 0 }],
+]);
+/** MADV_COLLAPSE says whether there was a huge page to be made. */
+const COLLAPSE = '19';
+
+function walkOf(name: string, advice: string, error: string): Walk | null {
+  if (name !== 'madvise') return STOP_AT_HOLES.has(name) && error === ENOMEM ? TO_A_HOLE : null;
+  if (error === EINVAL) return REFUSED.get(advice) ?? null;
+  if (error !== ENOMEM || advice === COLLAPSE) return null;
+  return REFUSED.get(advice)?.crossesHoles === false ? TO_A_HOLE : TO_THE_END;
+}
+
+/**
+ * The arguments of a call that would have done as much and succeeded; null for one that did nothing.
+ *
+ * @param error what it returned, a negated errno
+ */
+export function partDone(
+  map: AddressMap,
+  { name, args }: { readonly name: string; readonly args: readonly string[] },
+  error: string,
+): readonly string[] | null {
+  const walk = walkOf(name, args[2], error);
+  if (walk === null || walk === TO_THE_END) return walk && args;
+  const start = pageOf(`0x${args[0]}`);
+  const wanted = start + pagesOf(`0x${args[1]}`);
+  let end = start;
+  for (const extent of map.overlapping(start, wanted)) {
+    if ((extent.start > end && !walk.crossesHoles) || !walk.takes(extent)) break;
+    end = Math.min(extent.end, wanted);
+  }
+  return end === start ? null : [args[0], ((end - start) * 4096).toString(16), ...args.slice(2)];
+}

@@ -1,0 +1,65 @@
+/** Calls that failed when they had done a part: what of it the trace has. Pages from 0x7f0000000; `A` is mapped, `.` is not. */
+import { expect, test } from 'vitest';
+import { call, imported, line } from './sample.js';
+
+const BASE = 0x7f0000000;
+const addr = (page: number) => `${(BASE + page).toString(16)}000`;
+const pages = (n: number) => `${n.toString(16)}000`;
+const [ENOMEM, EINVAL, EACCES] = ['-12', '-22', '-13'];
+/** AAAA....rrrrFFFFssss: private memory, a hole, memory that may only be read, a file, shared memory */
+const MAPS = {
+  file: 'maps',
+  text: [
+    `${addr(0)}-${addr(4)} rw-p 00000000 00:00 0 `,
+    `${addr(8)}-${addr(12)} r--p 00000000 00:00 0 `,
+    `${addr(12)}-${addr(16)} rw-p 00000000 08:01 7 /f`,
+    `${addr(16)}-${addr(20)} rw-s 00000000 00:01 8 /dev/zero (deleted)\n`,
+  ].join('\n'),
+};
+
+/** What is left of a call on `[from, to)`: its operation and range, or null. */
+async function left(nr: number, from: number, to: number, error: string, ...rest: string[]): Promise<string | null> {
+  const args = [addr(from), pages(to - from), ...rest, '0', '0', '0', '0'].slice(0, 6);
+  const lines = [line(1, 10, 'minor-faults: 0'), ...call(10, 10, `${nr} (${args.join(', ')})`, [], 20, error)];
+  const { events } = await imported(lines.join('\n'), { maps: MAPS });
+  const found = events.find(({ op }) => /^(mprotect|pkey_mprotect|mlock|munlock|madvise|munmap)$/.test(String(op)));
+  if (found === undefined) return null;
+  const start = Number(found.addr) / 4096 - BASE;
+  return `${found.op} ${start}-${start + Number(found.len) / 4096}`;
+}
+
+test.each([
+  ['mprotect', 10, ['3']],
+  ['pkey_mprotect', 329, ['3', '0']],
+  ['mlock', 149, []],
+  ['mlock', 325, ['1']],
+  ['munlock', 150, []],
+] as const)('%s stops at the first hole', async (op, nr, rest) => {
+  expect(await left(nr, 2, 12, ENOMEM, ...rest)).toBe(`${op} 2-4`);
+  expect(await left(nr, 9, 18, ENOMEM, ...rest)).toBe(`${op} 9-18`);
+  expect(await left(nr, 4, 12, ENOMEM, ...rest)).toBeNull();
+  expect(await left(nr, 0, 4, EACCES, ...rest)).toBeNull();
+});
+
+test('madvise goes on behind holes', async () => {
+  expect(await left(28, 2, 12, ENOMEM, '4')).toBe('madvise 2-12');
+  expect(await left(28, 2, 12, EINVAL, '4')).toBeNull();
+  expect(await left(28, 2, 12, ENOMEM, '19')).toBeNull();
+});
+
+test('MADV_POPULATE_READ and MADV_POPULATE_WRITE do not, nor do they in memory that forbids it', async () => {
+  expect(await left(28, 0, 12, ENOMEM, '16')).toBe('madvise 0-4');
+  expect(await left(28, 9, 16, EINVAL, '16')).toBe('madvise 9-16');
+  expect(await left(28, 9, 16, EINVAL, '17')).toBeNull();
+  expect(await left(28, 0, 12, ENOMEM, '17')).toBe('madvise 0-4');
+});
+
+test('MADV_WIPEONFORK stops at a file and at shared memory', async () => {
+  expect(await left(28, 0, 14, EINVAL, '12')).toBe('madvise 0-12');
+  expect(await left(28, 16, 20, EINVAL, '12')).toBeNull();
+  expect(await left(28, 0, 12, ENOMEM, '12')).toBe('madvise 0-12');
+});
+
+test('nothing comes of any other call', async () => {
+  expect(await left(11, 0, 4, ENOMEM)).toBeNull();
+});
