@@ -54,7 +54,7 @@ export function registerConvert(program: Command): void {
 
 async function convert(trace: string | undefined, options: ConvertOptions, command: Command): Promise<void> {
   const [input] = inputsOf(trace === undefined ? [] : [trace], command);
-  const { out, strict, maxLine, maxNames } = options;
+  const { out, strict, maxLine, maxNames, maxWindow } = options;
   const spelling = options.to ?? (/\.json(\.gz|\.zst)?$/.test(out ?? '') ? 'document' : 'stream');
   const [{ choosePacking, writePacked }, { readEvents }, { formatEvent, frameOf }] = await Promise.all([
     import('./packing.js'),
@@ -73,7 +73,7 @@ async function convert(trace: string | undefined, options: ConvertOptions, comma
       header = found;
     };
     const onProgress = (done: number, total: number | null): void => progress.update(input, done, total);
-    const events = readEvents(input, { strict, maxLine, maxNames, onHeader, onProgress });
+    const events = readEvents(input, { strict, maxLine, maxNames, maxWindow, onHeader, onProgress });
     const pieces = respell(events, spelling, formatEvent, () => frameOf(spelling, header ?? {}));
     await writePacked(pieces, sink, packing);
     progress.clear();

@@ -2,18 +2,27 @@
 import { fstatSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Complaint } from '../errors.js';
-import type { MapsFile } from '../trace/import/index.js';
-import { type BaseOptions, inputsOf, withBase, withExamples } from './options.js';
+import {
+  type BaseOptions,
+  type HeldOptions,
+  type InputOptions,
+  inputsOf,
+  withBase,
+  withExamples,
+  withHeld,
+  withLimit,
+  withText,
+} from './options.js';
 import { openSink } from './output.js';
 import { Progress } from './progress.js';
 
-interface ImportOptions extends BaseOptions {
+interface ImportOptions extends BaseOptions, HeldOptions, Pick<InputOptions, 'keepGoing' | 'maxLine' | 'maxWindow'> {
   from?: string;
   kernel?: string;
   swapSync?: boolean;
   maps?: string;
   smaps?: string;
-  keepGoing?: boolean;
+  maxMaps: number;
 }
 
 export function registerImport(program: Command): void {
@@ -30,31 +39,33 @@ export function registerImport(program: Command): void {
     .option('--swap-sync', 'the swap device reads synchronously: zram, brd, pmem')
     .option('--keep-going', 'skip lines that are cut off, counting them');
   withExamples(command, 'import T.perf.txt -o T.ndjson.gz', 'import --from perf --kernel 6.18.44 -');
+  withLimit(withHeld(withText(command)), 'maxMaps', 'longest copy of maps or smaps', 2 ** 30);
   withBase(command).action(importText);
 }
 
 async function importText(file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const [input] = inputsOf(file === undefined ? [] : [file], command);
+  const { maxLine, maxWindow, maxHeld, maxMaps } = options;
   const [{ inStep, warnOfCount, warnOfUnread, writeTrace }, { importBatches }, { readBytes }] = await Promise.all([
     import('./trace-file.js'),
     import('../trace/import/index.js'),
     import('../trace/input.js'),
   ]);
   const snapshot = options.smaps ?? options.maps;
-  const maps = snapshot === undefined ? undefined : await readMaps(snapshot, readBytes(snapshot));
   const progress = new Progress(options);
   const sink = openSink(options.out, snapshot === undefined ? [input] : [input, snapshot]);
   const skipped: Complaint[] = [];
   try {
     const onProgress = (done: number, total: number | null) => progress.update(input, done, total);
-    const bytes = readBytes(input, { onProgress, transient: true });
+    const bytes = readBytes(input, { onProgress, transient: true, maxWindow });
     const live = isPiped(input) && sink.streams;
     const events = importBatches(live ? inStep(bytes, sink) : bytes, {
       file: input,
       from: options.from,
       kernel: options.kernel,
       swapSync: options.swapSync,
-      maps,
+      maps: snapshot === undefined ? undefined : { file: snapshot, text: readBytes(snapshot, { maxWindow }) },
+      ...{ maxLine, maxHeld, maxMaps },
       onBadLine: options.keepGoing ? complaint => skipped.push(complaint) : undefined,
     });
     const summary = await writeTrace(events, { sink, out: options.out, progress, live });
@@ -71,11 +82,4 @@ async function importText(file: string | undefined, options: ImportOptions, comm
 /** Is it stdin, and no file that can be had whole? */
 function isPiped(input: string): boolean {
   return input === '-' && !fstatSync(0).isFile();
-}
-
-/** A maps file is small: it is read whole. */
-async function readMaps(file: string, bytes: AsyncIterable<Uint8Array>): Promise<MapsFile> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) pieces.push(piece);
-  return { file, text: Buffer.concat(pieces).toString() };
 }

@@ -22,6 +22,12 @@ export interface InputOptions {
   keepGoing?: boolean;
   maxLine: number;
   maxNames: number;
+  maxWindow: number;
+}
+
+/** Options of commands that import. */
+export interface HeldOptions {
+  maxHeld: number;
 }
 
 /** Options of commands that report. */
@@ -76,12 +82,23 @@ export function withInput(command: Command): Command {
 /** Options of commands that read a trace and stop at its first bad line. */
 export function withReading(command: Command): Command {
   command.option('--strict', 'refuse unknown keys instead of warning about them');
-  withLimit(command, 'maxLine', 'longest line that is read', 2 ** 28);
+  withText(command);
   return withLimit(command, 'maxNames', 'most that all names may take', 2 ** 34);
 }
 
+/** Options of commands that read lines, which may be packed. */
+export function withText(command: Command): Command {
+  withLimit(command, 'maxLine', 'longest line that is read', 2 ** 28);
+  return withLimit(command, 'maxWindow', 'largest window of zstd data', 2 ** 31);
+}
+
+/** Options of commands that import. */
+export function withHeld(command: Command): Command {
+  return withLimit(command, 'maxHeld', 'most calls and faults that one without an end holds back');
+}
+
 /** An option that moves a limit: a number, or where `most` is given bytes up to that. */
-function withLimit(command: Command, name: LimitName, description: string, most?: number): Command {
+export function withLimit(command: Command, name: LimitName, description: string, most?: number): Command {
   const { option, standard } = LIMITS[name];
   if (most === undefined) return command.option(`${option} <n>`, description, natural, standard);
   return command.option(`${option} <bytes>`, description, size(option, most), standard);

@@ -3,7 +3,16 @@ import type { Command } from 'commander';
 import { Complaint, EXIT_ANSWER, quote } from '../errors.js';
 import { formatCount } from '../units.js';
 import { note, warn } from './complain.js';
-import { type BaseOptions, choice, natural, size, withBase, withExamples } from './options.js';
+import {
+  type BaseOptions,
+  choice,
+  type HeldOptions,
+  natural,
+  size,
+  withBase,
+  withExamples,
+  withHeld,
+} from './options.js';
 import { isStdout, openSink } from './output.js';
 import { commandLineOf, hasKernelNames, swapSync } from './recorder/machine.js';
 import { PerfRecorder, perfCommands } from './recorder/perf.js';
@@ -14,7 +23,7 @@ import { ALL_TRACEPOINTS, findTracefs, type Tracepoints, tracepointsOf } from '.
 import { shellWord } from './shell.js';
 import { lookUp } from './spawn.js';
 
-interface RecordOptions extends BaseOptions {
+interface RecordOptions extends BaseOptions, HeldOptions {
   pid?: number;
   seconds?: number;
   with?: 'perf' | 'tracefs';
@@ -48,7 +57,7 @@ export function registerRecord(program: Command): void {
     .option('--print', 'show the commands that record, and record nothing');
   command.addHelpText('after', NOTES);
   withExamples(command, 'record -o build.ndjson.gz -- make -j4', 'record -p 4711 --seconds 10 -o server.ndjson.gz');
-  withBase(command).action(record);
+  withBase(withHeld(command)).action(record);
 }
 
 function seconds(text: string): number {

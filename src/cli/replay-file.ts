@@ -28,11 +28,11 @@ export async function replayFile<Result extends { warnings: string[] }>(
   machine: Machine<Result>,
   options: FileOptions,
 ): Promise<Result> {
-  const { sinks, progress, strict = false, maxLine, maxNames, maxThreads, maxMms } = options;
+  const { sinks, progress, strict = false, maxLine, maxNames, maxWindow, maxThreads, maxMms } = options;
   const skipped = new SkippedLines();
   const info = await readTrace(path, {
     strict,
-    ...{ maxLine, maxNames, maxThreads, maxMms },
+    ...{ maxLine, maxNames, maxWindow, maxThreads, maxMms },
     onBatch: async (columns, soFar) => {
       machine.feed(columns, soFar);
       await sinks.drain();

@@ -49,10 +49,13 @@ async function validate(traces: string[], options: ValidateOptions, command: Com
   }
 }
 
-async function check(file: string, { strict = false, maxLine, maxNames }: ValidateOptions): Promise<Verdict> {
+async function check(
+  file: string,
+  { strict = false, maxLine, maxNames, maxWindow }: ValidateOptions,
+): Promise<Verdict> {
   const { validateTrace } = await import('../trace/reader.js');
   const verdict: Verdict = { file, valid: true, problems: [], more: false };
-  for await (const problem of validateTrace(file, { strict, maxLine, maxNames, max: MOST + 1 })) {
+  for await (const problem of validateTrace(file, { strict, maxLine, maxNames, maxWindow, max: MOST + 1 })) {
     verdict.valid = false;
     // A file that cannot be read is trouble, not an answer.
     if (problem.class === 'io') process.exitCode = EXIT_TROUBLE;

@@ -20,6 +20,7 @@ import {
   withExamples,
   withFields,
   withInput,
+  withLimit,
   withReport,
   withRun,
 } from './options.js';
@@ -29,7 +30,7 @@ import { openSinks } from './sinks.js';
 type Options = BaseOptions &
   InputOptions &
   ReportingOptions &
-  RunningOptions & { model?: string; truth?: string; min: number; top: number };
+  RunningOptions & { model?: string; truth?: string; maxTruth: number; min: number; top: number };
 
 const NOTES = `
 Every user fault is in one class: predicted from what was recorded; predicted
@@ -54,9 +55,8 @@ export function registerVerify(program: Command): void {
     'verify traces/recorded/*.gz --min 0.999',
     'verify t.ndjson.gz -m v6.17 --events - | jq -c \'select(.class == "scored" and .truth != .predicted)\'',
   );
-  withBase(withRun(withInput(withFields(withReport(command, REPLAY_FORMATS))), 'user fault', ['recorded'])).action(
-    verify,
-  );
+  const run = withRun(withInput(withFields(withReport(command, REPLAY_FORMATS))), 'user fault', ['recorded']);
+  withBase(withLimit(run, 'maxTruth', 'most rows of a truth file')).action(verify);
 }
 
 async function verify(traces: string[], options: Options, command: Command): Promise<void> {
@@ -83,7 +83,7 @@ async function verify(traces: string[], options: Options, command: Command): Pro
     const running = { ...options, sinks, progress: new Progress(options) };
     const results = await replayEach(inputs, running, async (input, file) => {
       const onFault = events && ((fault: object) => events.write(formatEventRow(fault, fields.events, file)));
-      const inferences = await mayInfer(input);
+      const inferences = await mayInfer(input, options);
       const machine = new Lazily(info => start(info, { inferences, ...(onFault && { onFault }) }));
       const result = await replayFile(input, machine, running);
       refuseUntold(result);
@@ -109,7 +109,8 @@ async function verify(traces: string[], options: Options, command: Command): Pro
 type Start = (info: TraceInfo, more: Pick<VerifyOptions, 'onFault' | 'inferences'>) => Verify;
 
 /** Loads what all traces share; a verification starts when the kernel of its trace is known. */
-async function prepare({ model, costs: sheet, truth: path, top, maxVmas, maxPages }: Options): Promise<Start> {
+async function prepare(options: Options): Promise<Start> {
+  const { model, costs: sheet, truth: path, top, maxVmas, maxPages } = options;
   const [{ Verify }, { SLEEPS }, { loadCosts, loadModel, modelOfKernel }] = await Promise.all([
     import('../replay/verify.js'),
     import('../kernel/costs.js'),
@@ -117,18 +118,18 @@ async function prepare({ model, costs: sheet, truth: path, top, maxVmas, maxPage
   ]);
   const stage = model === undefined ? null : await loadModel(model);
   const costs = sheet === undefined ? {} : { costs: await loadCosts(sheet, SLEEPS) };
-  const truth = path === undefined ? {} : { truth: await loadTruth(path) };
+  const truth = path === undefined ? {} : { truth: await loadTruth(path, options) };
   return ({ meta, file }, more) =>
     new Verify(stage ?? modelOfKernel(meta.kernel, file), { top, maxVmas, maxPages, ...costs, ...truth, ...more });
 }
 
-async function loadTruth(path: string): Promise<NonNullable<VerifyOptions['truth']>> {
+async function loadTruth(path: string, limits: Options): Promise<NonNullable<VerifyOptions['truth']>> {
   const [{ TruthRows }, { readTruth }] = await Promise.all([
     import('../replay/truth.js'),
     import('../trace/truth-file.js'),
   ]);
   const rows = new TruthRows();
-  for await (const row of readTruth(path)) rows.add(row);
+  for await (const row of readTruth(path, limits)) rows.add(row);
   return rows;
 }
 

@@ -1,12 +1,9 @@
 /** What the recorded kernel did, from a file beside the trace: its rows joined with the trace's faults by thread, address and time. */
-import { Complaint } from '../errors.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { TruthRow } from '../trace/truth-file.js';
 import { formatAddr, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
 
-/** Rows a file may have: they are held in memory, about 200 bytes each. */
-export const MAX_TRUTH_ROWS = 2_000_000;
 /** Faults of a batch by which the clocks are compared. */
 const COMPARED = 256;
 /** Times that differ by less are the same: of a clock in microseconds the trace has the order as well. */
@@ -26,11 +23,7 @@ export class TruthRows {
   /** the recorder's clock at the trace's origin; null until a batch says it */
   private origin: Ns | null = null;
 
-  /** @throws Complaint (limit) */
   add({ t, tid, addr, fallback }: TruthRow): void {
-    if (this.size >= MAX_TRUTH_ROWS) {
-      throw new Complaint('limit', `more than ${MAX_TRUTH_ROWS} rows`, {}, 'cut the trace and its truth in parts');
-    }
     this.size++;
     const place = `${tid} ${addr}`;
     const rows = this.rows.get(place);

@@ -15,7 +15,7 @@ import { LIMITS, type Limited } from './limits.js';
 import { Scanner } from './scan.js';
 import type { TraceEvent, TraceHeader } from './schema.js';
 
-export interface EventOptions extends Limited<'maxLine' | 'maxNames'> {
+export interface EventOptions extends Limited<'maxLine' | 'maxNames' | 'maxWindow'> {
   strict?: boolean | undefined;
   /** told before the first event, when there is a header; again at the end with what follows the events, if anything may */
   onHeader?: ((header: TraceHeader) => void) | undefined;
@@ -33,7 +33,7 @@ export async function* readEvents(path: string, options: EventOptions = {}): Asy
   }
 }
 
-export interface ValidateOptions extends Limited<'maxLine' | 'maxNames'> {
+export interface ValidateOptions extends Limited<'maxLine' | 'maxNames' | 'maxWindow'> {
   strict?: boolean | undefined;
   /** stop after so many problems */
   max?: number | undefined;
@@ -102,7 +102,7 @@ class Walk {
   }
 
   private async *met(): AsyncGenerator<JsonObject | Complaint> {
-    for await (const chunk of readBytes(this.path, { onProgress: this.options.onProgress, transient: true })) {
+    for await (const chunk of readBytes(this.path, { ...this.options, transient: true })) {
       this.frames.push(chunk);
       yield* this.steps();
     }

@@ -5,11 +5,12 @@
 import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Complaint, quote } from '../errors.js';
+import type { Limited } from './limits.js';
 import { isZstd, unzstd } from './zstd.js';
 
 const CHUNK = 128 * 1024;
 
-export interface InputOptions {
+export interface InputOptions extends Limited<'maxWindow'> {
   /** told of the bytes read so far (compressed ones, where compressed) and of the size of the file, null when unknown */
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
   /** true: a chunk is the caller's only until the next one is asked for */
@@ -18,7 +19,7 @@ export interface InputOptions {
 
 /**
  * The bytes of `path` (`-` is stdin), decompressed, without a byte order mark.
- * @throws Complaint of class `io` or `encoding`
+ * @throws Complaint of class `io`, `encoding` or `limit`
  */
 export async function* readBytes(path: string, options: InputOptions = {}): AsyncGenerator<Uint8Array> {
   const memory: Memory = { reuse: false };
@@ -28,7 +29,7 @@ export async function* readBytes(path: string, options: InputOptions = {}): Asyn
     refuseBinary(head, path);
     const all = prepend(head, raw);
     if (isGzip(head)) yield* withoutBom(gunzip(all, path), path);
-    else if (isZstd(head)) yield* withoutBom(unzstd(all, path), path);
+    else if (isZstd(head)) yield* withoutBom(unzstd(all, path, options.maxWindow), path);
     else {
       memory.reuse = options.transient === true;
       yield* withoutBom(all, path);

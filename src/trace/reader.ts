@@ -21,7 +21,7 @@ const BATCH = 1024;
 /** Names of unknown keys that are remembered. */
 const UNKNOWN_KEYS = 1000;
 
-export interface ReadOptions extends Limited<'maxLine'>, NameLimits {
+export interface ReadOptions extends Limited<'maxLine' | 'maxWindow'>, NameLimits {
   /** refuse unknown keys */
   strict?: boolean | undefined;
   /** events of a batch, every one but the last */
@@ -45,7 +45,7 @@ export interface ReadOptions extends Limited<'maxLine'>, NameLimits {
  */
 export async function readTrace(path: string, options: ReadOptions = {}): Promise<TraceInfo> {
   const reader = new Reader(path, options);
-  for await (const chunk of readBytes(path, { onProgress: options.onProgress, transient: true })) {
+  for await (const chunk of readBytes(path, { ...options, transient: true })) {
     reader.frames.push(chunk);
     await reader.drain();
   }

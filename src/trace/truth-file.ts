@@ -4,6 +4,7 @@ import type { Ns } from '../units.js';
 import { linesOf } from './import/lines.js';
 import { readBytes } from './input.js';
 import { type JsonFailure, type JsonValue, parseJson } from './json.js';
+import { LIMITS, type Limited, tooMany } from './limits.js';
 
 export interface TruthRow {
   /** ns of the recorder's clock */
@@ -15,15 +16,24 @@ export interface TruthRow {
   fallback: boolean;
 }
 
+type TruthLimits = Limited<'maxLine' | 'maxWindow' | 'maxTruth'>;
+
 const HEX = /^0x0*([0-9a-f]{1,16})$/;
 
 /**
  * The rows of `path`, plain, gzip or zstd. Of each row `ts_ns`, `tid`, `addr` and `fallback` are read.
  * @throws Complaint with the line
  */
-export async function* readTruth(path: string): AsyncGenerator<TruthRow> {
-  for await (const lines of linesOf(readBytes(path), path)) {
-    for (const { text, number } of lines) if (text.trim() !== '') yield rowOf(text, { file: path, line: number });
+export async function* readTruth(path: string, limits: TruthLimits = {}): AsyncGenerator<TruthRow> {
+  const { maxLine, maxWindow, maxTruth = LIMITS.maxTruth.standard } = limits;
+  let rows = 0;
+  for await (const lines of linesOf(readBytes(path, { maxWindow }), path, maxLine)) {
+    for (const { text, number } of lines) {
+      if (text.trim() === '') continue;
+      const where = { file: path, line: number };
+      if (++rows > maxTruth) throw tooMany('maxTruth', maxTruth, where);
+      yield rowOf(text, where);
+    }
   }
 }
 

@@ -11,7 +11,7 @@ import {
   parseJson,
   UTF8_ONLY,
 } from './json.js';
-import { LIMITS, MAX_DEPTH } from './limits.js';
+import { MAX_DEPTH, tooLong } from './limits.js';
 
 const LF = 10;
 const QUOTE = 0x22;
@@ -177,11 +177,7 @@ export class Window {
     for (let p = this.pos; p < this.limit && (this.buf[p] <= 32 || this.buf[p] === 0x2c); p++) {
       if (this.buf[p] === LF) line++;
     }
-    return new Complaint(
-      'limit',
-      `${element ? 'the event of ' : ''}line ${line} is longer than ${this.maxLine} bytes`,
-      { file: this.file, line, column: 1 },
-      `raise the limit with ${LIMITS.maxLine.option} if it is meant`,
-    );
+    const where = { file: this.file, line, column: 1 };
+    return tooLong(`${element ? 'the event of ' : ''}line ${line}`, this.maxLine, where);
   }
 }

@@ -3,7 +3,7 @@
  * window a frame asks for is looked at before any of it is made.
  */
 import { Complaint } from '../errors.js';
-import { MAX_ZSTD_WINDOW } from './limits.js';
+import { LIMITS } from './limits.js';
 import { Xxh64 } from './xxhash.js';
 import { BlockDecoder, MAX_BLOCK, SLACK } from './zstd-block.js';
 import { Damage } from './zstd-entropy.js';
@@ -23,15 +23,20 @@ export function isZstd(head: Uint8Array): boolean {
 
 /**
  * What the frames of `source` hold, one after the other.
+ * @param maxWindow bytes
  * @throws Complaint of class `encoding` or `limit`
  */
-export async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+export async function* unzstd(
+  source: AsyncIterable<Uint8Array>,
+  file: string,
+  maxWindow: number = LIMITS.maxWindow.standard,
+): AsyncGenerator<Uint8Array> {
   const input = new Input(source);
   const block = new Uint8Array(MAX_BLOCK + SLACK);
   try {
     while (await input.begins(block)) {
       const magic = magicOf(block);
-      if (magic === MAGIC) yield* unpackFrame(input, block);
+      if (magic === MAGIC) yield* unpackFrame(input, block, maxWindow);
       else if (isSkippable(magic)) {
         await input.read(block, 4);
         await input.skip(magicOf(block));
@@ -45,8 +50,9 @@ export async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): 
       throw new Complaint('encoding', 'truncated zstd data: it ends early', { file }, 'copy the file again');
     }
     if (error instanceof TooLarge) {
-      const message = `zstd data with a window of ${error.window} bytes, more than ${MAX_ZSTD_WINDOW}`;
-      throw new Complaint('limit', message, { file }, 'pack it without --long, or pipe it through zstdcat');
+      const message = `zstd data with a window of ${error.window} bytes, more than ${maxWindow}`;
+      const hint = `raise the limit with ${LIMITS.maxWindow.option}, or pack it without --long`;
+      throw new Complaint('limit', message, { file }, hint);
     }
     throw error;
   }
@@ -115,7 +121,7 @@ interface FrameHeader {
   hasSum: boolean;
 }
 
-async function readHeader(input: Input, head: Uint8Array): Promise<FrameHeader> {
+async function readHeader(input: Input, head: Uint8Array, maxWindow: number): Promise<FrameHeader> {
   await input.read(head, 1);
   const descriptor = head[0];
   if ((descriptor & 8) !== 0) throw new Damage('an unknown kind of frame');
@@ -131,12 +137,12 @@ async function readHeader(input: Input, head: Uint8Array): Promise<FrameHeader> 
   if (sizeBytes === 2) size += 256;
   const base = 2 ** (10 + (head[0] >> 3));
   const window = single ? size : base + (base / 8) * (head[0] & 7);
-  if (window > MAX_ZSTD_WINDOW) throw new TooLarge(window);
+  if (window > maxWindow) throw new TooLarge(window);
   return { window, size: sizeBytes === 0 ? null : size, hasSum: (descriptor & 4) !== 0 };
 }
 
-async function* unpackFrame(input: Input, block: Uint8Array): AsyncGenerator<Uint8Array> {
-  const { window, size, hasSum } = await readHeader(input, block);
+async function* unpackFrame(input: Input, block: Uint8Array, maxWindow: number): AsyncGenerator<Uint8Array> {
+  const { window, size, hasSum } = await readHeader(input, block, maxWindow);
   const decoder = new BlockDecoder(window);
   const sum = new Xxh64();
   let length = 0;

@@ -1,7 +1,7 @@
 /** A line that is cut off and has its line feed all the same: a complaint with its number, and the next line is read. */
 import { describe, expect, test } from 'vitest';
 import type { Complaint } from '../../src/errors.js';
-import { MAX_TEXT_LINE } from '../../src/trace/import/lines.js';
+import { LIMITS } from '../../src/trace/limits.js';
 import { imported, line } from './sample.js';
 
 const BEFORE = line(0, 10, 'raw_syscalls:sys_enter: NR 202 (0, 0, 0, 0, 0, 0)   0');
@@ -149,14 +149,14 @@ test('an importer that nobody knows is refused with the list', async () => {
 });
 
 test.each([
-  ['with its end', `${'x'.repeat(MAX_TEXT_LINE + 1)}\n`],
-  ['without', 'x'.repeat(MAX_TEXT_LINE + 1)],
+  ['with its end', `${'x'.repeat(LIMITS.maxLine.standard + 1)}\n`],
+  ['without', 'x'.repeat(LIMITS.maxLine.standard + 1)],
 ])('a line above 1 MiB is refused, %s', async (_what, text) => {
   await expect(imported([`${AFTER}\n`, text])).rejects.toMatchObject({
     class: 'limit',
-    message: 'line is longer than 1 MiB',
+    message: 'line 2 is longer than 1048576 bytes',
     where: { line: 2 },
-    hint: 'no recorder prints such lines',
+    hint: 'raise the limit with --max-line if it is meant',
   });
   const { events } = await imported([`${AFTER}\n`, text.replace('xx', '#')]);
   expect(events).toEqual((await imported(AFTER)).events);

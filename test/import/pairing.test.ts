@@ -1,6 +1,7 @@
 /** Threads, processes, signals and calls, as the records of a few lines put them together, and what a recording leaves open of them. */
 import { describe, expect, test } from 'vitest';
-import { MAX_HELD_BACK } from '../../src/trace/import/pairing.js';
+import { HELD_TOO_LONG } from '../../src/trace/import/outbox.js';
+import { LIMITS } from '../../src/trace/limits.js';
 import { call, imported, line, section } from './sample.js';
 
 /** So that nothing begins at 0. */
@@ -368,10 +369,13 @@ test('a call that its thread did not return from is counted, and kept for the lo
 
 test('what was held back too long is dropped, and counted', async () => {
   const [enter, exit] = munmap(1, 10);
-  const named = line(1, 11, 'PERF_RECORD_COMM: x:10/11\n').repeat(MAX_HELD_BACK);
-  const { events, summary } = await imported(`${enter}\n${named}${exit}\n`);
-  expect(events).toHaveLength(MAX_HELD_BACK);
-  expect(summary.unclassified).toEqual({ 'held back too long: dropped': 1 });
+  const most = LIMITS.maxHeld.standard;
+  const text = `${enter}\n${line(1, 11, 'PERF_RECORD_COMM: x:10/11\n').repeat(most)}${exit}\n`;
+  const { events, summary } = await imported(text);
+  expect(events).toHaveLength(most);
+  expect(summary.unclassified).toEqual({ [HELD_TOO_LONG]: 1 });
+  const more = await imported(text, { maxHeld: most + 1 });
+  expect([more.events.length, more.summary.unclassified]).toEqual([most + 1, {}]);
 });
 
 test('what perf lost is counted, records as well as samples', async () => {

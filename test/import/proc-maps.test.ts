@@ -1,10 +1,10 @@
 /** /proc/PID/maps and smaps: every VMA with its words, and what its VmFlags give away. */
 import { expect, test } from 'vitest';
 import { parseMmap2, vmaEvent } from '../../src/trace/import/mapped.js';
-import { parseMaps, snapshotEvents } from '../../src/trace/import/proc-maps.js';
+import { readMaps, snapshotEvents } from '../../src/trace/import/proc-maps.js';
 
-const parse = (text: string) => parseMaps({ file: 'smaps', text });
-const eventsOf = (...lines: string[]) => snapshotEvents(5, 7, parse(lines.join('\n'))[0]);
+const parse = (text: string) => readMaps({ file: 'smaps', text });
+const eventsOf = async (...lines: string[]) => snapshotEvents(5, 7, (await parse(lines.join('\n')))[0]);
 const AT = { t: 5, tid: 7, op: 'vma', addr: '0x7f0000000000', len: '0x10000' };
 const head = (prot: string, offset: string, name = '') =>
   `7f0000000000-7f0000010000 ${prot} ${offset} fe:00 12 ${name}`;
@@ -56,8 +56,8 @@ test.each<[string, string, object]>([
     head('rw-s', '00000000', '  /secretmem (deleted)'),
     { file: { name: '/secretmem (deleted)', fs: 'secretmem' } },
   ],
-])('%s', (_, line, words) => {
-  const [event, ...more] = eventsOf(line);
+])('%s', async (_, line, words) => {
+  const [event, ...more] = await eventsOf(line);
   expect(event).toMatchObject({ ...AT, ...words });
   expect(Object.keys(event).sort()).toEqual(expect.arrayContaining(Object.keys({ ...AT, ...words }).sort()));
   expect(more).toEqual([]);
@@ -67,36 +67,36 @@ test.each<[string, string, object]>([
   expect(vmaEvent(5, 7, parseMmap2(mmap2)!.extent)).toEqual(event);
 });
 
-test('of anonymous memory the offset, of a file the name alone says nothing', () => {
-  expect(Object.keys(eventsOf(head('rw-p', '00001000'))[0])).not.toContain('offset');
-  expect(eventsOf(head('rw-p', '00001000', ' /f'))[0].file).toEqual({ name: '/f' });
+test('of anonymous memory the offset, of a file the name alone says nothing', async () => {
+  expect(Object.keys((await eventsOf(head('rw-p', '00001000')))[0])).not.toContain('offset');
+  expect((await eventsOf(head('rw-p', '00001000', ' /f')))[0].file).toEqual({ name: '/f' });
 });
 
-test('smaps says which VMA has pages of its own, in memory or in swap', () => {
-  const anonVma = (...fields: string[]) => eventsOf(head('rw-p', '00000000'), ...fields)[0].anon_vma;
-  expect(anonVma('Rss:         12 kB', 'Anonymous:          4 kB')).toBe(true);
-  expect(anonVma('Anonymous:          0 kB', 'Swap:          8 kB')).toBe(true);
-  expect(anonVma('Anonymous:          0 kB', 'Swap:          0 kB', 'AnonHugePages:      4 kB')).toBeUndefined();
+test('smaps says which VMA has pages of its own, in memory or in swap', async () => {
+  const anonVma = async (...fields: string[]) => (await eventsOf(head('rw-p', '00000000'), ...fields))[0].anon_vma;
+  expect(await anonVma('Rss:         12 kB', 'Anonymous:          4 kB')).toBe(true);
+  expect(await anonVma('Anonymous:          0 kB', 'Swap:          8 kB')).toBe(true);
+  expect(await anonVma('Anonymous:          0 kB', 'Swap:          0 kB', 'AnonHugePages:      4 kB')).toBeUndefined();
 });
 
-test('VmFlags are flags of the VMA, once, and the modes of its userfaultfd', () => {
+test('VmFlags are flags of the VMA, once, and the modes of its userfaultfd', async () => {
   const flags = (words: string, line = head('rw-p', '00000000')) => eventsOf(line, `VmFlags: ${words} `);
   const known = ['private', 'anonymous'];
-  expect(flags('rd wr gd')[0].flags).toEqual([...known, 'growsdown']);
-  expect(flags('lo  nr pf')[0].flags).toEqual([...known, 'locked', 'noreserve', 'pfnmap']);
-  expect(flags('ht', head('rw-p', '0', ' /anon_hugepage (deleted)'))[0].flags).toEqual(['private', 'hugetlb']);
-  expect(flags('rd ht')[0].flags).toEqual([...known, 'hugetlb']);
-  expect(flags('um uw ui')[1]).toEqual({
+  expect((await flags('rd wr gd'))[0].flags).toEqual([...known, 'growsdown']);
+  expect((await flags('lo  nr pf'))[0].flags).toEqual([...known, 'locked', 'noreserve', 'pfnmap']);
+  expect((await flags('ht', head('rw-p', '0', ' /anon_hugepage (deleted)')))[0].flags).toEqual(['private', 'hugetlb']);
+  expect((await flags('rd ht'))[0].flags).toEqual([...known, 'hugetlb']);
+  expect((await flags('um uw ui'))[1]).toEqual({
     ...{ ...AT, op: 'uffd_register', modes: ['missing', 'wp', 'minor'] },
     'x-inferred': 'VmFlags um uw ui of smaps',
   });
-  expect(flags('rd ui')[1]).toMatchObject({ modes: ['minor'], 'x-inferred': 'VmFlags ui of smaps' });
+  expect((await flags('rd ui'))[1]).toMatchObject({ modes: ['minor'], 'x-inferred': 'VmFlags ui of smaps' });
 });
 
-test('VMAs come with their lines; those above user space are left out', () => {
+test('VMAs come with their lines; those above user space are left out', async () => {
   const kernel = 'ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]';
   const last = 'fffffffffff000-100000000000000 rw-p 00000000 00:00 0 ';
-  const found = parse([head('rw-p', '0'), 'Size: 64 kB', last, kernel, ''].join('\r\n'));
+  const found = await parse([head('rw-p', '0'), 'Size: 64 kB', last, kernel, ''].join('\r\n'));
   expect(found.map(({ line, extent }) => [line, extent.start])).toEqual([
     [1, 0x7f0000000],
     [3, 0xfffffffffff],
@@ -105,7 +105,7 @@ test('VMAs come with their lines; those above user space are left out', () => {
     ...{ start: 0x7f0000000, end: 0x7f0000010, shared: false, prot: 3, mapsFile: false, growsdown: false },
     ...{ name: '', offset: 0, since: 0 },
   });
-  const [file, stack] = parse(`${head('r--s', '5000', ' /f')}\n${head('rw-p', '0', ' [stack]')}`);
+  const [file, stack] = await parse(`${head('r--s', '5000', ' /f')}\n${head('rw-p', '0', ' [stack]')}`);
   expect(file.extent).toMatchObject({ shared: true, mapsFile: true, growsdown: false, offset: 5, name: '/f' });
   expect(stack.extent.growsdown).toBe(true);
 });
@@ -119,11 +119,9 @@ test.each([
   [head('rwzp', '0'), 1],
   ['7f0000000000-7f0000010000 rw-p 00000000 fe:00', 1],
   ['7f0000000000-7f0000010000 rw-p 00000000 fe:00 12x', 1],
-])('%j is no line of either', (text, line) => {
+])('%j is no line of either', async (text, line) => {
   const message = expect.stringMatching(/^not a line of \/proc\/PID\/maps or smaps, found "/);
-  expect(() => parse(text)).toThrow(
-    expect.objectContaining({ class: 'schema', where: { file: 'smaps', line }, message }),
-  );
+  await expect(parse(text)).rejects.toMatchObject({ class: 'schema', where: { file: 'smaps', line }, message });
 });
 
 test.each([

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_ZSTD_WINDOW } from '../../src/trace/limits.js';
+import { LIMITS } from '../../src/trace/limits.js';
 import { Xxh64 } from '../../src/trace/xxhash.js';
 import { unzstd } from '../../src/trace/zstd.js';
 import { complaint, FAULT, HEADER, MMAP, outcome } from './helpers.js';
@@ -117,12 +117,18 @@ describe('zstd', () => {
   });
 
   test('that needs a huge window is refused before one is made', async () => {
-    const largest = (Math.log2(MAX_ZSTD_WINDOW) - 10) << 3;
+    const largest = (Math.log2(LIMITS.maxWindow.standard) - 10) << 3;
     expect(await outcome(frame(TEXT, { window: largest }))).toEqual(await outcome(TEXT));
     const whole = Buffer.from([...MAGIC, 0xe0, 0, 0, 0, 0, 1, 0, 0, 0]);
     for (const bytes of [frame(TEXT, { window: largest + 1 }), frame(TEXT, { window: 0xff }), whole]) {
       expect((await complaint(bytes)).class).toBe('limit');
     }
+    expect(await outcome(frame(TEXT, { window: largest + 1 }), { maxWindow: 2 ** 28 })).toEqual(await outcome(TEXT));
+    expect(await complaint(frame(TEXT), { maxWindow: 512 })).toMatchObject({
+      class: 'limit',
+      message: 'zstd data with a window of 1024 bytes, more than 512',
+      hint: 'raise the limit with --max-window, or pack it without --long',
+    });
   });
 
   test('no damaged bit goes unnoticed, but those that mean nothing', async () => {

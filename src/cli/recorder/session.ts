@@ -2,7 +2,7 @@
 import { Complaint } from '../../errors.js';
 import { formatCount } from '../../units.js';
 import { note, warn } from '../complain.js';
-import type { BaseOptions } from '../options.js';
+import type { BaseOptions, HeldOptions } from '../options.js';
 import type { Sink } from '../output.js';
 import { mebibytes, Progress } from '../progress.js';
 import { shellWord } from '../shell.js';
@@ -22,7 +22,7 @@ export async function recordInto(
   sink: Sink,
   recorder: Recorder,
   target: Target,
-  options: BaseOptions,
+  options: BaseOptions & HeldOptions,
 ): Promise<number> {
   const progress = new Progress(options);
   const text = recorder.text();
@@ -35,7 +35,8 @@ export async function recordInto(
     const { importBatches } = await import('../../trace/import/index.js');
     const file = `recording of ${name}`;
     const about = { ...machineMeta(), locks: true, swapSync: swapSync(), maps };
-    const events = importBatches(text, { file, from: recorder.writes, ...about });
+    const limits = { maxHeld: options.maxHeld, maxMaps: Number.POSITIVE_INFINITY };
+    const events = importBatches(text, { file, from: recorder.writes, ...about, ...limits });
     let lost = 0;
     const summary = await writeTrace(events, {
       sink,

@@ -19,31 +19,32 @@ import { mmKey, type Thread, type World } from './world.js';
 
 const ERROR_WRITE = 2;
 
+const rangeOf = ({ start, end }: Extent): string => `${start}-${end}`;
+
 export class Images {
   readonly #outbox: Outbox;
   readonly #world: World;
   readonly #summary: ImportSummary;
-  /** VMAs of the maps or smaps file that were not told yet */
-  #snapshot: readonly Snapshot[];
+  /** VMAs of the maps or smaps file that were not told yet, by their range */
+  readonly #snapshot: Map<string, Snapshot>;
 
   constructor(outbox: Outbox, world: World, summary: ImportSummary, snapshot: readonly Snapshot[]) {
     this.#outbox = outbox;
     this.#world = world;
     this.#summary = summary;
-    this.#snapshot = snapshot;
+    this.#snapshot = new Map(snapshot.map(vma => [rangeOf(vma.extent), vma]));
   }
 
   /** The first record that perf did not make up: its process is the one that the maps file is of. */
   begin(thread: Thread, t: number): void {
-    const snapshot = this.#snapshot;
-    if (snapshot.length === 0) return;
-    this.#snapshot = [];
+    if (this.#snapshot.size === 0) return;
     const shown = thread.process.mm.complete;
-    for (const vma of snapshot) {
+    for (const vma of this.#snapshot.values()) {
       // perf does not make up MMAP2 lines for what is neither readable nor executable
       if (!shown || (vma.extent.prot & (PROT_READ | PROT_EXEC)) === 0) this.#found(thread, t, vma);
       else notClassified(this.#summary, 'VMA of the maps file that perf does not show (its line there)', vma.line);
     }
+    this.#snapshot.clear();
   }
 
   /** A VMA that was there when the recording began. */
@@ -62,9 +63,9 @@ export class Images {
     const extent = { ...mapped.extent, since: t };
     const { map, complete } = thread.process.mm;
     if (synthesized) {
-      const isThis = (vma: Snapshot) => vma.extent.start === extent.start && vma.extent.end === extent.end;
-      const known = this.#snapshot.find(isThis);
-      this.#snapshot = this.#snapshot.filter(vma => vma !== known);
+      const range = rangeOf(extent);
+      const known = this.#snapshot.get(range);
+      this.#snapshot.delete(range);
       this.#found(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [], line });
       return;
     }

@@ -3,18 +3,19 @@
  */
 import { Complaint, nearest, quote } from '../../errors.js';
 import { PAGE_SIZE } from '../../units.js';
+import type { Limited } from '../limits.js';
 import { type EventObject, type HeaderObject, type ImportSummary, newSummary } from './event.js';
 import { FtraceParser, isFtraceLine } from './ftrace.js';
 import { type Line, linesOf } from './lines.js';
 import { isPerfLine, PerfScriptParser } from './perf-script.js';
-import type { MapsFile } from './proc-maps.js';
+import { type MapsFile, readMaps, type Snapshot } from './proc-maps.js';
 import { EventReader, forEachTolerating, type OnBadLine, type Reader, tolerating } from './reader.js';
 import { isStraceLine, StraceReader } from './strace.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
 export type { MapsFile } from './proc-maps.js';
 
-export interface ImportOptions {
+export interface ImportOptions extends Limited<'maxLine' | 'maxHeld' | 'maxMaps'> {
   /** name for complaints: a path or `-` */
   file: string;
   /** name of an importer; sniffed from the first lines when absent */
@@ -31,12 +32,15 @@ export interface ImportOptions {
   onBadLine?: OnBadLine;
 }
 
+/** With the maps file read. */
+type OpenOptions = Omit<ImportOptions, 'maps'> & { readonly maps: readonly Snapshot[] };
+
 /** One tool whose text can be read. */
 interface Importer {
   name: string;
   /** is this one of its lines? */
   sniff(text: string): boolean;
-  open(options: ImportOptions, summary: ImportSummary): Reader;
+  open(options: OpenOptions, summary: ImportSummary): Reader;
 }
 
 export const IMPORTERS: readonly Importer[] = [
@@ -50,7 +54,7 @@ export const IMPORTERS: readonly Importer[] = [
     sniff: isPerfLine,
     open: (options, summary) => new EventReader(new PerfScriptParser(options.file), options, summary),
   },
-  { name: 'strace', sniff: isStraceLine, open: ({ file }, summary) => new StraceReader(file, summary) },
+  { name: 'strace', sniff: isStraceLine, open: (options, summary) => new StraceReader(options, summary) },
 ];
 
 /** Lines looked at to tell whose text it is. */
@@ -89,10 +93,11 @@ export async function* importBatches(
   options: ImportOptions,
 ): AsyncGenerator<Batch, ImportSummary> {
   const summary = newSummary();
-  const batches = linesOf(chunks, options.file);
+  const batches = linesOf(chunks, options.file, options.maxLine);
   let lines = await firstLines(batches);
   const importer = choose(lines, options);
-  const reader = importer.open(options, summary);
+  const maps = options.maps === undefined ? [] : await readMaps(options.maps, options);
+  const reader = importer.open({ ...options, maps }, summary);
   const events: EventObject[] = [];
   let header: HeaderObject | null = null;
   for (let over = false; ; ) {

@@ -3,9 +3,7 @@
  */
 import { isAscii } from 'node:buffer';
 import { Complaint, type Where } from '../../errors.js';
-
-/** Longest line an importer reads, in characters. perf prints about 150; anything near this is not its text. */
-export const MAX_TEXT_LINE = 1 << 20;
+import { LIMITS, tooLong } from '../limits.js';
 
 /** Characters that are looked at together: V8 makes and forgets strings up to 128 KiB three times as fast as larger ones. */
 const PIECE = 1 << 16;
@@ -22,9 +20,14 @@ export interface Line {
  * Lines of a text, each once and in order, however the text was cut into chunks: those that a piece of one completes,
  * together.
  *
- * @throws Complaint `limit` for a line above MAX_TEXT_LINE, `encoding` for bytes that are no UTF-8
+ * @param maxLine characters of the longest
+ * @throws Complaint `limit` for a longer one, `encoding` for bytes that are no UTF-8
  */
-export async function* linesOf(chunks: AsyncIterable<string | Uint8Array>, file: string): AsyncGenerator<Line[]> {
+export async function* linesOf(
+  chunks: AsyncIterable<string | Uint8Array> | Iterable<string>,
+  file: string,
+  maxLine: number = LIMITS.maxLine.standard,
+): AsyncGenerator<Line[]> {
   const decoder = new Decoder();
   let rest = '';
   let number = 0;
@@ -35,20 +38,16 @@ export async function* linesOf(chunks: AsyncIterable<string | Uint8Array>, file:
       const lines: Line[] = [];
       let from = 0;
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-        if (end - from > MAX_TEXT_LINE) throw tooLong({ file, line: number + 1 });
+        if (end - from > maxLine) throw tooLong(`line ${number + 1}`, maxLine, { file, line: number + 1 });
         lines.push({ text: trimmed(text, from, end, number), number: ++number, unterminated: false });
         from = end + 1;
       }
       if (lines.length > 0) yield lines;
       rest = text.slice(from);
-      if (rest.length > MAX_TEXT_LINE) throw tooLong({ file, line: number + 1 });
+      if (rest.length > maxLine) throw tooLong(`line ${number + 1}`, maxLine, { file, line: number + 1 });
     }
   }
   if (rest !== '') yield [{ text: trimmed(rest, 0, rest.length, number), number: number + 1, unterminated: true }];
-}
-
-function tooLong(where: Where): Complaint {
-  return new Complaint('limit', 'line is longer than 1 MiB', where, 'no recorder prints such lines');
 }
 
 function trimmed(text: string, from: number, end: number, number: number): string {

@@ -4,7 +4,11 @@
  * An entry takes its place when the call or fault begins and is filled when it ends. Nothing waits that is not an
  * address-space operation or a fault, so a thread asleep in futex(2) holds nothing back.
  */
+import { LIMITS } from '../limits.js';
 import type { EventObject } from './event.js';
+
+/** Counted for each entry that was filled after the limit had pushed it out empty. */
+export const HELD_TOO_LONG = `held back too long: dropped (${LIMITS.maxHeld.option} moves the limit)`;
 
 export interface Entry {
   /** null when nothing came of it */

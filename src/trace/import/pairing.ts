@@ -5,6 +5,7 @@
  * uffd.ts.
  */
 import { Complaint, quote } from '../../errors.js';
+import { LIMITS, type Limited } from '../limits.js';
 import { Calls } from './calls.js';
 import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { Faults } from './faults.js';
@@ -22,8 +23,8 @@ import {
 import { Images } from './images.js';
 import { Locking } from './locking.js';
 import { parseMmap2 } from './mapped.js';
-import { type Entry, Outbox } from './outbox.js';
-import { type MapsFile, parseMaps } from './proc-maps.js';
+import { type Entry, HELD_TOO_LONG, Outbox } from './outbox.js';
+import type { Snapshot } from './proc-maps.js';
 import { KERNEL_STACK, type TraceRecord } from './record.js';
 import { Recording } from './recording.js';
 import { parseEnter, parseExit } from './syscall-text.js';
@@ -31,7 +32,7 @@ import { argumentsOf } from './syscalls.js';
 import { hex, pageRange } from './words.js';
 import { type Call, mmKey, type Thread, World } from './world.js';
 
-export interface PairingOptions {
+export interface PairingOptions extends Limited<'maxHeld'> {
   file: string;
   /** release of the recording kernel, where it is known */
   kernel?: string | undefined;
@@ -40,11 +41,8 @@ export interface PairingOptions {
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
   /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
-  maps?: MapsFile | undefined;
+  maps?: readonly Snapshot[];
 }
-
-/** Unfinished calls and faults that may hold the order back; beyond it the oldest is given up. */
-export const MAX_HELD_BACK = 1 << 18;
 
 /** Characters of a thread's name that the kernel keeps (TASK_COMM_LEN). */
 const COMM_LENGTH = 15;
@@ -77,7 +75,7 @@ export class Pairing {
     this.#world = new World(this.#recording);
     this.#calls = new Calls(this.#outbox, this.#world, summary);
     this.#locking = new Locking(this.#outbox, this.#world, options.file);
-    this.#images = new Images(this.#outbox, this.#world, summary, options.maps ? parseMaps(options.maps) : []);
+    this.#images = new Images(this.#outbox, this.#world, summary, options.maps ?? []);
     this.#faults = new Faults(this.#outbox, this.#world, summary, options.swapSync);
   }
 
@@ -90,7 +88,7 @@ export class Pairing {
     }
     this.#recording.sawTime(record.t);
     this.#dispatch(record);
-    this.#outbox.drain(into, MAX_HELD_BACK);
+    this.#outbox.drain(into, this.#options.maxHeld ?? LIMITS.maxHeld.standard);
   }
 
   /** The recording is over: what is still open ends here. */
@@ -103,7 +101,7 @@ export class Pairing {
     this.#faults.settle();
     for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);
     this.#outbox.drain(into, 0);
-    for (let late = this.#outbox.late; late > 0; late--) this.#count('held back too long: dropped');
+    for (let late = this.#outbox.late; late > 0; late--) this.#count(HELD_TOO_LONG);
   }
 
   #count(reason: string): void {

@@ -11,15 +11,17 @@
 import { Complaint, quote } from '../../errors.js';
 import { formatAddr, formatLen } from '../../units.js';
 import type { MapFlag, UFFD_MODES } from '../../vocab.js';
+import { LIMITS, type Limited, tooMany } from '../limits.js';
 import type { Extent } from './address-map.js';
 import type { EventObject } from './event.js';
+import { type Line, linesOf } from './lines.js';
 import { identity, vmaEvent } from './mapped.js';
 import { pageOf, protBits } from './words.js';
 
 export interface MapsFile {
   /** name for complaints */
   file: string;
-  text: string;
+  text: string | AsyncIterable<string | Uint8Array>;
 }
 
 /** One VMA of the snapshot. */
@@ -27,11 +29,13 @@ export interface Snapshot {
   extent: Extent;
   /** it has pages of its own, in memory or in swap */
   anonymous: boolean;
-  /** two-letter words of VmFlags; empty for maps */
+  /** two-letter words of VmFlags that are told; empty for maps */
   flags: readonly string[];
   /** of the file, from 1 */
   line: number;
 }
+
+type MapsLimits = Limited<'maxLine' | 'maxMaps'>;
 
 const HEAD = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]+) [0-9a-f]+:[0-9a-f]+ \d+(?: +(.*))?$/;
 const FIELD = /^([A-Z][A-Za-z_]+): +(.*)$/;
@@ -41,23 +45,35 @@ const USER_END = 2 ** 44;
 /**
  * The VMAs of a maps or smaps file, by address.
  *
- * @throws Complaint `schema` for a line that neither of them has
+ * @throws Complaint `schema` for a line that neither of them has, `encoding`, `limit`
  */
-export function parseMaps({ file, text }: MapsFile): Snapshot[] {
+export async function readMaps({ file, text }: MapsFile, limits: MapsLimits = {}): Promise<Snapshot[]> {
+  const { maxLine, maxMaps = LIMITS.maxMaps.standard } = limits;
   const found: Snapshot[] = [];
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
-    if (line === '') continue;
-    const head = HEAD.exec(line);
-    const field = head === null ? FIELD.exec(line) : null;
-    const last = found.at(-1);
-    if (head !== null) found.push(snapshot(head, i + 1));
-    else if (field === null || last === undefined) {
-      const what = `not a line of /proc/PID/maps or smaps, found ${quote(line)}`;
-      throw new Complaint('schema', what, { file, line: i + 1 });
-    } else if (field[1] === 'VmFlags') last.flags = field[2].trim().split(/\s+/);
-    else if ((field[1] === 'Anonymous' || field[1] === 'Swap') && !field[2].startsWith('0 ')) last.anonymous = true;
+  let length = 0;
+  for await (const lines of linesOf(typeof text === 'string' ? [text] : text, file, maxLine)) {
+    for (const line of lines) {
+      length += line.text.length + 1;
+      if (length > maxMaps) throw tooMany('maxMaps', maxMaps, { file, line: line.number });
+      if (line.text !== '') take(line, found, file);
+    }
   }
   return found.filter(({ extent }) => extent.end <= USER_END);
+}
+
+/** A line that begins a VMA, or says more about the last one. */
+function take({ text, number }: Line, found: Snapshot[], file: string): void {
+  const head = HEAD.exec(text);
+  const field = head === null ? FIELD.exec(text) : null;
+  const last = found.at(-1);
+  if (head !== null) found.push(snapshot(head, number));
+  else if (field === null || last === undefined) {
+    const what = `not a line of /proc/PID/maps or smaps, found ${quote(text)}`;
+    throw new Complaint('schema', what, { file, line: number }, 'copy one of them before the recording');
+  } else if (field[1] === 'VmFlags') {
+    const words = new Set(field[2].split(/\s+/));
+    last.flags = [...FLAGS, ...MODES].map(([word]) => word).filter(word => words.has(word));
+  } else if ((field[1] === 'Anonymous' || field[1] === 'Swap') && !field[2].startsWith('0 ')) last.anonymous = true;
 }
 
 function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray, line: number): Snapshot {

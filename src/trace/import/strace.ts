@@ -10,10 +10,11 @@
  *     10604 1795250463.773386 +++ exited with 0 +++
  */
 import { NS_PER_SEC, type Ns } from '../../units.js';
+import { LIMITS, type Limited, tooLong } from '../limits.js';
 import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import type { Line } from './lines.js';
 import { identified } from './mapped.js';
-import { type Entry, Outbox } from './outbox.js';
+import { type Entry, HELD_TOO_LONG, Outbox } from './outbox.js';
 import type { Reader } from './reader.js';
 import { Origin, torn, unterminated } from './record.js';
 import { Recording } from './recording.js';
@@ -77,11 +78,15 @@ export function isStraceLine(text: string): boolean {
   return WHOLE.test(body) || UNFINISHED.test(body) || RESUMED.test(body) || SIGNAL.test(body) || GONE.test(body);
 }
 
+type StraceOptions = { readonly file: string } & Limited<'maxLine' | 'maxHeld'>;
+
 export class StraceReader implements Reader {
   readonly clock = 'realtime';
   command: string | null = null;
   readonly #file: string;
   readonly #summary: ImportSummary;
+  readonly #maxHeld: number;
+  readonly #maxLine: number;
   readonly #origin = new Origin();
   readonly #world = new World(new Recording(undefined));
   readonly #outbox = new Outbox();
@@ -95,9 +100,11 @@ export class StraceReader implements Reader {
   #now: Ns = 0;
   #lineNumber = 0;
 
-  constructor(file: string, summary: ImportSummary) {
-    this.#file = file;
+  constructor(options: StraceOptions, summary: ImportSummary) {
+    this.#file = options.file;
     this.#summary = summary;
+    this.#maxHeld = options.maxHeld ?? LIMITS.maxHeld.standard;
+    this.#maxLine = options.maxLine ?? LIMITS.maxLine.standard;
   }
 
   push(line: Line, into: EventObject[]): void {
@@ -105,6 +112,9 @@ export class StraceReader implements Reader {
     const text = this.#rest + line.text;
     this.#rest = '';
     // with -f, strace notes on stderr that it attached a thread, in the middle of the line of its parent
+    if (text.length > this.#maxLine) {
+      throw tooLong(`line ${line.number}`, this.#maxLine, { file: this.#file, line: line.number });
+    }
     if (NOTE.test(text) && !line.unterminated) {
       this.#rest = text.replace(NOTE, '');
       return;
@@ -113,12 +123,13 @@ export class StraceReader implements Reader {
     if (leader === null) this.#foreign(line, text);
     else if (line.unterminated) throw unterminated(this.#file, line.number, text);
     else this.#line(leader, line.number, text);
-    this.#outbox.drain(into);
+    this.#outbox.drain(into, this.#maxHeld);
   }
 
   end(into: EventObject[]): void {
     for (const thread of this.#world.threads()) this.#abandon(thread);
     this.#outbox.drain(into);
+    for (let late = this.#outbox.late; late > 0; late--) this.#count(HELD_TOO_LONG);
   }
 
   #count(reason: string): void {
