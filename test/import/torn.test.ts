@@ -115,3 +115,40 @@ test('any bytes at all: a complaint or a trace, never anything else', async () =
     { numRuns: 300 },
   );
 });
+
+/** What may become of a number. */
+const NUMBERS = fc.oneof(
+  fc.constantFrom('0', '1', 'f', 'fff', '4096', '9007199254740993', 'ffffffffffffffff', '10000000000000000'),
+  fc.constantFrom('18446744073709551615', '99999999999999999999', 'fffffffffffff000', '7fffffffffff'),
+  fc.bigInt({ min: 0n, max: 2n ** 70n }).map(value => value.toString()),
+  fc.bigInt({ min: 0n, max: 2n ** 66n }).map(value => value.toString(16)),
+);
+const NUMBER = /[0-9a-f]*\d[0-9a-f]*/g;
+
+test('any number in place of any other: a complaint or a trace', async () => {
+  const changes = fc.array(fc.tuple(fc.nat(), NUMBERS), { minLength: 1, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...NAMED), changes, async ({ name, tool }, changed) => {
+      let text = sample(name, tool);
+      for (const [which, value] of changed) {
+        const all = [...text.matchAll(NUMBER)];
+        const { index, 0: was } = all[which % all.length];
+        text = text.slice(0, index) + value + text.slice(index + was.length);
+      }
+      await imported(text, { from: tool, onBadLine: complaint => expect(complaint).toBeInstanceOf(Complaint) });
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each([
+  ['strace', '7 1.000000 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f01a2 <0.000012>\n', 1],
+  ['strace', '7 1.000000 exit(0) = ?\n99999999999999999999 1.000010 munmap(0x7f0000000000, 4096) = 0 <0.000004>\n', 2],
+  ['perf', sample('start').replaceAll('(0x', '(0xffffffffffffffff'), 1],
+])('%s: numbers that make no event are told with the line that has them', async (tool, text, line) => {
+  const { events, complaints } = await tolerant(text, tool);
+  expect(complaints[0]).toMatchObject({ class: 'semantic', where: { file: 'sample' } });
+  expect(complaints[0].where.line).toBeGreaterThanOrEqual(line);
+  await expect(imported(text, { from: tool })).rejects.toMatchObject({ where: complaints[0].where });
+  expect(events.every(({ addr }) => addr !== '0x7f01a2')).toBe(true);
+});

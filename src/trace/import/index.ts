@@ -10,6 +10,7 @@ import { type Line, linesOf } from './lines.js';
 import { isPerfLine, PerfScriptParser } from './perf-script.js';
 import { type MapsFile, readMaps, type Snapshot } from './proc-maps.js';
 import { EventReader, forEachTolerating, type OnBadLine, type Reader, tolerating } from './reader.js';
+import { Sound } from './sound.js';
 import { isStraceLine, StraceReader } from './strace.js';
 
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
@@ -98,11 +99,19 @@ export async function* importBatches(
   const importer = choose(lines, options);
   const maps = options.maps === undefined ? [] : await readMaps(options.maps, options);
   const reader = importer.open({ ...options, maps }, summary);
+  const sound = new Sound(options.file);
   const events: EventObject[] = [];
+  const { onBadLine } = options;
+  let number = 1;
   let header: HeaderObject | null = null;
   for (let over = false; ; ) {
-    if (over) tolerating(options.onBadLine, () => reader.end(events));
-    forEachTolerating(lines, options.onBadLine, line => reader.push(line, events));
+    if (over) tolerating(onBadLine, () => reader.end(events));
+    forEachTolerating(lines, onBadLine, line => {
+      number = line.number;
+      reader.push(line, events);
+      sound.check(events, number);
+    });
+    while (!sound.isOver(events)) tolerating(onBadLine, () => sound.check(events, number));
     summary.lines += lines.length;
     summary.events += events.length;
     if (events.length > 0 || over) {
@@ -111,6 +120,7 @@ export async function* importBatches(
       yield { header, events };
     }
     events.length = 0;
+    sound.next();
     if (over) break;
     const next = await batches.next();
     over = next.done === true;

@@ -82,6 +82,7 @@ export class Pairing {
   /** Takes one record; what can be told for certain now is put `into` the list, in time order. */
   push(record: TraceRecord, into: EventObject[]): void {
     this.#line = record.line;
+    if (record.t > Number.MAX_SAFE_INTEGER) throw this.#tooLate(record);
     if (record.t < this.#recording.now) {
       this.#count('time runs backwards: taken as simultaneous');
       record.t = this.#recording.now;
@@ -102,6 +103,11 @@ export class Pairing {
     for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);
     this.#outbox.drain(into, 0);
     for (let late = this.#outbox.late; late > 0; late--) this.#count(HELD_TOO_LONG);
+  }
+
+  #tooLate({ t, line }: TraceRecord): Complaint {
+    const what = `a time of 2^53 ns or more after the first, found ${t} ns`;
+    return new Complaint('semantic', what, { file: this.#options.file, line }, 'leave it out with --keep-going');
   }
 
   #count(reason: string): void {
