@@ -4,8 +4,9 @@ import type { TruthRow } from '../trace/truth-file.js';
 import { formatAddr, type Ns } from '../units.js';
 import { OP } from '../vocab.js';
 
-/** Faults of a batch by which the clocks are compared. */
+/** Faults of a batch by which the clocks are compared, each with the first rows of its place. */
 const COMPARED = 256;
+const FIRST_ROWS = 4096;
 /** Times that differ by less are the same: of a clock in microseconds the trace has the order as well. */
 const SAME: Ns = 1_000;
 
@@ -14,21 +15,31 @@ interface Row {
   readonly fallback: boolean;
 }
 
+/** The rows of a thread and address. */
+interface Place {
+  readonly rows: Row[];
+  /** the first that may still meet a fault */
+  next: number;
+  sorted: boolean;
+}
+
 export class TruthRows {
   /** rows that met a fault of the trace */
   joined = 0;
   size = 0;
-  /** rows of a thread and address, in order, that met no fault yet */
-  private readonly rows = new Map<string, Row[]>();
+  private readonly places = new Map<string, Place>();
   /** the recorder's clock at the trace's origin; null until a batch says it */
   private origin: Ns | null = null;
 
   add({ t, tid, addr, fallback }: TruthRow): void {
     this.size++;
-    const place = `${tid} ${addr}`;
-    const rows = this.rows.get(place);
-    if (rows === undefined) this.rows.set(place, [{ t, fallback }]);
-    else rows.push({ t, fallback });
+    const key = `${tid} ${addr}`;
+    const place = this.places.get(key);
+    if (place === undefined) this.places.set(key, { rows: [{ t, fallback }], next: 0, sorted: true });
+    else {
+      place.rows.push({ t, fallback });
+      place.sorted = false;
+    }
   }
 
   /** Learns from a batch of events how the two clocks lie, unless that is known. */
@@ -39,8 +50,8 @@ export class TruthRows {
     for (let row = 0; row < columns.n && left > 0; row++) {
       if (columns.op[row] !== OP.fault || columns.t[row] < 0) continue;
       left--;
-      const place = `${tids[columns.thread[row]]} ${formatAddr(columns.page[row], columns.off[row])}`;
-      for (const { t } of this.rows.get(place) ?? []) {
+      const key = `${tids[columns.thread[row]]} ${formatAddr(columns.page[row], columns.off[row])}`;
+      for (const { t } of this.place(key)?.rows.slice(0, FIRST_ROWS) ?? []) {
         const origin = t - columns.t[row];
         votes.set(origin, (votes.get(origin) ?? 0) + 1);
       }
@@ -53,15 +64,28 @@ export class TruthRows {
     }
   }
 
-  /** Did the fault of `tid` on `addr` at `t` of the trace take the mmap_lock path? Null when no row says so. */
+  /**
+   * Did the fault of `tid` on `addr` at `t` of the trace take the mmap_lock path? Null when no row says so. Faults of one
+   * thread are asked for in order of time.
+   */
   take(tid: number, addr: string, t: Ns): boolean | null {
-    const rows = this.rows.get(`${tid} ${addr}`);
-    if (this.origin === null || rows === undefined || t < 0) return null;
+    const place = this.place(`${tid} ${addr}`);
+    if (this.origin === null || place === undefined || t < 0) return null;
+    const { rows } = place;
     const clock = this.origin + t;
-    const at = rows.findIndex(row => Math.abs(row.t - clock) < SAME);
-    if (at < 0) return null;
-    const [{ fallback }] = rows.splice(at, 1);
+    while (place.next < rows.length && rows[place.next].t <= clock - SAME) place.next++;
+    if (place.next === rows.length || rows[place.next].t >= clock + SAME) return null;
     this.joined++;
-    return fallback;
+    return rows[place.next++].fallback;
+  }
+
+  /** The rows of a place in order of time. */
+  private place(key: string): Place | undefined {
+    const place = this.places.get(key);
+    if (place?.sorted === false) {
+      place.rows.sort((a, b) => a.t - b.t);
+      place.sorted = true;
+    }
+    return place;
   }
 }

@@ -41,4 +41,18 @@ describe('truth from a file', () => {
     const { result } = await verify(trace, 'v6.18', { truth: rows([5_100, 77, 3, false]) });
     expect(result).toMatchObject({ scored: 0, agreement: null, unscored: { no_truth: 3 } });
   });
+
+  test('of one place joins in order of time, however it is written, and is not gone through for each fault', async () => {
+    const N = 200_000;
+    const faults = Array.from({ length: 300 }, (_, i) => fault(0, { t: 10_000 * (i + 1), tid: 1 }));
+    const truth = new TruthRows();
+    // Differences of times that no two rows have in common, but for those that meet.
+    for (let i = N; i > 0; i--) {
+      const t = i <= 300 ? 10_000 * i : 4_000_000 + i * 10_000 + (i % 9_973);
+      truth.add({ t, tid: 1, addr: at(0), fallback: i % 2 === 0 });
+    }
+    const { result, rows: told } = await verify([vma(0, 8, { t: 0 }), ...faults], 'v6.18', { truth });
+    expect(result.truth).toEqual({ rows: N, joined: 300 });
+    expect(told.slice(0, 4).map(row => row.truth)).toEqual(['vma_lock', 'mmap_lock', 'vma_lock', 'mmap_lock']);
+  });
 });
