@@ -2,6 +2,7 @@
  * A path or `-` to bytes: plain, gzip or zstd by their magic bytes, with anything that is plainly not a trace named for
  * what it is. Every way the bytes can be incomplete is a complaint; a short trace is never silent.
  */
+import { fstatSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Complaint, quote } from '../errors.js';
@@ -60,6 +61,8 @@ async function* rawBytes(path: string, options: InputOptions, memory: Memory): A
   const { onProgress } = options;
   let read = 0;
   if (path === '-') {
+    // Node takes a directory for an end.
+    if (fstatSync(0).isDirectory()) throw isDirectory(path);
     for await (const chunk of process.stdin) {
       read += chunk.length;
       onProgress?.(read, null);
@@ -70,7 +73,7 @@ async function* rawBytes(path: string, options: InputOptions, memory: Memory): A
   const handle = await open(path);
   try {
     const facts = await handle.stat();
-    if (facts.isDirectory()) throw new Complaint('io', 'is a directory', { file: path }, 'name a trace file');
+    if (facts.isDirectory()) throw isDirectory(path);
     const total = facts.isFile() ? facts.size : null;
     let [buffer, last] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
     const next = () => handle.read(buffer, 0, CHUNK, null);
@@ -95,6 +98,8 @@ async function* rawBytes(path: string, options: InputOptions, memory: Memory): A
     await handle.close();
   }
 }
+
+const isDirectory = (file: string): Complaint => new Complaint('io', 'is a directory', { file }, 'name a file');
 
 /** At least the four bytes that magic numbers need, unless the input is shorter. */
 async function firstBytes(raw: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
@@ -194,6 +199,7 @@ function asComplaint(error: unknown, file: string): unknown {
   const code = String(error.code);
   switch (code) {
     case 'ENOENT':
+      if (file === '') return new Complaint('io', 'a file to read has no name', {}, 'name a file; - reads stdin');
       return new Complaint('io', 'no such file', { file }, 'check the path; - reads stdin');
     case 'EACCES':
     case 'EPERM':

@@ -150,9 +150,16 @@ export class Window {
 
   /** Strictly parses `[start, end)` of the part at hand. */
   parse(start: number, end: number, options: JsonOptions): JsonValue {
-    const fail: JsonFailure = (kind, offset, message, hint = 'check the JSON here') =>
+    const fail: JsonFailure = (kind, offset, message, hint = this.check()) =>
       this.complaint(kind, message, offset, hint);
     return parseJson(this.buf, start, end, { ...options, fail });
+  }
+
+  /** What to do about text that is no JSON: a first line without any is a recorder's rather than a trace's. */
+  private check(): string {
+    const { buf, line, lineStart } = this;
+    const begun = line > 1 || lineStart !== 0 || buf[0] === 0x7b || buf[0] === 0x5b;
+    return begun ? 'check the JSON here' : 'a trace is JSON; vmalock import reads the text of recorders';
   }
 
   /** The complaint that something else was wanted at `p`. */
@@ -167,7 +174,7 @@ export class Window {
       'json-syntax',
       `expected ${wanted}, found ${ends ? 'the end of the file' : quote(text)}`,
       p,
-      ends ? 'the trace is truncated' : crOnly ? 'end lines with LF or CRLF, not with CR alone' : 'check the JSON here',
+      ends ? 'the trace is truncated' : crOnly ? 'end lines with LF or CRLF, not with CR alone' : this.check(),
     );
   }
 

@@ -95,7 +95,7 @@ describe('what is no trace', () => {
     const where = { file: '/nonexistent/trace' };
     const none = { class: 'io', message: 'no such file', hint: 'check the path; - reads stdin', where };
     await expect(readFile('/nonexistent/trace')).rejects.toMatchObject(none);
-    const folder = { class: 'io', message: 'is a directory', hint: 'name a trace file' };
+    const folder = { class: 'io', message: 'is a directory', hint: 'name a file' };
     await expect(readFile('/tmp')).rejects.toMatchObject(folder);
     const below = join(file(HEADER), 'trace');
     await expect(readFile(below)).rejects.toMatchObject({ class: 'io', hint: 'the system said ENOTDIR' });
