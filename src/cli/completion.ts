@@ -2,7 +2,7 @@
 import { Argument, type Command } from 'commander';
 import { Complaint, nearest, quote } from '../errors.js';
 import type { Shell } from './completion/index.js';
-import { type BaseOptions, withBase, withExamples } from './options.js';
+import { type BaseOptions, filesBeside, withBase, withExamples } from './options.js';
 import { openSink } from './output.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const satisfies readonly Shell[];
@@ -33,7 +33,7 @@ async function complete(name: string, options: BaseOptions, command: Command): P
     throw new Complaint('usage', `no completion for ${quote(name)}`, {}, hint);
   }
   const { completionScript } = await import('./completion/index.js');
-  const sink = openSink(options.out, []);
+  const sink = openSink(options.out, filesBeside(options));
   sink.write(completionScript(command.parent ?? command, shell));
   await sink.commit();
 }

@@ -33,6 +33,7 @@ export async function applyConfig(command: Command): Promise<void> {
   const { readJsonFile } = await import('./json-file.js');
   const file = new ConfigFile(path, program);
   file.apply(await readJsonFile(path), command);
+  command.setOptionValue('config', path);
   if (command.opts().errorFormat === 'json') voice.json = true;
 }
 
@@ -85,13 +86,15 @@ class ConfigFile {
   /** Sets an option that the command line did not. */
   private set(command: Command, key: string, path: string, value: JsonValue): void {
     // The one option that is a short form of another.
-    const [name, given] =
-      key === 'json' ? (['format', this.truth(value, path) ? 'json' : null] as const) : [key, value];
-    const option = command.options.find(known => nameOf(known) === name);
-    if (option === undefined || given === null) return;
+    if (key === 'json') {
+      if (this.truth(value, path)) this.set(command, 'format', path, 'json');
+      return;
+    }
+    const option = command.options.find(known => nameOf(known) === key);
+    if (option === undefined) return;
     const attribute = option.attributeName();
     if (command.getOptionValueSource(attribute) === 'cli') return;
-    command.setOptionValueWithSource(attribute, this.parse(option, path, given), 'config');
+    command.setOptionValueWithSource(attribute, this.parse(option, path, value), 'config');
   }
 
   private parse(option: Option, path: string, value: JsonValue): unknown {

@@ -7,6 +7,7 @@ import { warn } from './complain.js';
 import {
   type BaseOptions,
   choice,
+  filesBeside,
   type InputOptions,
   inputsOf,
   withBase,
@@ -66,7 +67,7 @@ async function convert(trace: string | undefined, options: ConvertOptions, comma
     throw new Complaint('usage', 'compressed data is not for a terminal', {}, 'name a file with --out');
   }
   const progress = new Progress(options);
-  const sink = openSink(out, [input]);
+  const sink = openSink(out, [input, ...filesBeside(options)]);
   try {
     let header: TraceHeader | null = null;
     const onHeader = (found: TraceHeader): void => {

@@ -44,7 +44,7 @@ export function registerDiff(program: Command): void {
     .option(
       '--top <n>',
       'how many of the faults that change are listed; of two traces, rows of each table',
-      natural,
+      natural('--top'),
       FIRST,
     )
     .addHelpText('after', NOTES);
@@ -81,7 +81,7 @@ async function diff(
   const [before, after] = [await loadModel(names[0]), await loadModel(names[1])];
   if (before === after && names[0] !== names[1]) warn(`${names.map(quote).join(' and ')} are both ${before.id}`);
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
-  const sinks = openSinks(options, [input], asked);
+  const sinks = openSinks({ ...options, model: names }, [input], asked);
   const { report, events } = sinks;
   try {
     const pictures = await startPictures(sinks, { traces: 1, models: 2 });

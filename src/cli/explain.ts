@@ -9,9 +9,10 @@ import type { Page } from '../units.js';
 import { warn } from './complain.js';
 import {
   type BaseOptions,
+  filesBeside,
   type InputOptions,
   inputsOf,
-  list,
+  models,
   natural,
   REPLAY_FORMATS,
   type ReportingOptions,
@@ -46,14 +47,14 @@ export function registerExplain(program: Command): void {
     .command('explain')
     .argument('[trace]', 'a trace: JSON or NDJSON, plain, gzip or zstd; - is stdin')
     .description('tell one fault step by step, with who it waited for, and how it ends under every model')
-    .option('--fault <n>', 'the fault that is event n of the trace', natural)
+    .option('--fault <n>', 'the fault that is event n of the trace', natural('--fault'))
     .option('--addr <address>', 'the first fault on the page of an address', page)
     .option('--at <time>', 'the fault in progress at a time, or the next: ns, or such as 12.3ms', time)
-    .option('--worst <n>', 'the n faults that waited longest', atLeastOne)
+    .option('--worst <n>', 'the n faults that waited longest', natural('--worst', 1))
     .option(
       '-m, --model <models>',
       'models to tell it under: ids, releases, per-vma, all, ./series.json (default: per-vma)',
-      (text: string, before: string[] = []) => [...before, ...list(text)],
+      models,
     )
     .addHelpText('after', NOTES);
   withExamples(
@@ -69,11 +70,11 @@ async function explain(trace: string | undefined, options: ExplainOptions, comma
   const [input] = inputsOf(trace === undefined ? [] : [trace], command);
   const asked = askedOf(options);
   const { loadCosts, loadModels } = await import('./models-option.js');
-  const models = await loadModels(options.model ?? ['per-vma']);
+  const stages = await loadModels(options.model ?? ['per-vma']);
   const costs = options.costs === undefined ? undefined : await loadCosts(options.costs);
   const { timing, maxVmas, maxPages } = options;
   const running: Running = { timing, maxVmas, maxPages, ...(costs && { costs }) };
-  const sink = openSink(options.out, [input]);
+  const sink = openSink(options.out, [input, ...filesBeside(options)]);
   try {
     const [{ Explain }, { explainListing }, { renderListing }, { outputStyle }] = await Promise.all([
       import('../replay/explain.js'),
@@ -86,9 +87,9 @@ async function explain(trace: string | undefined, options: ExplainOptions, comma
     if ('events' in asked || 'page' in asked) choice = asked;
     else {
       const { Search } = await import('../replay/search.js');
-      choice = await source.through(new Search(models[0], asked, running), true);
+      choice = await source.through(new Search(stages[0], asked, running), true);
     }
-    const result = await source.through(new Explain(models, choice, running), false);
+    const result = await source.through(new Explain(stages, choice, running), false);
     for (const text of result.warnings) warn(text, { file: input });
     sink.write(renderListing(explainListing(result), options.format, outputStyle(options)));
     await sink.commit();
@@ -182,10 +183,4 @@ function time(text: string): number {
     {},
     'give ns, or a number with us, ms or s, such as 12.3ms',
   );
-}
-
-function atLeastOne(text: string): number {
-  const n = natural(text);
-  if (n > 0) return n;
-  throw new Complaint('usage', 'the worst 0 faults are none', {}, 'give a number from 1 on');
 }

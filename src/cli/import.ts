@@ -1,9 +1,10 @@
 /** `vmalock import`: text of other tools to a trace, as NDJSON; compressed when the output's name ends in .gz or .zst. */
 import { fstatSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import type { Complaint } from '../errors.js';
+import { Complaint } from '../errors.js';
 import {
   type BaseOptions,
+  filesBeside,
   type HeldOptions,
   type InputOptions,
   inputsOf,
@@ -51,9 +52,12 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     import('../trace/import/index.js'),
     import('../trace/input.js'),
   ]);
+  if (options.smaps !== undefined && options.maps !== undefined) {
+    throw new Complaint('usage', '--maps and --smaps are given', {}, 'smaps says all that maps does');
+  }
   const snapshot = options.smaps ?? options.maps;
   const progress = new Progress(options);
-  const sink = openSink(options.out, snapshot === undefined ? [input] : [input, snapshot]);
+  const sink = openSink(options.out, [input, ...filesBeside(options)]);
   const skipped: Complaint[] = [];
   try {
     const onProgress = (done: number, total: number | null) => progress.update(input, done, total);

@@ -4,6 +4,7 @@ import { COSTS, type CostName, type Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import { findStage, resolveModels, stageFromData } from '../lineage/resolve.js';
 import { readJsonFile } from './json-file.js';
+import { isSeriesFile } from './options.js';
 
 const DEFAULT_MODELS = ['mmap_lock', 'per-vma'];
 
@@ -11,7 +12,7 @@ const DEFAULT_MODELS = ['mmap_lock', 'per-vma'];
 export async function loadModels(names: readonly string[] = DEFAULT_MODELS): Promise<Stage[]> {
   const stages = new Set<Stage>();
   for (const name of names) {
-    const found = /\/|\.json$/.test(name) ? [await loadSeries(name)] : resolveModels(name);
+    const found = isSeriesFile(name) ? [await loadSeries(name)] : resolveModels(name);
     for (const stage of found) stages.add(stage);
   }
   return [...stages];

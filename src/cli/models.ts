@@ -7,6 +7,7 @@ import type { Listing } from '../report/listing.js';
 import type { Heading, Section } from '../report/section.js';
 import {
   type BaseOptions,
+  filesBeside,
   REPLAY_FORMATS,
   type ReportingOptions,
   withBase,
@@ -37,7 +38,7 @@ async function models(id: string | undefined, options: ModelsOptions): Promise<v
   if (options.matrix && (options.diff !== undefined || id !== undefined)) {
     throw new Complaint('usage', '--matrix is of all models', {}, 'vmalock models --matrix');
   }
-  const sink = openSink(options.out, []);
+  const sink = openSink(options.out, filesBeside({ ...options, model: [id ?? [], options.diff ?? []].flat() }));
   try {
     const [{ loadModel, loadModels }, { renderListing }, { outputStyle }] = await Promise.all([
       import('./models-option.js'),

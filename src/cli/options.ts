@@ -14,6 +14,8 @@ export interface BaseOptions {
   quiet?: boolean;
   progress: boolean;
   errorFormat: 'text' | 'json';
+  /** the file that was read, if one was */
+  config?: string | false;
 }
 
 /** Options of commands that read traces. */
@@ -100,7 +102,7 @@ export function withHeld(command: Command): Command {
 /** An option that moves a limit: a number, or where `most` is given bytes up to that. */
 export function withLimit(command: Command, name: LimitName, description: string, most?: number): Command {
   const { option, standard } = LIMITS[name];
-  if (most === undefined) return command.option(`${option} <n>`, description, natural, standard);
+  if (most === undefined) return command.option(`${option} <n>`, description, natural(option), standard);
   return command.option(`${option} <bytes>`, description, size(option, most), standard);
 }
 
@@ -112,7 +114,11 @@ export function withReport<F extends string>(command: Command, formats: readonly
 }
 
 export function withFields(command: Command): Command {
-  return command.option('--fields <names>', 'only these fields, in this order (an unknown one lists them)', list);
+  return command.option(
+    '--fields <names>',
+    'only these fields, in this order (an unknown one lists them)',
+    list('--fields'),
+  );
 }
 
 /** @param timings those there are; the first is the default */
@@ -123,7 +129,7 @@ export function withTiming(
   command
     .addOption(choice('--timing <timing>', 'when operations start', timings, timings[0]))
     .option('--costs <file>', 'JSON file of step costs in ns that replace the defaults')
-    .option('--seed <n>', 'seed of random choices; the timings above make none', natural, 0);
+    .option('--seed <n>', 'seed of random choices; the timings above make none', natural('--seed'), 0);
   withLimit(command, 'maxThreads', 'most threads of a trace');
   withLimit(command, 'maxMms', 'most address spaces of a trace');
   withLimit(command, 'maxVmas', 'most VMAs at once, of all address spaces');
@@ -150,14 +156,14 @@ export function withPictures(command: Command): Command {
 }
 
 export function withReplay(command: Command): Command {
-  const models = command.option(
+  const chosen = command.option(
     '-m, --model <models>',
     'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
-    (text: string, before: string[] = []) => [...before, ...list(text)],
+    models,
   );
-  return withPictures(withRun(models, 'fault and model'))
+  return withPictures(withRun(chosen, 'fault and model'))
     .addOption(choice('--by <key>', 'add the faults that fell back or waited up by', HOT_KEYS))
-    .option('--top <n>', 'rows of each table, and of --by in every format', natural)
+    .option('--top <n>', 'rows of each table, and of --by in every format', natural('--top'))
     .option('--sample <1/n>', 'replay one in n faults, and every operation', fraction)
     .option('--fail-if <expr>', 'exit 1 when a model meets it, such as fallbacks>5% or max_wait>10ms', failIf);
 }
@@ -167,11 +173,17 @@ export function withExamples(command: Command, ...lines: readonly string[]): Com
   return command.addHelpText('after', `\nExamples:\n${lines.map(line => `  vmalock ${line}`).join('\n')}`);
 }
 
-/** A share of the whole, from 0 to 1. */
-export function share(text: string): number {
-  const value = Number(text);
-  if (/^\d*\.?\d+$/.test(text) && value <= 1) return value;
-  throw new Complaint('usage', `${quote(text)} is not a share`, {}, 'give a number from 0 to 1, such as 0.995');
+/** The parser of a share of the whole, from 0 to 1. */
+export function share(name: string): (text: string) => number {
+  return text => {
+    const value = Number(text);
+    if (/^\d*\.?\d+$/.test(text) && value <= 1) return value;
+    throw cannotBe(name, text, 'give a number from 0 to 1, such as 0.995');
+  };
+}
+
+function cannotBe(name: string, text: string, hint: string): Complaint {
+  return new Complaint('usage', `${name} cannot be ${quote(text)}`, {}, hint);
 }
 
 /** All formats a replay can be reported in. */
@@ -190,30 +202,38 @@ export function choice<T extends string>(
     const value = values.find(known => known === text);
     if (value !== undefined) return value;
     const near = nearest(text, values);
-    const hint = near === undefined ? `one of ${values.join(', ')}` : `did you mean ${near}?`;
-    throw new Complaint('usage', `${name} cannot be ${quote(text)}`, {}, hint);
+    throw cannotBe(name, text, near === undefined ? `one of ${values.join(', ')}` : `did you mean ${near}?`);
   });
 }
 
-/** A comma list. */
-export function list(text: string): string[] {
-  const names = text.split(',').map(name => name.trim());
-  if (names.includes('')) throw new Complaint('usage', `empty name in the list ${quote(text)}`, {}, 'write a,b,c');
-  return names;
+/** The parser of a comma list. */
+function list(name: string): (text: string) => string[] {
+  return text => {
+    const words = text.split(',').map(word => word.trim());
+    if (words.includes('')) throw cannotBe(name, text, 'write a,b,c');
+    return words;
+  };
 }
 
-/** A whole number from 0 on. */
-export function natural(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw new Complaint('usage', `${quote(text)} is not a whole number`, {}, 'give an integer from 0 to 2^53 - 1');
+/** The models of `--model`, which may be given more than once. */
+export function models(text: string, before: string[] = []): string[] {
+  return [...before, ...list('--model')(text)];
+}
+
+/** The parser of a whole number, from `least` on. */
+export function natural(name: string, least = 0): (text: string) => number {
+  return text => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw cannotBe(name, text, `give an integer from ${least} to 2^53 - 1`);
+  };
 }
 
 /** The n of `1/n`. */
 function fraction(text: string): number {
   const match = /^1\/([1-9]\d{0,8})$/.exec(text);
   if (match !== null) return Number(match[1]);
-  throw new Complaint('usage', `--sample cannot be ${quote(text)}`, {}, '1/10 replays one in ten faults');
+  throw cannotBe('--sample', text, '1/10 replays one in ten faults');
 }
 
 /** The parser of a number of bytes, such as `64k`, up to `most`. */
@@ -223,8 +243,7 @@ export function size(name: string, most: number): (text: string) => number {
     const scale = { '': 1, k: 1024, K: 1024, M: 1024 ** 2 }[match?.[2] ?? ''] ?? 1;
     const value = Number(match?.[1]) * scale;
     if (match !== null && value > 0 && value <= most) return value;
-    const hint = `bytes, such as 65536, 64k or 4M, up to ${most / 1024 ** 2}M`;
-    throw new Complaint('usage', `${name} cannot be ${quote(text)}`, {}, hint);
+    throw cannotBe(name, text, `bytes, such as 65536, 64k or 4M, up to ${most / 1024 ** 2}M`);
   };
 }
 
@@ -238,12 +257,29 @@ function failIf(text: string, before: Condition[] = []): Condition[] {
  * On a terminal without inputs the command's help goes to stderr.
  */
 export function inputsOf(names: readonly string[], command: Command): string[] {
-  if (names.length === 0) {
-    if (process.stdin.isTTY) command.help({ error: true });
-    return ['-'];
-  }
-  if (names.filter(name => name === '-').length > 1) {
+  if (names.length === 0 && process.stdin.isTTY) command.help({ error: true });
+  const inputs = names.length === 0 ? ['-'] : [...names];
+  if ([...inputs, ...filesBeside(command.opts())].filter(name => name === '-').length > 1) {
     throw new Complaint('usage', 'stdin (-) is given twice', {}, 'it can be read once');
   }
-  return [...names];
+  return inputs;
+}
+
+/** Options that name a file to read. */
+export interface FileOptions {
+  config?: string | false;
+  costs?: string;
+  truth?: string;
+  maps?: string;
+  smaps?: string;
+  model?: string | readonly string[];
+}
+
+/** Does `--model` mean a file by this? */
+export const isSeriesFile = (model: string): boolean => /\/|\.json$/.test(model);
+
+/** What a command reads beside its traces: inputs too, none of which may be written over. */
+export function filesBeside({ config, costs, truth, maps, smaps, model = [] }: FileOptions): string[] {
+  const named = [config, costs, truth, maps, smaps].filter(name => typeof name === 'string');
+  return [...named, ...[model].flat().filter(isSeriesFile)];
 }

@@ -42,10 +42,10 @@ export interface Sink {
 
 const CHUNK = 64 * 1024;
 
-function writeComplaint(target: string, error: unknown): Error {
+function writeComplaint(target: string, error: unknown, hint?: string): Error {
   const cause = error as NodeJS.ErrnoException;
   if (cause.code === 'EPIPE') return new OutputClosed();
-  return new Complaint('io', `write ${target}: ${systemReason(cause)}`, {});
+  return new Complaint('io', `write ${target}: ${systemReason(cause)}`, {}, hint);
 }
 
 /** stdout as a stream: a pipe, a socket or a terminal. Errors of the stream end up in `drain`. */
@@ -201,10 +201,12 @@ export function isStdout(target: string | undefined): boolean {
  */
 export function openSink(target: string | undefined, inputs: readonly string[]): Sink {
   if (target === undefined || isStdout(target)) return openStdout();
+  if (target === '') throw new Complaint('usage', 'a file to write to has no name', {}, 'name a file');
   try {
     const place = followLinks(target);
     const there = statOrNull(place);
-    if (there?.isDirectory()) throw new Complaint('io', `write ${target}: is a directory (EISDIR)`, {}, 'name a file');
+    if (there?.isDirectory() || target.endsWith('/'))
+      throw new Complaint('io', `write ${target}: is a directory (EISDIR)`, {}, 'name a file');
     if (there !== null && inputs.some(input => isSame(input, there))) {
       throw new Complaint('usage', `${target} is also an input`, {}, 'write to another file');
     }
@@ -236,7 +238,7 @@ export interface Spool {
 
 /** Opens a spool in the directory for temporary files; it does not outlive the run. */
 export function openSpool(): Spool {
-  const { fd, path } = openTemporary(join(tmpdir(), 'spool'), 'wx+');
+  const { fd, path } = openSpoolFile();
   watch(path);
   const sink = new FileSink(fd, path, path, path);
   return {
@@ -253,6 +255,14 @@ export function openSpool(): Spool {
     },
     remove: () => sink.discard(),
   };
+}
+
+function openSpoolFile(): { fd: number; path: string } {
+  try {
+    return openTemporary(join(tmpdir(), 'spool'), 'wx+');
+  } catch (error) {
+    throw writeComplaint(tmpdir(), error, 'set TMPDIR to another directory');
+  }
 }
 
 /** A directory of our own for what another program writes on the way. */
@@ -272,7 +282,7 @@ export function openFolder(prefix: string): Folder {
     watch(path);
     return { path, remove: () => remove(path) };
   } catch (error) {
-    throw writeComplaint(tmpdir(), error);
+    throw writeComplaint(tmpdir(), error, 'set TMPDIR to another directory');
   }
 }
 

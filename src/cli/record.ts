@@ -6,6 +6,7 @@ import { note, warn } from './complain.js';
 import {
   type BaseOptions,
   choice,
+  filesBeside,
   type HeldOptions,
   natural,
   size,
@@ -48,7 +49,7 @@ export function registerRecord(program: Command): void {
     .usage('[options] -o FILE -- COMMAND...\n       vmalock record [options] -p PID')
     .argument('[command...]', 'what to run and record, after --')
     .description('record a program with perf or tracefs, straight into a trace')
-    .option('-p, --pid <pid>', 'record a running process, until it ends or Ctrl-C', natural)
+    .option('-p, --pid <pid>', 'record a running process, until it ends or Ctrl-C', natural('--pid'))
     .option('--seconds <n>', 'end the recording of a process after n seconds', seconds)
     .addOption(choice('--with <tool>', 'what records (default: perf, where it is in PATH)', ['perf', 'tracefs']))
     .option('-m, --buffer <size>', 'buffer for each cpu (default: 8M, tracefs 16M)', size('--buffer', 2 ** 30))
@@ -77,7 +78,7 @@ async function record(words: string[], options: RecordOptions, command: Command)
     buffer: options.buffer ?? BUFFER[tool],
   };
   (await import('./packing.js')).choosePacking(undefined, options.out);
-  const sink = openSink(options.print ? undefined : options.out, []);
+  const sink = openSink(options.print ? undefined : options.out, filesBeside(options));
   try {
     if (options.print) {
       const importing = importCommand(tool === 'perf' ? 'perf' : 'ftrace', options.out);

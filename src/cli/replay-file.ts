@@ -1,8 +1,9 @@
 /** One trace through whatever replays it: the reader's batches in, the result out, bad lines counted on the way. */
+import { setImmediate } from 'node:timers/promises';
 import { Complaint, EXIT_TROUBLE, quote } from '../errors.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { readTrace } from '../trace/reader.js';
-import { formatCount } from '../units.js';
+import { formatCount, PAGE_SIZE } from '../units.js';
 import { complain, formatWhere, warn } from './complain.js';
 import type { InputOptions, TimingOptions } from './options.js';
 import type { Progress } from './progress.js';
@@ -36,12 +37,14 @@ export async function replayFile<Result extends { warnings: string[] }>(
     onBatch: async (columns, soFar) => {
       machine.feed(columns, soFar);
       await sinks.drain();
+      // Signals are heard between batches, also where stdin gives many without a pause.
+      await setImmediate();
     },
     onProgress: (done, total) => progress.update(path, done, total),
     ...(options.keepGoing && { onBadLine: (complaint: Complaint) => skipped.add(complaint) }),
   });
   const result = machine.finish(info);
-  result.warnings.push(...unknownKeys(info), ...skipped.warnings());
+  result.warnings.push(...otherPages(info), ...unknownKeys(info), ...skipped.warnings());
   return result;
 }
 
@@ -71,6 +74,12 @@ export async function replayEach<Result extends { trace: { file: string }; warni
   }
   for (const { trace, warnings } of results) for (const text of warnings) warn(text, { file: trace.file });
   return results;
+}
+
+/** A warning where the trace was recorded with pages of another size than the models have. */
+function otherPages({ meta: { pageSize = PAGE_SIZE } }: TraceInfo): string[] {
+  if (pageSize === PAGE_SIZE) return [];
+  return [`meta.pageSize is ${formatCount(pageSize)}: it is replayed with pages of ${formatCount(PAGE_SIZE)} bytes`];
 }
 
 /** One warning for all keys that were passed over, naming the most frequent. */

@@ -1,7 +1,7 @@
 /** `vmalock schema`: the published JSON Schemas, and without a name the list of them. */
 import { Argument, type Command } from 'commander';
 import { Complaint, nearest, quote } from '../errors.js';
-import { type BaseOptions, withBase, withExamples } from './options.js';
+import { type BaseOptions, filesBeside, withBase, withExamples } from './options.js';
 import { openSink } from './output.js';
 
 const SCHEMAS: Readonly<Record<string, { what: string; load: () => Promise<unknown> }>> = {
@@ -45,7 +45,7 @@ export function registerSchema(program: Command): void {
   withExamples(command, 'schema trace -o trace.schema.json');
   withBase(command).action(async (name: string | undefined, options: BaseOptions) => {
     const text = name === undefined ? listing() : await schemaText(name);
-    const sink = openSink(options.out, []);
+    const sink = openSink(options.out, filesBeside(options));
     sink.write(text);
     await sink.commit();
   });

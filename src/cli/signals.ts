@@ -1,8 +1,8 @@
 /** Signals that ask the run to end. It does, with their status; work that can end well may take the first one instead. */
 
-const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
 
-/** A signal that work may take: after a hang-up there is nobody left to tell. */
+/** A signal that work may take: after a hang-up there is nobody left to tell, and SIGQUIT is for who cannot wait. */
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
 let taker: ((signal: StopSignal) => void) | null = null;
@@ -18,12 +18,12 @@ export function releaseSignal(): void {
 }
 
 export function watchSignals(): void {
-  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => hear(signal));
+  for (const signal of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) process.on(signal, () => hear(signal));
 }
 
 function hear(signal: keyof typeof NUMBERS): void {
   const take = taker;
   taker = null;
-  if (take === null || signal === 'SIGHUP') process.exit(128 + NUMBERS[signal]);
+  if (take === null || signal === 'SIGHUP' || signal === 'SIGQUIT') process.exit(128 + NUMBERS[signal]);
   take(signal);
 }

@@ -1,6 +1,7 @@
 /** The places a command that replays writes to, opened before the work begins: its report and, beside it, rows and pictures. */
 import { Complaint } from '../errors.js';
 import { warn } from './complain.js';
+import { type FileOptions, filesBeside } from './options.js';
 import { isSameTarget, isStdout, openSink, type Sink } from './output.js';
 
 /** What is written beside a report, by the option that asks for it. */
@@ -43,7 +44,9 @@ export class Sinks {
     await this.perfetto?.drain();
   }
 
+  /** Puts every file in its place once all of all of them is written. */
   async commit(): Promise<void> {
+    for (const sink of this.opened) await sink.drain();
     for (const sink of this.opened) await sink.commit();
   }
 
@@ -58,7 +61,7 @@ export class Sinks {
  * @param asked a format was asked for, so that a report that is left out is missed
  * @throws Complaint (io or usage)
  */
-export function openSinks(targets: Targets, inputs: readonly string[], asked: boolean): Sinks {
+export function openSinks(targets: Targets & FileOptions, inputs: readonly string[], asked: boolean): Sinks {
   const given = (['out', ...BESIDE] as const).flatMap(option => {
     const target = targets[option];
     return target === undefined ? [] : [{ option, target }];
@@ -73,5 +76,5 @@ export function openSinks(targets: Targets, inputs: readonly string[], asked: bo
   if (taken !== undefined && !room && asked) {
     warn(`--${taken.option} - has stdout: the report is left out, give it a place with --out FILE`);
   }
-  return new Sinks(targets, inputs, room);
+  return new Sinks(targets, [...inputs, ...filesBeside(targets)], room);
 }

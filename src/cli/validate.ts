@@ -4,6 +4,7 @@ import { type Complaint, EXIT_ANSWER, EXIT_TROUBLE, escapeText } from '../errors
 import { complain } from './complain.js';
 import {
   type BaseOptions,
+  filesBeside,
   type InputOptions,
   inputsOf,
   withBase,
@@ -38,7 +39,7 @@ export function registerValidate(program: Command): void {
 
 async function validate(traces: string[], options: ValidateOptions, command: Command): Promise<void> {
   const inputs = inputsOf(traces, command);
-  const sink = openSink(options.out, inputs);
+  const sink = openSink(options.out, [...inputs, ...filesBeside(options)]);
   try {
     const verdicts: Verdict[] = [];
     for (const file of inputs) verdicts.push(await check(file, options));

@@ -46,8 +46,8 @@ export function registerVerify(program: Command): void {
     .description('replay recordings under the model of their kernel and compare with what that did, fault by fault')
     .option('-m, --model <model>', 'id, release, per-vma or ./series.json (default: the kernel of the recording)')
     .option('--truth <file>', 'what the kernel did, as NDJSON rows of ts_ns, tid, addr, fallback; for one trace')
-    .option('--min <share>', 'agreement below this is exit status 1', share, 1)
-    .option('--top <n>', 'how many disagreements are listed', natural, FIRST)
+    .option('--min <share>', 'agreement below this is exit status 1', share('--min'), 1)
+    .option('--top <n>', 'how many disagreements are listed', natural('--top'), FIRST)
     .addHelpText('after', `${NOTES}\n\nWith several traces, --format json is an array of results in the order given.`);
   withExamples(
     command,

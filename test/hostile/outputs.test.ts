@@ -9,18 +9,26 @@ import { fault, HEADER, mmap, stream } from './case.js';
 import { BIN, vmalock } from './run.js';
 
 const RECORDING = fileURLToPath(new URL('../cli/traces/recording.ndjson', import.meta.url));
+const TRUTH = fileURLToPath(new URL('../cli/traces/recording.truth.ndjson', import.meta.url));
+const PERF = fileURLToPath(new URL('../samples/import/attach.perf.txt', import.meta.url));
+const SERIES = JSON.stringify({
+  ...{ id: 'mine', title: 'No VMA lock', author: 'me', date: '2026-01-01', link: '-', merged: null, parent: 'v6.18' },
+  ...{ lock: { answer: 'none', by: '1/1' }, changes: {} },
+});
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vmalock-outputs-'));
 });
 
+const contents = (): string[] => readdirSync(folder).map(name => `${name} ${readFileSync(join(folder, name), 'utf8')}`);
+
 /** Runs a line of a shell in which `vmalock` is ours; its status, and what it says on stderr. */
 function shell(line: string): Promise<{ status: number | null; stderr: string }> {
   const script = `vmalock() { "${process.execPath}" "${BIN}" "$@"; }\n${line}`;
   const child = spawn('bash', ['-c', script], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: '/', LC_ALL: 'C', trace: RECORDING },
+    env: { PATH: process.env.PATH, HOME: '/', LC_ALL: 'C', trace: RECORDING, perf: PERF },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
@@ -95,6 +103,71 @@ test('the input is never written over, by whatever name', async () => {
   expect(readdirSync(folder).sort()).toEqual(['hard', 'in.ndjson', 'soft']);
 });
 
+test('nor is anything else that is read', async () => {
+  writeFileSync(join(folder, 'costs.json'), '{}');
+  writeFileSync(join(folder, 'config.json'), '{}');
+  writeFileSync(join(folder, 'vmalock.config.json'), '{"top": 3}');
+  writeFileSync(join(folder, 'series.json'), SERIES);
+  copyFileSync(TRUTH, join(folder, 'truth'));
+  writeFileSync(join(folder, 'maps'), '7f0000000000-7f0000001000 rw-p 00000000 00:00 0\n');
+  linkSync(join(folder, 'truth'), join(folder, 'hard'));
+  const before = contents();
+  for (const line of [
+    'vmalock replay $trace --costs costs.json -o costs.json',
+    'vmalock explain $trace --fault 2 --costs costs.json -o costs.json',
+    'vmalock replay $trace --config config.json --perfetto config.json',
+    'vmalock replay $trace -o vmalock.config.json',
+    'vmalock convert $trace -o vmalock.config.json',
+    'vmalock schema trace -o vmalock.config.json',
+    'vmalock replay $trace -m v6.4,./series.json --html series.json',
+    'vmalock diff $trace v6.4 ./series.json --events series.json',
+    'vmalock models ./series.json -o series.json',
+    'vmalock models --diff v6.4 ./series.json -o series.json',
+    'vmalock verify $trace -m v6.4 --truth truth -o truth',
+    'vmalock verify $trace -m v6.4 --truth truth --events hard',
+    'vmalock import $perf --maps maps -o maps',
+  ]) {
+    const { status, stderr } = await shell(line);
+    expect([status, stderr], line).toEqual([2, expect.stringContaining('is also an input')]);
+    expect(contents(), line).toEqual(before);
+  }
+});
+
+test('what is read twice is not read from stdin', async () => {
+  for (const line of [
+    'vmalock replay - --costs - < $trace',
+    'vmalock verify --truth - < $trace',
+    'vmalock import - --maps - < $perf',
+    'vmalock replay - - < $trace',
+  ]) {
+    const said = 'vmalock: usage: stdin (-) is given twice (it can be read once)\n';
+    expect(await shell(line), line).toEqual({ status: 2, stderr: said });
+  }
+});
+
+test('a name that is none, or that of a directory, is told before the work begins', async () => {
+  for (const option of ['-o', '--events', '--html']) {
+    expect((await shell(`vmalock replay $trace ${option} ''`)).stderr).toMatch(
+      /^vmalock: usage: a file to write to has no/,
+    );
+    expect((await shell(`vmalock replay $trace ${option} new/`)).stderr).toMatch(/^vmalock: io: write new\/: is a dir/);
+  }
+  expect((await shell("vmalock replay ''")).stderr).toMatch(/^vmalock: io: a file to read has no name/);
+  expect((await shell('vmalock replay - < .')).stderr).toMatch(/^vmalock: -: io: is a directory/);
+  expect((await shell('TMPDIR=/nosuch vmalock convert $trace')).stderr).toMatch(
+    /^vmalock: io: write \/nosuch: no such file or directory \(ENOENT\) \(set TMPDIR/,
+  );
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('where one of several files cannot be written, none is in its place', async () => {
+  for (const last of ['--html', '--perfetto', '--folded', '--events']) {
+    const { status, stderr } = await shell(`vmalock replay $trace -o out.json ${last} /dev/full`);
+    expect([status, stderr]).toEqual([2, 'vmalock: io: write /dev/full: no space left (ENOSPC)\n']);
+    expect(readdirSync(folder)).toEqual([]);
+  }
+});
+
 test('a bad trace among good ones is named, and nothing is written', async () => {
   writeFileSync(join(folder, 'bad.ndjson'), stream(mmap(), '{'));
   for (const traces of ['$trace bad.ndjson', 'bad.ndjson $trace']) {
@@ -134,6 +207,7 @@ describe('a signal in the middle of the work', () => {
           ['SIGINT', 130],
           ['SIGTERM', 143],
           ['SIGHUP', 129],
+          ['SIGQUIT', 131],
         ] as const
       ).map(([signal, status]) => ({ name, args, text, signal, status })),
     ),

@@ -126,4 +126,10 @@ export const MEMORY_CASES: readonly HostileCase[] = [
     [mmap(), mmap({ tid: 2, mm: 2 }), { op: 'fork', tid: 1, child_tid: 3, child_mm: 2 }, fault({ tid: 3, mm: 2 })],
     { trace: { mms: 2, faults: 1 } },
   ),
+  {
+    name: 'pages of 16 KiB',
+    input: stream(mmap(), fault()).replace('}', ',"meta":{"pageSize":16384}}'),
+    warns: /meta\.pageSize is 16,384: it is replayed with pages of 4,096 bytes/,
+    result: faults(1, 1),
+  },
 ];
