@@ -82,14 +82,18 @@ async function forEach(
   batches: ImportedEvents,
   to: { first?: (header: HeaderObject) => void; put: (event: EventObject) => void },
 ): Promise<{ header: HeaderObject; summary: ImportSummary }> {
-  const first = (await batches.next()).value as Batch;
-  const { header } = first;
-  to.first?.(header);
-  first.events.forEach(to.put);
-  for (;;) {
-    const { value, done } = await batches.next();
-    if (done) return { header, summary: value };
-    value.events.forEach(to.put);
+  try {
+    const first = (await batches.next()).value as Batch;
+    const { header } = first;
+    to.first?.(header);
+    first.events.forEach(to.put);
+    for (;;) {
+      const { value, done } = await batches.next();
+      if (done) return { header, summary: value };
+      value.events.forEach(to.put);
+    }
+  } finally {
+    await batches.return(null as never);
   }
 }
 

@@ -1,6 +1,7 @@
 /** A line that is cut off and has its line feed all the same: a complaint with its number, and the next line is read. */
 import { describe, expect, test } from 'vitest';
 import type { Complaint } from '../../src/errors.js';
+import { importBatches } from '../../src/trace/import/index.js';
 import { LIMITS } from '../../src/trace/limits.js';
 import { imported, line } from './sample.js';
 
@@ -141,6 +142,21 @@ test('a text that ends before its first event has none', async () => {
   const { header, events } = await imported('# tracer: nop\n');
   expect(header.meta.producer).toBe('vmalock import ftrace');
   expect(events).toEqual([]);
+});
+
+test('a text is closed where a line of it ends the import', async () => {
+  let closed = 0;
+  const text = async function* () {
+    try {
+      for (const line of ['7 1.000000 brk(NULL) = 0x1000 <0.000003>', '7 1.0000', ...Array(99).fill(AFTER)])
+        yield `${line}\n`;
+    } finally {
+      closed++;
+    }
+  };
+  const batches = importBatches(text(), { file: 'x', from: 'strace' });
+  await expect(batches.next()).rejects.toMatchObject({ class: 'schema' });
+  expect(closed).toBe(1);
 });
 
 test('an importer that nobody knows is refused with the list', async () => {

@@ -93,8 +93,20 @@ export async function* importBatches(
   chunks: AsyncIterable<string | Uint8Array>,
   options: ImportOptions,
 ): AsyncGenerator<Batch, ImportSummary> {
-  const summary = newSummary();
   const batches = linesOf(chunks, options.file, options.maxLine);
+  try {
+    return yield* importLines(batches, options);
+  } finally {
+    // A text of which the rest is not wanted is closed.
+    await batches.return(undefined);
+  }
+}
+
+async function* importLines(
+  batches: AsyncGenerator<Line[]>,
+  options: ImportOptions,
+): AsyncGenerator<Batch, ImportSummary> {
+  const summary = newSummary();
   let lines = await firstLines(batches);
   const importer = choose(lines, options);
   const maps = options.maps === undefined ? [] : await readMaps(options.maps, options);
