@@ -186,3 +186,9 @@ test('an end is an end whatever ended the event before it', () => {
     { numRuns: 2000 },
   );
 });
+
+test('what is longer than tracefs prints for an event is no mmap_lock event', () => {
+  const long = (n: number) => `mm=0x1 memcg_path=/${'a'.repeat(n)} write=true`;
+  expect(lockFields('mmap_lock_released', long(8_000))).toMatchObject({ write: true });
+  expect(lockFields('mmap_lock_released', long(8_192))).toBeNull();
+});

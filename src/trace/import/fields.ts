@@ -12,6 +12,9 @@ export const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,1
 const FAULT = /^ *address=(0x[0-9a-f]{1,16}) ip=\S+ error_code=(0x[0-9a-f]{1,16}|0)/;
 const COPIED = / ip=(?:strncpy_from_user|rep_movs|copy_user|_?copy_from_user)\S* error_code=(?:0x)?0(?=\s|$)/;
 const CLEARED = / ip=(?:\w*clear_user|rep_stos|padzero|elf_load|load_elf_interp)\S* error_code=(?:0x)?2(?=\s|$)/;
+/** Characters that tracefs prints for an event: the page of a trace_seq. What is longer would take long to be told from one. */
+const MOST_PRINTED = 8192;
+
 const LOCK = new RegExp(
   `^ *mm=(\\S+) (?:memcg_\\w+=.*? )?(?:\\w+=\\S* )*?write=(true|false)(?: success=(true|false))?${END}`,
 );
@@ -79,6 +82,7 @@ export function clearsUser(text: string): boolean {
 
 /** mmap_lock_start_locking, mmap_lock_acquire_returned, mmap_lock_released; null when cut off. */
 export function lockFields(name: string, text: string): LockFields | null {
+  if (text.length > MOST_PRINTED) return null;
   const match = LOCK.exec(text);
   if (match === null || (match[3] === undefined) === (name === 'mmap_lock_acquire_returned')) return null;
   const [, mm, write, success] = match;

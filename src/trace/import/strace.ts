@@ -27,7 +27,7 @@ import { adviceWord } from './words.js';
 import { type Mm, mmKey, type Thread, World } from './world.js';
 
 const LEADER = /^(?:\[pid\s+(\d+)\] |(\d+)\s+)?(\d+)\.(\d{9}|\d{6}) +(\S.*)/;
-const UNFINISHED = /^(\w+)\((.*?)\s*<unfinished \.\.\.>$/;
+const UNFINISHED = /^(\w+)\((.*)<unfinished \.\.\.>$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>(.*)/;
 const WHOLE = /^(\w+)\((.*)\)\s+= (.+)/;
 const RESULT = /^(-?\d+|0x[0-9a-f]+|\?)(?=[\s<]|$)/;
@@ -96,7 +96,9 @@ export class StraceReader implements Reader {
   #first: Thread | null = null;
   /** pid of the first thread, once a line said it */
   #firstPid = -1;
-  #rest = '';
+  /** what notes cut off from the line that goes on, and how long that is */
+  #pieces: string[] = [];
+  #pending = 0;
   #now: Ns = 0;
   #lineNumber = 0;
 
@@ -109,16 +111,20 @@ export class StraceReader implements Reader {
 
   push(line: Line, into: EventObject[]): void {
     this.#lineNumber = line.number;
-    const text = this.#rest + line.text;
-    this.#rest = '';
-    // with -f, strace notes on stderr that it attached a thread, in the middle of the line of its parent
-    if (text.length > this.#maxLine) {
+    this.#pending += line.text.length;
+    if (this.#pending > this.#maxLine) {
+      this.#pieces = [];
+      this.#pending = 0;
       throw tooLong(`line ${line.number}`, this.#maxLine, { file: this.#file, line: line.number });
     }
-    if (NOTE.test(text) && !line.unterminated) {
-      this.#rest = text.replace(NOTE, '');
+    // with -f, strace notes on stderr that it attached a thread, in the middle of the line of its parent
+    if (NOTE.test(line.text) && !line.unterminated) {
+      this.#pieces.push(line.text.replace(NOTE, ''));
       return;
     }
+    const text = this.#pieces.join('') + line.text;
+    this.#pieces = [];
+    this.#pending = 0;
     const leader = LEADER.exec(text);
     if (leader === null) this.#foreign(line, text);
     else if (line.unterminated) throw unterminated(this.#file, line.number, text);
@@ -155,7 +161,7 @@ export class StraceReader implements Reader {
     }
     const unfinished = UNFINISHED.exec(body);
     if (unfinished !== null) {
-      this.#enter(thread, t, nameOf(unfinished[1]), unfinished[2]);
+      this.#enter(thread, t, nameOf(unfinished[1]), unfinished[2].trimEnd());
       return;
     }
     const cutOff = () => torn('strace', this.#file, number, text);

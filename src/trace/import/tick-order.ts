@@ -89,6 +89,7 @@ export class TickOrder {
   }
 
   #arrange(queues: readonly Queue[]): TraceRecord[] {
+    const waiting = new Map(queues.map(queue => [queue.cpu, queue]));
     const forks = new Map<number, Queue>();
     for (const queue of queues) {
       for (const { name, text } of queue.records) {
@@ -96,11 +97,10 @@ export class TickOrder {
       }
     }
     const ordered: TraceRecord[] = [];
-    for (;;) {
-      const waiting = queues.filter(queue => queue.next < queue.records.length);
-      if (waiting.length === 0) return ordered;
-      const queue = waiting.find(candidate => this.#mayGoOn(candidate, waiting, forks)) ?? waiting[0];
+    while (waiting.size > 0) {
+      const queue = this.#nextOf(waiting, forks);
       const record = queue.records[queue.next++];
+      if (queue.next === queue.records.length) waiting.delete(queue.cpu);
       const lock = lockOf(record);
       take(queue.threads, record.tid);
       if (record.name === 'mmap_lock_released' && lock !== null) take(queue.releases, `${record.tid} ${lock.mm}`);
@@ -108,21 +108,30 @@ export class TickOrder {
       this.#passes(record, lock);
       ordered.push(record);
     }
+    return ordered;
+  }
+
+  /** The first that may go on, else the first. */
+  #nextOf(waiting: ReadonlyMap<number, Queue>, forks: ReadonlyMap<number, Queue>): Queue {
+    const [first] = waiting.values();
+    for (const queue of waiting.values()) if (this.#mayGoOn(queue, waiting, forks)) return queue;
+    return first;
   }
 
   /** May the next record of `queue` come before everything that the others still hold? */
-  #mayGoOn(queue: Queue, waiting: readonly Queue[], forks: ReadonlyMap<number, Queue>): boolean {
+  #mayGoOn(queue: Queue, waiting: ReadonlyMap<number, Queue>, forks: ReadonlyMap<number, Queue>): boolean {
     const record = queue.records[queue.next];
     const { tid } = record;
     const forker = forks.get(tid);
     if (forker !== undefined && forker !== queue) return false;
     const ranOn = this.#ranOn.get(tid);
-    if (ranOn !== queue.cpu && waiting.some(({ cpu, threads }) => cpu === ranOn && threads.has(tid))) return false;
+    if (ranOn !== undefined && ranOn !== queue.cpu && waiting.get(ranOn)?.threads.has(tid)) return false;
     const lock = lockOf(record);
     if (lock === null || record.name !== 'mmap_lock_acquire_returned' || !lock.success) return true;
     for (const [holder, mode] of this.#holders.get(lock.mm) ?? []) {
       const excludes = holder !== tid && (lock.write || mode === 'write');
-      if (excludes && waiting.some(({ releases }) => releases.has(`${holder} ${lock.mm}`))) return false;
+      if (!excludes) continue;
+      for (const { releases } of waiting.values()) if (releases.has(`${holder} ${lock.mm}`)) return false;
     }
     return true;
   }
