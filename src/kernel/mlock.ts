@@ -23,8 +23,21 @@ import {
   WRITE_KILLABLE,
 } from './section.js';
 import type { Task } from './task.js';
-import { VM_LOCKED, VM_LOCKED_MASK, VM_LOCKONFAULT, VM_SEALED, type Vma, vma_supports_mlock } from './vma.js';
-import { type Modification, vm_area_dup, vma_modify } from './vma-ops.js';
+import {
+  VM_ACCESS_FLAGS,
+  VM_ACCOUNT,
+  VM_HUGETLB,
+  VM_LOCKED,
+  VM_LOCKED_MASK,
+  VM_LOCKONFAULT,
+  VM_NORESERVE,
+  VM_PFNMAP,
+  VM_SEALED,
+  VM_SHARED,
+  Vma,
+  vma_supports_mlock,
+} from './vma.js';
+import { type Modification, vma_modify } from './vma-ops.js';
 
 /** Modifies every VMA of the event's range as `change` says of its part; null leaves one alone. */
 export function* modifyRange(
@@ -127,7 +140,13 @@ export function* mseal(k: Kernel, task: Task): Operation {
   leave(k, task, mm, WRITE);
 }
 
-/** remap_file_pages(2): since 4.0 an mmap of another part of the file over the same range; its pages are populated. */
+/** What do_mmap() sets anew from what it is told, and from the file; nothing that madvise, mbind or a userfaultfd added. */
+const MAPPED_ANEW = VM_ACCESS_FLAGS | VM_SHARED | VM_LOCKED | VM_HUGETLB | VM_PFNMAP | VM_ACCOUNT | VM_NORESERVE;
+
+/**
+ * remap_file_pages(2): since 4.0 an mmap of another part of the file over the same range, which may be that of several VMAs; its
+ * pages are populated.
+ */
 export function* remap_file_pages(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (k.at.remap_file_pages === 'read_then_write') {
@@ -142,10 +161,11 @@ export function* remap_file_pages(k: Kernel, task: Task): Operation {
     leave(k, task, mm, WRITE);
     return;
   }
-  const mapped = vm_area_dup(vma);
-  mapped.vm_start = task.page;
-  mapped.vm_end = Math.min(task.page + task.len, vma.vm_end);
-  mapped.vm_pgoff = unknownOffset(k);
+  const { vm_flags, vm_file, vm_ops } = vma;
+  const end = task.page + task.len;
+  const mapped = new Vma(task.page, end, vm_flags & MAPPED_ANEW, unknownOffset(k), vm_file, vm_ops, -1);
+  mapped.label = vma.label;
+  mapped.shmem = vma.shmem;
   yield* mmap_region(k, task, mm, mapped, false);
   leave(k, task, mm, WRITE);
   yield* populate(k, task, mm, mapped.vm_start, mapped.vm_end);
