@@ -110,13 +110,23 @@ export function* mlockall(k: Kernel, task: Task): Operation {
   if (locks && current) yield* populate(k, task, mm, 0, PAGE_END);
 }
 
+/** The identity of MPOL_LOCAL, of which there is one. */
+const LOCAL = -1;
+
+/** The policy that a call puts into VMAs. Which nodes it names a trace does not say: two that name any are taken for different. */
+function policyOf(k: Kernel, task: Task): number {
+  const mode = task.name >= 0 ? k.strings[task.name].toLowerCase() : '';
+  if (mode === 'default' || mode === 'mpol_default') return 0;
+  return mode === 'local' || mode === 'mpol_local' ? LOCAL : k.newIdentity();
+}
+
 /**
  * mbind(2), set_mempolicy_home_node(2), the rebinding of a cpuset: the walk that queues pages may mark every VMA of the range,
  * changed or not. Where a policy was put into an unmarked VMA, that was CVE-2023-4611.
  */
 export function* mbind(k: Kernel, task: Task): Operation {
   const { mm } = task;
-  const policy = k.newIdentity();
+  const policy = policyOf(k, task);
   if (!tryEnter(k, task, mm, WRITE)) yield* enter(k, task, mm, WRITE);
   if (k.at['queue_pages_range.start_write'] === 'range') {
     const end = task.page + task.len;
@@ -125,7 +135,9 @@ export function* mbind(k: Kernel, task: Task): Operation {
     }
   }
   const unmarked = k.at['vma_replace_policy.start_write'] === 'none';
-  yield* modifyRange(k, task, vma => ({ flags: vma.vm_flags, policy, unmarked }));
+  yield* modifyRange(k, task, ({ vm_flags: flags, vm_policy }) =>
+    vm_policy === policy ? null : { flags, policy, unmarked },
+  );
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }

@@ -79,7 +79,7 @@ export class Vma {
   label = -1;
   /** shared anonymous memory that the trace saw made: the pages of its file; null for any other */
   shmem: ShmemInode | null = null;
-  /** identity of vma_policy(): mbind installs a new one; 0 is the default policy */
+  /** identity of vma_policy(): mbind installs one; 0 is the default policy */
   vm_policy = 0;
   /** identity of vm_userfaultfd_ctx; 0 without one */
   vm_userfaultfd_ctx = 0;

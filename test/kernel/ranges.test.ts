@@ -1,7 +1,7 @@
 /** What a call about a range makes of its VMAs and pages: remap_file_pages, mbind, madvise, scans. */
 import { describe, expect, test } from 'vitest';
 
-import { addressSpace, draw, type Event, fault, mmap, range, replay } from '../helpers.js';
+import { addressSpace, draw, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
 
 const NEW = 'v6.18';
 const file = (fs: string, mode = 'shared') => ({ flags: [mode], file: { fs, name: 'f' }, offset: '0x0' });
@@ -33,5 +33,22 @@ describe('remap_file_pages', () => {
     const munlock = range('munlock', 2, 2, { t: 900_000, dur: 9_000 });
     const read = fault(3, { t: 905_000, tid: 2, access: 'read' });
     expect((await row(NEW, ...before, munlock, read)).site).toBe('vma_start_read');
+  });
+});
+
+describe('mbind', () => {
+  const bind = (page: number, mode?: string) => range('mbind', page, 2, mode === undefined ? {} : { mode });
+
+  test('keeps policies apart, whose nodes are unknown, and joins those that name none', async () => {
+    expect(await picture(vma(0, 8), bind(2, 'bind'), bind(4, 'bind'))).toBe('AABBCCDD....');
+    expect(await picture(vma(0, 8), bind(2), bind(4))).toBe('AABBCCDD....');
+    expect(await picture(vma(0, 8), bind(2, 'local'), bind(4, 'MPOL_LOCAL'))).toBe('AABBBBCC....');
+  });
+
+  test('takes a policy away again: the default one changes nothing where there was none', async () => {
+    for (const mode of ['default', 'MPOL_DEFAULT']) {
+      expect(await picture(vma(0, 8), bind(2, mode))).toBe('AAAAAAAA....');
+      expect(await picture(vma(0, 8), bind(2, 'bind'), bind(2, mode))).toBe('AAAAAAAA....');
+    }
   });
 });
