@@ -2,16 +2,29 @@
  * Everything else that touches an address space: reclaim, migration, NUMA scans, files of /proc, get_user_pages, mmu
  * notifiers, and system calls kept for their timing.
  *
- * Models: mm/vmscan.c, mm/migrate.c; kernel/sched/fair.c task_numa_work; fs/proc/task_mmu.c m_start, lock_next_vma,
+ * Models: mm/vmscan.c, mm/migrate.c; kernel/sched/fair.c task_numa_work; mm/mprotect.c change_pte_range; fs/proc/task_mmu.c m_start, lock_next_vma,
  * procfs_procmap_ioctl, show_smap, clear_refs_write; mm/gup.c; mm/mmu_notifier.c mmu_notifier_register (v6.4 to v7.2).
  * Leaves out: VM_SOFTDIRTY, which every VMA counts as having.
  */
 import type { Ns, Page } from '../units.js';
-import { MAPS_KINDS, type MapsKind } from '../vocab.js';
+import { MAPS_KINDS, type MapsKind, VM_OPS } from '../vocab.js';
+import { isShmem } from './do-fault.js';
 import type { Kernel } from './kernel.js';
 import { pagedOut } from './madvise.js';
 import type { Mm } from './mm.js';
-import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_MIGRATION, PTE_NONE, PTE_PROTNONE, PTE_SWAP } from './page-table.js';
+import {
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_FILE_RO,
+  PTE_FILE_RW,
+  PTE_KIND_MASK,
+  PTE_MIGRATION,
+  PTE_NONE,
+  PTE_PROTNONE,
+  PTE_SHARED_COW,
+  PTE_SWAP,
+  PTE_ZERO,
+} from './page-table.js';
 import { faultIn, POPULATE_LIMIT } from './populate.js';
 import {
   enter,
@@ -29,7 +42,7 @@ import {
 } from './section.js';
 import { shmem_undo_range } from './shmem.js';
 import type { Task } from './task.js';
-import type { Vma } from './vma.js';
+import { VM_ACCESS_FLAGS, VM_READ, VM_SPECIAL, VM_WRITE, type Vma } from './vma.js';
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
 /** Pages of the range are reclaimed: found through rmap, under no lock of the mm. */
@@ -40,7 +53,7 @@ export function reclaim(_k: Kernel, task: Task): null {
   return null;
 }
 
-/** Pages of the range migrate: for `dur` their entries are migration entries, under no lock of the mm. */
+/** Pages of the range migrate: for `dur` their entries are migration entries, under no lock of the mm. The zero page stays. */
 export function* migrate(k: Kernel, task: Task): Operation {
   const { mm, page, len } = task;
   const end = page + len;
@@ -48,7 +61,8 @@ export function* migrate(k: Kernel, task: Task): Operation {
   const last = Math.min(end, page + POPULATE_LIMIT);
   for (let at = page; at < last; at++) {
     const pte = mm.page_table.get(at);
-    if (pte === PTE_NONE || (pte & PTE_KIND_MASK) >= PTE_SWAP) continue;
+    const kind = pte & PTE_KIND_MASK;
+    if (kind === PTE_NONE || kind === PTE_ZERO || kind >= PTE_SWAP) continue;
     entries.set(at, pte);
     mm.page_table.set(at, PTE_MIGRATION | (pte & ~PTE_KIND_MASK));
   }
@@ -66,17 +80,30 @@ export function* migrate(k: Kernel, task: Task): Operation {
 export function* numa_scan(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (!tryLock(k, task, mm, READ)) return;
-  if (k.at['change_prot_numa.start_write'] === 'range') {
-    const end = task.page + task.len;
-    for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
-      if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
-    }
+  const end = task.page + task.len;
+  const marks = k.at['change_prot_numa.start_write'] === 'range';
+  for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
+    if (!isScanned(vma)) continue;
+    if (marks && !vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
+    change_prot_numa(k, mm, vma, Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end));
   }
-  mm.page_table.transformRange(task.page, task.page + task.len, pte =>
-    (pte & PTE_KIND_MASK) >= PTE_SWAP ? pte : pte | PTE_PROTNONE,
-  );
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, READ);
+}
+
+/** Not what cannot be touched or moved, nor libraries, of which each node has its copy. */
+function isScanned({ vm_flags, vm_file, vm_ops }: Vma): boolean {
+  if (vm_flags & VM_SPECIAL || vm_ops & VM_OPS.dax || !(vm_flags & VM_ACCESS_FLAGS)) return false;
+  return vm_file < 0 || (vm_flags & (VM_READ | VM_WRITE)) !== VM_READ;
+}
+
+/** Neither the zero page, nor what several processes map, nor a file's dirty page gets a hint: none of them would move. */
+function change_prot_numa(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page): void {
+  const dirty = isShmem(k, vma) ? PTE_NONE : PTE_FILE_RW;
+  mm.page_table.transformRange(start, end, pte => {
+    const kind = pte & PTE_KIND_MASK;
+    return kind >= PTE_SWAP || kind === PTE_ZERO || kind === dirty || pte & PTE_SHARED_COW ? pte : pte | PTE_PROTNONE;
+  });
 }
 
 /** Somebody reads a file of /proc/PID that shows VMAs or pages, or asks about one VMA. */
@@ -146,11 +173,14 @@ export function* clear_refs(k: Kernel, task: Task): Operation {
   leave(k, task, mm, WRITE);
 }
 
-/** clear_soft_dirty(): the next write to each page is a fault, which finds the page its own. */
+/** clear_soft_dirty(): the next write to each page is a fault, which finds the page its own, or asks the file system anew. */
 function wrprotect(mm: Mm, vma: Vma): void {
-  mm.page_table.transformRange(vma.vm_start, vma.vm_end, pte =>
-    (pte & PTE_KIND_MASK) === PTE_ANON ? (pte & ~PTE_KIND_MASK) | PTE_ANON_WP : pte,
-  );
+  if (vma.vm_flags & VM_SPECIAL) return;
+  mm.page_table.transformRange(vma.vm_start, vma.vm_end, pte => {
+    const kind = pte & PTE_KIND_MASK;
+    if (kind !== PTE_ANON && kind !== PTE_FILE_RW) return pte;
+    return (pte & ~PTE_KIND_MASK) | (kind === PTE_ANON ? PTE_ANON_WP : PTE_FILE_RO);
+  });
 }
 
 function* markAll(k: Kernel, task: Task, mm: Mm): Operation {

@@ -52,3 +52,56 @@ describe('mbind', () => {
     }
   });
 });
+
+describe('a NUMA scan', () => {
+  const scan = range('numa_scan', 0, 8);
+  /** Is the next fault the hinting one? A page that faults for another reason says so by what that costs. */
+  const hinted = async (access: string, ...before: Event[]) =>
+    (await row(NEW, ...before, scan, fault(0, { access, page: { wait: 77 } }))).wait_ns === 77;
+
+  test('has a hint put into pages that may move', async () => {
+    expect(await hinted('read', vma(0, 8), fault(0))).toBe(true);
+    expect(await hinted('read', mmap(0, 8, file('tmpfs')), fault(0))).toBe(true);
+    expect(await hinted('read', mmap(0, 8, file('ext4')), fault(0, { access: 'read' }))).toBe(true);
+  });
+
+  test('leaves the zero page alone, what a child shares, and what of a file is dirty', async () => {
+    const child: Event = { op: 'fork', tid: 1, child_tid: 9, child_mm: 9 };
+    expect(await hinted('write', vma(0, 8), fault(0, { access: 'read' }))).toBe(false);
+    expect(await hinted('read', vma(0, 8), fault(0), child)).toBe(false);
+    expect(await hinted('read', mmap(0, 8, file('ext4')), fault(0))).toBe(false);
+  });
+
+  test('leaves libraries alone, what cannot be touched, and what cannot move', async () => {
+    const read = fault(0, { access: 'read' });
+    expect(await hinted('read', mmap(0, 8, { ...file('ext4', 'private'), prot: 'r-x' }), read)).toBe(false);
+    expect(await hinted('read', mmap(0, 8, file('device-dax')), read)).toBe(false);
+    const closed = range('mprotect', 0, 8, { prot: '---' });
+    const opened = range('mprotect', 0, 8, { prot: 'rw-' });
+    const touched = [vma(0, 8), fault(0), closed, scan, opened];
+    expect((await row(NEW, ...touched, fault(0, { page: { wait: 77 } }))).wait_ns).toBe(0);
+  });
+
+  test('of the proof of concept marks only what it scans', async () => {
+    const marked = async (prot: string) =>
+      (await replay([vma(0, 8, { prot }), scan], 'rfc_2022')).lock('rfc_2022', 'vma_lock', 'write').acquired;
+    expect([await marked('rw-'), await marked('---')]).toEqual([1, 0]);
+  });
+});
+
+test('clear_refs of soft-dirty bits has a file system asked again before its page is written to, but no driver', async () => {
+  const clear: Event = { op: 'clear_refs', tid: 1, mode: '4' };
+  const again = (...before: Event[]) => row('v6.6', ...before, fault(0), clear, fault(0));
+  expect((await again(mmap(0, 8, file('ext4')))).site).toBe('wp_page_shared');
+  const driver = mmap(0, 8, { flags: ['shared', 'pfnmap'], file: { fs: 'vfio', name: '/v' } });
+  expect((await again(driver)).site).toBe(null);
+});
+
+test('the zero page does not migrate', async () => {
+  const touched = [
+    vma(0, 8, { t: 0 }),
+    fault(0, { t: 1, access: 'read' }),
+    range('migrate', 0, 8, { t: 9_000, dur: 90_000 }),
+  ];
+  expect((await row(NEW, ...touched, fault(0, { t: 20_000, tid: 2 }))).wait_ns).toBe(0);
+});
