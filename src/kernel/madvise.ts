@@ -155,10 +155,7 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
     case ADVICE.free:
       return;
     case ADVICE.guard_install:
-      page_table.clearRange(task.page, end);
-      for (let page = task.page; page < Math.min(end, task.page + PMD_PAGES * PMD_PAGES); page++) {
-        page_table.set(page, PTE_MARKER_GUARD);
-      }
+      installGuards(mm, task.page, end);
       return;
     case ADVICE.guard_remove:
       page_table.transformRange(task.page, end, pte => ((pte & PTE_KIND_MASK) === PTE_MARKER_GUARD ? PTE_NONE : pte));
@@ -180,6 +177,17 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
     case ADVICE.remove:
       page_table.clearRange(task.page, end);
       shmem_undo_range(mm.mm_mt, task.page, end);
+  }
+}
+
+/** A marker in the place of every page that is mapped, of the first 1 GiB. */
+function installGuards({ mm_mt, page_table }: Mm, start: Page, end: Page): void {
+  const last = Math.min(end, start + PMD_PAGES * PMD_PAGES);
+  page_table.clearRange(start, end);
+  for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < last; vma = mm_mt.next(vma)) {
+    for (let page = Math.max(start, vma.vm_start); page < Math.min(last, vma.vm_end); page++) {
+      page_table.set(page, PTE_MARKER_GUARD);
+    }
   }
 }
 

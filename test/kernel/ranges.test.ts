@@ -105,3 +105,9 @@ test('the zero page does not migrate', async () => {
   ];
   expect((await row(NEW, ...touched, fault(0, { t: 20_000, tid: 2 }))).wait_ns).toBe(0);
 });
+
+test('MADV_GUARD_INSTALL across a hole leaves no guard where something is mapped later', async () => {
+  const guarded = [vma(0, 2), vma(4, 2), advise('guard_install', 0, 6), mmap(2, 2)];
+  const verdicts = await Promise.all([1, 2, 4].map(async page => (await row(NEW, ...guarded, fault(page))).verdict));
+  expect(verdicts).toEqual(['signal', 'vma_lock', 'signal']);
+});
