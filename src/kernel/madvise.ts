@@ -80,6 +80,10 @@ export function madvise(k: Kernel, task: Task): Operation | null {
       return aroundFile(k, task);
     case ADVICE.willneed:
       return readsAhead(k, task) ? aroundFile(k, task) : underReadLock(k, task);
+    case ADVICE.populate_read:
+      return madvise_populate(k, task, 'none');
+    case ADVICE.populate_write:
+      return madvise_populate(k, task, 'all');
     default:
       return underReadLock(k, task);
   }
@@ -112,19 +116,16 @@ export function* prctl_set_vma(k: Kernel, task: Task): Operation {
 function* zap(k: Kernel, task: Task, underVmaLock: boolean): Operation {
   const { mm } = task;
   const end = task.page + task.len;
-  const cost = k.costs.op + mm.page_table.countRange(task.page, end) * k.costs.zap_page;
   const vma = underVmaLock ? try_vma_read_lock(k, task, end) : null;
-  if (vma !== null) {
-    apply(k, task, mm, end);
-    if (!hold(k, task, cost)) yield;
-    unlockVma(k, task, mm, vma);
-    return;
+  if (vma === null) {
+    if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+    if (task.code === ADVICE.guard_install) prepareGuards(k, task, mm, end);
   }
-  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  if (task.code === ADVICE.guard_install) prepareGuards(k, task, mm, end);
-  apply(k, task, mm, end);
+  const cost = k.costs.op + mm.page_table.countRange(task.page, end) * k.costs.zap_page;
+  apply(task, mm, end);
   if (!hold(k, task, cost)) yield;
-  leave(k, task, mm, READ);
+  if (vma !== null) unlockVma(k, task, mm, vma);
+  else leave(k, task, mm, READ);
 }
 
 /** madvise_guard_install(): an anon_vma keeps the page tables at fork; the first version gave one to files too. */
@@ -149,7 +150,7 @@ function try_vma_read_lock(k: Kernel, task: Task, end: Page): Vma | null {
 }
 
 /** What the advice makes of the pages of `[task.page, end)`. */
-function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
+function apply(task: Task, mm: Mm, end: Page): void {
   const { page_table } = mm;
   switch (task.code) {
     case ADVICE.free:
@@ -163,12 +164,6 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
     case ADVICE.pageout:
       page_table.transformRange(task.page, end, pagedOut);
       shmem_undo_range(mm.mm_mt, task.page, end);
-      return;
-    case ADVICE.populate_read:
-      faultIn(k, mm, task.page, end, 'none');
-      return;
-    case ADVICE.populate_write:
-      faultIn(k, mm, task.page, end, 'all');
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:
@@ -198,15 +193,21 @@ export function pagedOut(pte: number): number {
   return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : PTE_NONE;
 }
 
-/** willneed, cold, pageout, populate, and every advice we know nothing of but its lock. */
+/** willneed, cold, pageout, and every advice we know nothing of but its lock; a file's pages that go take their time. */
 function* underReadLock(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  const end = task.page + task.len;
   const before = mm.page_table.count;
-  apply(k, task, mm, end);
-  const pages = Math.abs(mm.page_table.count - before);
-  if (!hold(k, task, k.costs.op + pages * k.costs.populate_page)) yield;
+  apply(task, mm, task.page + task.len);
+  if (!hold(k, task, k.costs.op + (before - mm.page_table.count) * k.costs.populate_page)) yield;
+  leave(k, task, mm, READ);
+}
+
+/** madvise_populate(): faults of this kind in every VMA of the range. */
+function* madvise_populate(k: Kernel, task: Task, writes: 'all' | 'none'): Operation {
+  const { mm } = task;
+  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  if (!hold(k, task, k.costs.op + faultIn(k, mm, task.page, task.page + task.len, writes))) yield;
   leave(k, task, mm, READ);
 }
 
@@ -222,9 +223,9 @@ function* aroundFile(k: Kernel, task: Task): Operation {
   const { mm } = task;
   for (let section = 0; section < 2; section++) {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-    if (section === 0) apply(k, task, mm, task.page + task.len);
     if (!hold(k, task, k.costs.op, section === 1)) yield;
     leave(k, task, mm, READ);
+    if (section === 0) apply(task, mm, task.page + task.len);
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a call about a range makes of its VMAs and pages: remap_file_pages, mbind, madvise, scans. */
 import { describe, expect, test } from 'vitest';
 
+import { COSTS } from '../../src/kernel/costs.js';
 import { addressSpace, draw, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
 
 const NEW = 'v6.18';
@@ -110,4 +111,42 @@ test('MADV_GUARD_INSTALL across a hole leaves no guard where something is mapped
   const guarded = [vma(0, 2), vma(4, 2), advise('guard_install', 0, 6), mmap(2, 2)];
   const verdicts = await Promise.all([1, 2, 4].map(async page => (await row(NEW, ...guarded, fault(page))).verdict));
   expect(verdicts).toEqual(['signal', 'vma_lock', 'signal']);
+});
+
+describe('madvise', () => {
+  /** How long an advice takes: its thread's next fault begins at its end. */
+  const lasts = async (advice: Event, before: Event[], meanwhile: Event[] = []) => {
+    const events = [vma(0, 2, { t: 0 }), ...before, { ...advice, t: 900_000 }, ...meanwhile, fault(1, { t: 900_600 })];
+    return (await row('v6.4', ...events)).start - 900_000 - COSTS.op;
+  };
+
+  test('to populate takes as long as its faults, those that swap in and those that copy too', async () => {
+    const populate = advise('populate_write', 0, 2);
+    const zero = [0, 1].map(page => fault(page, { access: 'read' }));
+    const swapped = [fault(0), fault(1), range('reclaim', 0, 2)];
+    expect(await lasts(populate, [])).toBe(2 * COSTS.populate_page);
+    expect(await lasts(populate, zero)).toBe(2 * COSTS.populate_page);
+    expect(await lasts(populate, swapped)).toBe(2 * COSTS.populate_page);
+    expect(await lasts(populate, [fault(0), fault(1)])).toBe(0);
+  });
+
+  test('to zap pays for the pages that are there when it has the lock', async () => {
+    const busy = range('munmap', 8, 1, { t: 900_000, dur: 50_000, tid: 4 });
+    const zap = (...meanwhile: Event[]) => lasts(advise('dontneed', 0, 2), [busy], meanwhile);
+    expect(await zap()).toBe(50_000 + COSTS.wake);
+    expect(await zap(fault(0, { t: 900_500, tid: 3 }))).toBe(50_000 + COSTS.wake + COSTS.zap_page);
+  });
+
+  test('to remove drops pages between its two sections, when the lock is free', async () => {
+    const section = (got: number, end: number) => ({ mode: 'read', ask: got, got, end });
+    const locks = [section(900_000, 950_000), section(990_000, 999_000)];
+    const read = (t: number) => fault(0, { t, tid: 2, access: 'read' });
+    const shared = [
+      mmap(0, 2, file('ext4')),
+      fault(0, { access: 'read' }),
+      { ...advise('remove', 0, 2), t: 900_000, locks },
+    ];
+    const held = async (t: number) => (await row(NEW, ...shared, read(t))).hold_ns;
+    expect([await held(920_000), await held(970_000)]).toEqual([COSTS.minor, COSTS.file_map]);
+  });
 });
