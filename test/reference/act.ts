@@ -44,6 +44,14 @@ export class Act {
     if (!waits && section.got > w.now) yield* w.sleep(thread, section.got - w.now);
   }
 
+  /** As enter(), for reading, where it is free. */
+  tryRead(): boolean {
+    const { w, thread } = this;
+    this.nextSection(false);
+    thread.since = w.now;
+    return w.tryRead(thread, this.mm);
+  }
+
   /** The next recorded section of this mode. */
   private nextSection(write: boolean): void {
     const { thread, event } = this;
@@ -112,11 +120,43 @@ export class Act {
     this.w.note(this.mm, this.thread, { what: 'page', page, entry });
   }
 
+  /** Every VMA in the range of the event, or in another, gets the properties that `like` makes of its own. */
+  *change(like: (vma: Area) => readonly string[], marks = true, start = this.event.page, end = this.end): Life {
+    for (let at = start; ; ) {
+      const vma = this.w.areaFrom(this.mm, at);
+      if (vma === null || at >= end || vma.start >= end) return;
+      const from = Math.max(at, vma.start);
+      at = Math.min(end, vma.end);
+      const now = like(vma);
+      if (now.join() !== vma.like.join()) yield* this.writer.modify(vma, from, at, { like: now }, marks);
+    }
+  }
+
+  /** mmap_region(): a new VMA in the place of whatever is there; `cost` is all it takes, `last` as in hold(). */
+  *map(vma: Area, cost: number, last: boolean): Life {
+    const { w, writer } = this;
+    let gathered = yield* writer.gather(vma.start, vma.end);
+    let rest = cost;
+    if (gathered !== null && gathered.length > 0) {
+      if (w.at['mmap_region.fixed'] === 'munmap_then_insert') {
+        for (const area of gathered) writer.gone(area);
+        gathered = [];
+      }
+      const half = Math.floor(cost / 2);
+      const zap = this.pagesTouched(vma.start, vma.end) * w.costs.zap_page;
+      writer.zap(vma.start, vma.end);
+      yield* this.hold(half + zap, last, 0.5);
+      rest -= half;
+    }
+    if (gathered !== null) yield* writer.insert(vma, gathered, w.at['mmap_region.start_write']);
+    yield* this.hold(rest, last);
+  }
+
   /** Ends the write section after `[start, end)` was unmapped. */
   *unmapAndLeave(start: number, end: number, downgrades = true): Life {
     const { w, writer } = this;
     const all = yield* writer.unmap(start, end);
-    if (all.length === 0) {
+    if (all === null || all.length === 0) {
       yield* this.hold(w.costs.op);
       this.leave();
       return;
@@ -146,6 +186,9 @@ export class Act {
 export const isAccountable = (prot: string, like: readonly string[]): boolean =>
   prot.includes('w') && !like.some(flag => ['shared', 'hugetlb', 'noreserve'].includes(flag));
 
+/** Where in its file a mapping is of which a trace does not say: far from any other. */
+export const unknownOffset = (w: World): number => w.newId() * UNKNOWN;
+
 /** The VMA that an `mmap` or `vma` event describes. */
 export function described(w: World, { page, pages, raw }: Happening): Area {
   const flags = raw.flags as string[];
@@ -155,7 +198,7 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
   const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb', 'noreserve'].includes(flag));
   if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
   if (isAccountable(raw.prot as string, like)) like.push('account');
-  const offset = raw.offset === undefined ? w.newId() * UNKNOWN : Number(raw.offset) / 4096;
+  const offset = raw.offset === undefined ? unknownOffset(w) : Number(raw.offset) / 4096;
   return {
     id: w.newId(),
     start: page,

@@ -6,6 +6,8 @@ import type { Life, Thread, World } from './world.js';
 /** Which neighbours a VMA may join. */
 type Joins = 'both' | 'prev' | 'nobody';
 
+export const isSealed = ({ like }: Area): boolean => like.includes('sealed');
+
 /** Never merge. */
 const SPECIAL = ['pfnmap', 'hugetlb'];
 
@@ -55,12 +57,13 @@ export class Writer {
     return both;
   }
 
-  /** Cuts at both ends, then marks and detaches all of `[start, end)`. They stay in the tree. */
-  *gather(start: number, end: number): Life<Area[]> {
+  /** Cuts at both ends, then marks and detaches all of `[start, end)`. They stay in the tree. Null where one of them is sealed. */
+  *gather(start: number, end: number): Life<Area[] | null> {
     const { w, mm } = this;
     const all: Area[] = [];
     let vma = w.areaFrom(mm, start);
     if (vma === null || vma.start >= end) return all;
+    if (w.past.areas(mm).some(area => isSealed(area) && area.start < end && area.end > start)) return null;
     if (vma.start < start) {
       const [, upper]: [Area, Area] = yield* this.cut(vma, start, w.at['__split_vma.first'] === 'below');
       vma = upper;
@@ -78,9 +81,9 @@ export class Writer {
     return all;
   }
 
-  *unmap(start: number, end: number): Life<Area[]> {
+  *unmap(start: number, end: number): Life<Area[] | null> {
     const all = yield* this.gather(start, end);
-    for (const area of all) this.gone(area);
+    for (const area of all ?? []) this.gone(area);
     return all;
   }
 
@@ -96,13 +99,13 @@ export class Writer {
   }
 
   /** Gives `[start, end)` inside `vma` other properties: merges what then is alike, else cuts. */
-  *modify(vma: Area, start: number, end: number, change: Partial<Pick<Area, 'prot' | 'like'>>): Life {
+  *modify(vma: Area, start: number, end: number, change: Partial<Pick<Area, 'prot' | 'like'>>, marks = true): Life {
     const range = { ...vma, ...change, start, end, pgoff: vma.pgoff + (start - vma.start) };
     if (yield* this.merge(range, vma, null)) return;
     let part = this.now(vma);
     if (start > part.start) [, part] = yield* this.cut(part, start, true);
     if (end < part.end) [part] = yield* this.cut(part, end, false);
-    yield* this.mark(part);
+    if (marks) yield* this.mark(part);
     this.put({ ...this.now(part), ...change });
   }
 

@@ -47,10 +47,10 @@ export type Outcome = {
 
 export const entry = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
 const isAnonymous = ({ file }: Area) => file === null;
-export const isArmed = ({ like }: Area, mode: 'missing' | 'wp' | 'minor') => like.includes(`uffd_${mode}`);
+export const isArmed = ({ like }: Area, mode: 'missing' | 'wp' | 'minor' | 'rwp') => like.includes(`uffd_${mode}`);
 export const isWatched = ({ like }: Area) => like.some(flag => flag.startsWith('uffd_'));
 export const isShared = ({ like }: Area) => like.includes('shared');
-const isShmem = ({ file }: Area) => file !== null && ['shmem', 'tmpfs'].includes(file);
+export const isShmem = ({ file }: Area) => file !== null && ['shmem', 'tmpfs'].includes(file);
 const hasPageCache = ({ file }: Area) => file === 'ext4' || file === 'tmpfs' || file === 'shmem';
 
 export const retry = (site: string, sleep = 0): Outcome => ({ result: 'retry', cost: 0, sleep, site, maps: null });
@@ -119,7 +119,8 @@ export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boo
     return isAnonymous(vma) ? anonymousPage(w, f, vma, vmaLocked) : do_fault(w, f, vma, vmaLocked);
   }
   if (ABSENT.has(met.kind)) return do_swap_page(w, f, vma, vmaLocked, met);
-  if (f.facts.numa_hint) return handled(w.costs.minor, met, holding(f, 0));
+  if (met.rwp && isArmed(vma, 'rwp') && !f.settled) return userfault(w.costs.minor);
+  if (f.facts.numa_hint ?? met.hint) return handled(w.costs.minor, { ...met, hint: false }, holding(f, 0));
   const writable = (met.kind === 'anon' || met.kind === 'file') && !met.cow && !met.wp;
   return write && !writable ? do_wp_page(w, f, vma, vmaLocked, met) : handled(w.costs.minor, null);
 }
@@ -151,6 +152,8 @@ export function vmf_anon_prepare(w: World, f: Faulting, vma: Area, vmaLocked: bo
   return w.costs.anon_vma_prepare;
 }
 
+const unnamed = ({ like }: Area) => like.filter(flag => !flag.startsWith('name ')).join();
+
 /** A neighbour's anon_vma where an mprotect() could make them one, else a new one. */
 export function anon_vma_prepare(w: World, thread: Thread, mm: string, vma: Area): void {
   if (vma.anon !== 0) return;
@@ -161,7 +164,7 @@ export function anon_vma_prepare(w: World, thread: Thread, mm: string, vma: Area
     b !== undefined &&
     a.end === b.start &&
     a.file === b.file &&
-    a.like.join() === b.like.join() &&
+    unnamed(a) === unnamed(b) &&
     b.pgoff === a.pgoff + (b.start - a.start);
   const { [at - 1]: prev, [at + 1]: next } = all;
   const from = [alike(vma, next) ? next : undefined, alike(prev, vma) ? prev : undefined].find(

@@ -14,10 +14,11 @@ export function* brk(act: Act): Life {
     yield* act.unmapAndLeave(wanted, heap.to);
     return;
   }
-  const locked = heap !== null && wanted > heap.to && w.past.willLock(mm);
-  if (heap !== null && wanted > heap.to) {
+  const gone = heap !== null && wanted > heap.to ? yield* writer.unmap(heap.to, wanted) : null;
+  const locked = gone !== null && w.past.willLock(mm);
+  if (heap !== null && gone !== null) {
     const { to } = heap;
-    if ((yield* writer.unmap(to, wanted)).length > 0) writer.zap(to, wanted);
+    if (gone.length > 0) writer.zap(to, wanted);
     const more = {
       id: w.newId(),
       start: to,
@@ -35,5 +36,5 @@ export function* brk(act: Act): Life {
   }
   yield* act.hold(w.costs.op, !locked);
   act.leave();
-  if (locked) yield* mm_populate(act, heap.to, wanted);
+  if (heap !== null && locked) yield* mm_populate(act, heap.to, wanted);
 }

@@ -39,6 +39,8 @@ export type Fact =
   | { readonly what: 'excludes'; readonly vma: number }
   | { readonly what: 'marked'; readonly vma: number }
   | { readonly what: 'detached'; readonly vma: number }
+  /** all marks end before their section does */
+  | { readonly what: 'marks end' }
   // The address space
   | { readonly what: 'area'; readonly area: Area }
   | { readonly what: 'gone'; readonly vma: number }
@@ -59,7 +61,7 @@ export type Fact =
 
 export type Happened = Fact & { readonly at: number; readonly mm: string; readonly by: number };
 
-/** What a page-table entry holds, `marker` being one of userfaultfd write protection; `cow`: mapped elsewhere too, `hint`: a NUMA hinting fault is due. */
+/** What a page-table entry holds, `marker` being one of userfaultfd write protection; `cow`: mapped elsewhere too. */
 export interface Entry {
   readonly kind:
     | 'none'
@@ -75,8 +77,11 @@ export interface Entry {
     | 'guard'
     | 'marker';
   readonly cow: boolean;
-  /** a userfaultfd write-protects it */
+  /** a userfaultfd write-protects it, or forbids every access */
   readonly wp?: boolean;
+  readonly rwp?: boolean;
+  /** a NUMA hinting fault is due */
+  readonly hint?: boolean;
 }
 export const NOTHING: Entry = { kind: 'none', cow: false };
 export const ABSENT: ReadonlySet<Entry['kind']> = new Set([
@@ -184,6 +189,7 @@ export class History {
     let writer = -1;
     for (const it of this.of(mm)) {
       if (it.what === 'got' && it.write) writer = it.by;
+      else if (it.what === 'marks end') marked = false;
       else if (it.what === 'downgraded' || (it.what === 'let go' && it.by === writer)) {
         marked = false;
         writer = -1;

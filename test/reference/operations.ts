@@ -1,12 +1,15 @@
 /** The operations of a trace, as Linux has them: which locks, in which order, for how long. */
-import { ADVICES } from '../../src/vocab.js';
 import { type Act, described, isAccountable } from './act.js';
-import { isWatched, offsetOf } from './handle.js';
+import { isSealed } from './areas.js';
+import { isWatched } from './handle.js';
 import { brk } from './heap.js';
 import { type Area, NOTHING } from './history.js';
+import { madvise, prctl_set_vma } from './madvise.js';
+import { clear_refs, migrate, mmu_notifier_register, numa_scan, other, reclaim } from './others.js';
+import { mbind, mseal, remap_file_pages } from './policy.js';
 import { gup, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
 import { exec, exit, fork } from './process.js';
-import { uffd_fill, uffd_move, uffd_register, uffd_unregister, uffd_wp, unarmed } from './userfault.js';
+import { uffd_fill, uffd_move, uffd_protect, uffd_register, uffd_unregister, unarmed } from './userfault.js';
 import type { Life } from './world.js';
 
 /** Null where it takes no time. */
@@ -20,21 +23,7 @@ function* mmap(act: Act): Life {
   const locked = flags.includes('locked') || w.past.willLock(mm);
   const vma = locked ? { ...area, like: [...area.like, 'locked'].sort() } : area;
   const populates = locked || flags.includes('populate');
-  let gathered = yield* act.writer.gather(vma.start, vma.end);
-  let cost = w.costs.op;
-  if (gathered.length > 0) {
-    if (w.at['mmap_region.fixed'] === 'munmap_then_insert') {
-      for (const area of gathered) act.writer.gone(area);
-      gathered = [];
-    }
-    const half = Math.floor(cost / 2);
-    const zap = act.pagesTouched(vma.start, vma.end) * w.costs.zap_page;
-    act.writer.zap(vma.start, vma.end);
-    yield* act.hold(half + zap, !populates, 0.5);
-    cost -= half;
-  }
-  yield* act.writer.insert(vma, gathered, w.at['mmap_region.start_write']);
-  yield* act.hold(cost, !populates);
+  yield* act.map(vma, w.costs.op, !populates);
   act.leave();
   if (populates) yield* mm_populate(act, vma.start, vma.end);
 }
@@ -55,7 +44,7 @@ function* mprotect(act: Act): Life {
   yield* act.enter(true);
   for (let at = event.page; at < act.end; ) {
     const vma = w.areaAt(mm, at);
-    if (vma === null) break;
+    if (vma === null || isSealed(vma)) break;
     const upTo = Math.min(act.end, vma.end);
     if (vma.prot !== prot) {
       const others = vma.like.filter(flag => flag !== 'account');
@@ -70,92 +59,6 @@ function* mprotect(act: Act): Life {
   act.leave();
 }
 
-/** Advice that is kept in a VMA's flags: what it adds and what it takes away. */
-const KEPT: Readonly<Record<string, [string[], string[]]>> = {
-  nohugepage: [['nohugepage'], []],
-  dontfork: [['dontfork'], []],
-  dofork: [[], ['dontfork']],
-  wipeonfork: [['wipeonfork'], []],
-  random: [['random'], ['sequential']],
-  sequential: [['sequential'], ['random']],
-  normal: [[], ['random', 'sequential']],
-  mergeable: [['mergeable'], []],
-};
-
-function* madvise(act: Act): Life {
-  const { w, event, mm, thread } = act;
-  const advice = event.raw.advice as string;
-  if (KEPT[advice]) {
-    const [adds, takes] = KEPT[advice];
-    yield* act.enter(true);
-    for (let at = event.page; ; ) {
-      const vma = w.areaFrom(mm, at);
-      if (vma === null || at >= act.end || vma.start >= act.end) break;
-      const from = Math.max(at, vma.start);
-      at = Math.min(act.end, vma.end);
-      const like = [...new Set([...vma.like, ...adds])].filter(flag => !takes.includes(flag)).sort();
-      if (like.join() !== vma.like.join()) yield* act.writer.modify(vma, from, at, { like });
-    }
-    yield* act.hold(w.costs.op);
-    act.leave();
-    return;
-  }
-  if (advice === 'dontneed' || advice === 'free') {
-    const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
-    const vma = w.at['madvise_lock.dontneed'] === 'vma_read' ? act.readLock(event.page) : null;
-    if (vma !== null && (vma.end < act.end || isWatched(vma))) {
-      w.endRead(thread, mm, vma.id);
-    } else if (vma !== null) {
-      if (advice === 'dontneed') clear(act);
-      yield* act.hold(cost);
-      w.endRead(thread, mm, vma.id);
-      return;
-    }
-    yield* act.enter(false);
-    if (advice === 'dontneed') clear(act);
-    yield* act.hold(cost);
-    act.leave();
-    return;
-  }
-  const sections = advice === 'willneed' && readsFile(act) ? 2 : 1;
-  for (let section = 1; section <= sections; section++) {
-    yield* act.enter(false);
-    const touched = advice === 'pageout' ? pageOut(act) : 0;
-    yield* act.hold(w.costs.op + touched * w.costs.populate_page, section === sections);
-    act.leave();
-  }
-}
-
-/** MADV_WILLNEED reads a file ahead without mmap_lock, but not shmem and not what has no vm_ops. */
-function readsFile({ w, mm, event }: Act): boolean {
-  const vma = w.areaAt(mm, event.page);
-  return vma !== null && (vma.file === 'ext4' || vma.file === 'vfio');
-}
-
-function clear(act: Act): void {
-  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) act.set(page, NOTHING);
-}
-
-/** Anonymous pages go to swap, pages of files are dropped; returns how many were dropped. */
-function pageOut(act: Act): number {
-  const { w, mm, thread, event } = act;
-  for (const vma of w.past.areas(mm).filter(({ file }) => file === 'shmem')) {
-    for (let page = Math.max(event.page, vma.start); page < Math.min(act.end, vma.end); page++) {
-      w.note(mm, thread, { what: 'dropped', offset: offsetOf(vma, page) });
-    }
-  }
-  let dropped = 0;
-  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) {
-    const { kind, cow } = act.w.past.page(act.mm, page);
-    if (kind === 'anon' || kind === 'anon read-only') act.set(page, { kind: 'swap', cow });
-    else if (kind === 'file' || kind === 'file read-only') {
-      act.set(page, NOTHING);
-      dropped++;
-    }
-  }
-  return dropped;
-}
-
 function* mremap(act: Act): Life {
   const { w, mm, event } = act;
   const to = Number(event.raw.new_addr) / 4096;
@@ -163,17 +66,18 @@ function* mremap(act: Act): Life {
   const { page: from, pages } = event;
   yield* act.enter(true);
   const vma = w.areaAt(mm, from);
-  if (vma !== null && to === from && newPages < pages) {
+  const may = vma !== null && !isSealed(vma);
+  if (may && to === from && newPages < pages) {
     yield* act.unmapAndLeave(from + newPages, from + pages);
     return;
   }
-  if (vma !== null && to === from && newPages > pages) yield* grow(act, vma, newPages - pages);
-  if (vma !== null && to !== from && !(from + pages > to && to + newPages > from)) {
+  if (may && to === from && newPages > pages) yield* grow(act, vma, newPages - pages);
+  if (may && to !== from && !(from + pages > to && to + newPages > from)) {
     if (w.at.remap_move === 'one' || pages !== newPages) yield* moveOne(act, from, pages, to, newPages);
     else {
       for (let at = from; at < act.end; ) {
         const area = w.areaFrom(mm, at);
-        if (area === null || area.start >= act.end) break;
+        if (area === null || area.start >= act.end || isSealed(area)) break;
         const start = Math.max(at, area.start);
         at = Math.min(act.end, area.end);
         yield* moveOne(act, start, at - start, to + (start - from), at - start);
@@ -200,7 +104,7 @@ function* grow(act: Act, vma: Area, more: number): Life {
 /** Moves what lies at `from`: what is at the new place goes, the VMA is copied, its pages move, the old place goes. */
 function* moveOne(act: Act, from: number, pages: number, to: number, newPages: number): Life {
   const { w, mm, writer } = act;
-  yield* writer.unmap(to, to + newPages);
+  if ((yield* writer.unmap(to, to + newPages)) === null) return;
   writer.zap(to, to + newPages);
   if (newPages < pages) {
     yield* writer.unmap(from + newPages, from + pages);
@@ -232,10 +136,18 @@ function* moveOne(act: Act, from: number, pages: number, to: number, newPages: n
 function* read_maps(act: Act): Life {
   const { w, thread, mm, event } = act;
   const kind = event.raw.kind as string;
-  const sites = { maps: w.at.proc_maps, procmap_query: w.at.procmap_query, smaps: w.at.proc_smaps } as const;
+  const sites = {
+    maps: w.at.proc_maps,
+    procmap_query: w.at.procmap_query,
+    smaps: w.at.proc_smaps,
+    numa_maps: w.at.proc_smaps,
+  } as const;
   const answer = kind in sites ? sites[kind as keyof typeof sites] : 'mmap_read';
   if (answer === 'absent') return;
-  const cost = kind === 'smaps' || kind === 'pagemap' ? w.costs.smaps_vma : w.costs.maps_vma;
+  const cost =
+    kind === 'smaps' || kind === 'pagemap' || kind === 'numa_maps' || kind === 'smaps_rollup'
+      ? w.costs.smaps_vma
+      : w.costs.maps_vma;
   if (answer === 'mmap_read') {
     yield* act.enter(false);
     yield* act.hold(cost * (kind === 'procmap_query' ? 1 : w.past.areas(mm).length));
@@ -298,10 +210,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   uffd_zeropage: uffd_fill,
   uffd_continue: uffd_fill,
   uffd_move,
-  uffd_wp,
+  uffd_wp: uffd_protect,
+  uffd_rwp: uffd_protect,
+  pkey_mprotect: mprotect,
+  prctl_set_vma,
+  mbind,
+  mseal,
+  remap_file_pages,
+  reclaim,
+  migrate,
+  numa_scan,
+  clear_refs,
+  mmu_notifier_register,
+  thread: () => null,
+  other,
 };
-
-/** Advice the reference knows: what is kept in flags, and some that is about pages. */
-export const KNOWN_ADVICE = ADVICES.filter(
-  advice => advice in KEPT || ['dontneed', 'free', 'willneed', 'cold', 'pageout'].includes(advice),
-);

@@ -10,6 +10,9 @@ import { type Happening, type Life, type Thread, World } from './world.js';
 /** Operations after which there is memory where there was none. */
 const MAPS = ['mmap', 'mremap', 'brk'];
 
+/** What a thread does not do: nobody is to blame for it. */
+const TOLD = ['vma', 'thread'];
+
 export interface Played {
   readonly rows: Row[];
   /** unrelated events came at the same moment: their order is nobody's to say */
@@ -123,7 +126,8 @@ function letPass(w: World, all: Happening[], begun: Set<number>): void {
 }
 
 function begin(w: World, thread: Thread, event: Happening): void {
-  Object.assign(thread, { event, busy: true, waitedForLocks: 0, waited: 0, held: 0, recordedWait: 0, spent: 0 });
+  if (!TOLD.includes(event.op)) thread.event = event;
+  Object.assign(thread, { busy: true, waitedForLocks: 0, waited: 0, held: 0, recordedWait: 0, spent: 0 });
   Object.assign(thread, { section: null, sectionsUsed: 0, blame: null });
   w.note(w.space(event.mm), thread, { what: 'uses' });
 }

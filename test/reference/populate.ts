@@ -108,14 +108,14 @@ export function* munlockall(act: Act): Life {
 }
 
 /** apply_vma_lock_flags(), mlock_fixup(). */
-function* lockRange({ w, mm, writer }: Act, start: number, end: number, on: boolean): Life {
-  for (let at = start; ; ) {
-    const vma = w.areaFrom(mm, at);
-    if (vma === null || at >= end || vma.start >= end) return;
-    const from = Math.max(at, vma.start);
-    at = Math.min(end, vma.end);
-    if (vma.like.includes('locked') === on || vma.like.some(flag => UNLOCKABLE.includes(flag))) continue;
-    const others = vma.like.filter(flag => flag !== 'locked');
-    yield* writer.modify(vma, from, at, { like: on ? [...others, 'locked'].sort() : others });
-  }
-}
+const lockRange = (act: Act, start: number, end: number, on: boolean): Life =>
+  act.change(
+    ({ like }) => {
+      if (like.some(flag => UNLOCKABLE.includes(flag))) return like;
+      const others = like.filter(flag => flag !== 'locked');
+      return on ? [...others, 'locked'].sort() : others;
+    },
+    true,
+    start,
+    end,
+  );

@@ -57,7 +57,7 @@ function copyPages({ w, thread, mm }: Act, { start, end }: Area, child: string):
     const own = known.kind === 'anon' || known.kind === 'anon read-only';
     const entry: Entry = own ? { ...known, kind: 'anon read-only', cow: true } : known;
     w.note(mm, thread, { what: 'page', page, entry });
-    w.note(child, thread, { what: 'page', page, entry: { ...entry, wp: false } });
+    w.note(child, thread, { what: 'page', page, entry: { ...entry, wp: false, rwp: false } });
   }
   return pages.length;
 }

@@ -1,7 +1,8 @@
 /** Traces of what the reference knows: times that hardly ever coincide, so that every order is the kernel's. */
 import fc from 'fast-check';
+import { MAPS_KINDS } from '../../src/vocab.js';
 import { at, type Event, len, range, vma } from '../helpers.js';
-import { KNOWN_ADVICE } from './operations.js';
+import { KNOWN_ADVICE } from './madvise.js';
 
 const PAGES = 20;
 /** Where a stack is, and what is added to a page near it: some below it are too near to what lies there. */
@@ -29,7 +30,11 @@ const THEMES = {
     'uffd_continue',
     'uffd_move',
     'uffd_wp',
+    'uffd_rwp',
   ],
+  advice: ['madvise', 'madvise', 'madvise', 'fork'],
+  pages: ['reclaim', 'migrate', 'numa_scan', 'clear_refs', 'mmu_notifier_register', 'other', 'thread'],
+  policy: ['mbind', 'mbind', 'mseal', 'remap_file_pages', 'pkey_mprotect', 'prctl_set_vma'],
   locked: ['mlock', 'munlock', 'mlockall', 'munlockall', 'brk'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 type Theme = keyof typeof THEMES;
@@ -91,11 +96,22 @@ const details = fc.record({
   prot: fc.constantFrom('rw-', 'rw-', 'r--', '---', 'r-x'),
   access: fc.constantFrom('read', 'write', 'write', 'exec'),
   huge: fc.boolean(),
-  modes: fc.constantFrom(['missing'], ['missing'], ['wp'], ['missing', 'wp'], ['minor'], ['wp_async']),
+  modes: fc.constantFrom(
+    ['missing'],
+    ['missing'],
+    ['wp'],
+    ['missing', 'wp'],
+    ['minor'],
+    ['wp_async'],
+    ['rwp'],
+    ['rwp', 'missing'],
+  ),
   near: fc.nat({ max: 7 }).map(n => [NEAR_STACK, NEAR_HEAP][n] ?? 0),
   kernel: fc.nat({ max: 9 }).map(n => n === 0),
   advice: fc.constantFrom(...KNOWN_ADVICE),
-  kind: fc.constantFrom('maps', 'smaps', 'procmap_query', 'pagemap'),
+  kind: fc.constantFrom(...MAPS_KINDS),
+  word: fc.constantFrom(undefined, 'default', 'local', 'bind'),
+  refs: fc.constantFrom(undefined, 1, 4, 5),
   same: fc.boolean(),
 });
 type Details = typeof details extends fc.Arbitrary<infer T> ? T : never;
@@ -121,6 +137,7 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       return { ...place, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
     }
     case 'mprotect':
+    case 'pkey_mprotect':
       return { ...place, prot: p.prot };
     case 'madvise':
       return { ...place, advice: p.advice };
@@ -140,7 +157,17 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
     case 'uffd_move':
       return { ...place, src: at(p.other) };
     case 'munlockall':
+    case 'mmu_notifier_register':
+    case 'other':
       return {};
+    case 'thread':
+      return { name: 'worker' };
+    case 'mbind':
+      return { ...place, ...(p.word && { mode: p.word }) };
+    case 'prctl_set_vma':
+      return { ...place, ...(p.word && { name: p.word }) };
+    case 'clear_refs':
+      return p.refs === undefined ? {} : { mode: p.refs };
     case 'exec':
       return { new_mm: child.mm };
     case 'fork':
@@ -197,7 +224,7 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
       const locked = p.recorded && p.op !== 'fault' && p.dur !== undefined;
       const reads = [
         ...['madvise', 'read_maps', 'gup', 'exec', 'uffd_copy'],
-        ...['uffd_zeropage', 'uffd_continue', 'uffd_move', 'uffd_wp'],
+        ...['uffd_zeropage', 'uffd_continue', 'uffd_move', 'uffd_wp', 'uffd_rwp', 'numa_scan'],
       ];
       const mode = reads.includes(p.op) ? 'read' : 'write';
       return {

@@ -11,6 +11,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   missing: ['uffd_missing'],
   minor: ['uffd_minor'],
   wp: ['uffd_wp'],
+  rwp: ['uffd_rwp'],
   wp_async: ['uffd_async', 'uffd_wp'],
 };
 
@@ -19,7 +20,7 @@ export function* uffd_register(act: Act): Life {
   const { w, mm, writer, event } = act;
   const modes = event.raw.modes as string[];
   const wanted = [...new Set(modes.flatMap(mode => FLAGS[mode]))];
-  const absent = (['wp', 'minor', 'wp_async'] as const).filter(
+  const absent = (['wp', 'minor', 'wp_async', 'rwp'] as const).filter(
     mode => w.at[`userfaultfd_register.${mode}`] === 'absent',
   );
   if (absent.some(mode => FLAGS[mode].every(flag => wanted.includes(flag)))) return;
@@ -52,7 +53,7 @@ export function* uffd_unregister(act: Act): Life {
     const [from, to]: [number, number] = [Math.max(event.page, vma.start), Math.min(act.end, vma.end)];
     const like = unarmed(vma);
     if (like.length < vma.like.length) {
-      if (isArmed(vma, 'wp')) protect(act, vma, from, to, false);
+      for (const mode of ['wp', 'rwp'] as const) if (isArmed(vma, mode)) protect(act, vma, from, to, mode, false);
       yield* writer.modify(vma, from, to, { like });
     }
     vma = to < act.end ? w.areaFrom(mm, to) : null;
@@ -163,15 +164,18 @@ function move(act: Act, from: number): void {
   for (const [page, entry] of entries) act.set(page, entry);
 }
 
-/** UFFDIO_WRITEPROTECT: a trace does not say which way; where faults sleep on the range it is taken for their answer. */
-export function* uffd_wp(act: Act): Life {
+/** UFFDIO_WRITEPROTECT, UFFDIO_RWPROTECT: a trace does not say which way; where faults sleep on the range it is taken for their answer. */
+export function* uffd_protect(act: Act): Life {
   const { w, mm, event } = act;
+  const mode = event.op === 'uffd_rwp' ? 'rwp' : 'wp';
+  if (mode === 'rwp' && w.at['userfaultfd_register.rwp'] === 'absent') return;
   yield* act.enter(false);
   const resolves = w.awaiting.some(
     ({ awaits }) => awaits?.mm === mm && awaits.page >= event.page && awaits.page < act.end,
   );
   for (const vma of w.past.areas(mm)) {
-    if (isArmed(vma, 'wp')) protect(act, vma, Math.max(event.page, vma.start), Math.min(act.end, vma.end), !resolves);
+    if (isArmed(vma, mode))
+      protect(act, vma, Math.max(event.page, vma.start), Math.min(act.end, vma.end), mode, !resolves);
   }
   yield* act.hold(w.costs.op);
   act.leave();
@@ -179,14 +183,14 @@ export function* uffd_wp(act: Act): Life {
 }
 
 /** uffd_wp_range(): an empty entry of a file gets a marker, or loses it. */
-function protect(act: Act, vma: Area, start: number, end: number, on: boolean): void {
+function protect(act: Act, vma: Area, start: number, end: number, mode: 'wp' | 'rwp', on: boolean): void {
   const { w, mm } = act;
   for (let page = start; page < end; page++) {
     const met = w.past.page(mm, page);
-    const marks = on && vma.file !== null && w.at['handle_pte_marker.uffd_wp'] !== 'absent';
+    const marks = on && mode === 'wp' && vma.file !== null && w.at['handle_pte_marker.uffd_wp'] !== 'absent';
     if (met.kind === 'none' && marks) act.set(page, { kind: 'marker', cow: false });
     else if (met.kind === 'marker' && !on) act.set(page, NOTHING);
     else if (['zero', 'anon', 'anon read-only', 'file', 'file read-only'].includes(met.kind))
-      act.set(page, { ...met, wp: on });
+      act.set(page, { ...met, [mode]: on });
   }
 }

@@ -61,7 +61,7 @@ export class World {
   readonly past = new History();
   readonly threads: Thread[] = [];
   /**
-   * Two threads were due at the same moment, and had not asked for it in the same, or were to release what they hold: who is
+   * Two threads were due at the same moment, and had not asked for it in the same, or a fault was to release what it holds: who is
    * first is nobody's to say.
    */
   tied = false;
@@ -137,12 +137,9 @@ export class World {
     }
     if (first === null || first.due === null) return false;
     const { at, asked } = first.due;
-    const ends = first.until === at;
-    if (
-      this.threads.some(t => t.due?.at === at && (t.due.asked !== asked || (ends && t !== first && t.until === at)))
-    ) {
+    const releases = this.threads.some(t => t.due?.at === at && t.until === at);
+    if (this.threads.some(t => t !== first && t.due?.at === at && (t.due.asked !== asked || releases)))
       this.tied = true;
-    }
     this.now = at;
     first.due = null;
     first.life.next();

@@ -1,0 +1,180 @@
+/** madvise(2) and PR_SET_VMA_ANON_NAME: mm/madvise.c. */
+import { ADVICES } from '../../src/vocab.js';
+import type { Act } from './act.js';
+import { anon_vma_prepare, isWatched, offsetOf } from './handle.js';
+import { type Area, NOTHING } from './history.js';
+import { faultIn } from './populate.js';
+import type { Life } from './world.js';
+
+/** Advice that is kept in a VMA's flags: what it adds and what it takes away. */
+const KEPT: Readonly<Record<string, [string[], string[]]>> = {
+  hugepage: [['hugepage'], ['nohugepage']],
+  nohugepage: [['nohugepage'], ['hugepage']],
+  dontfork: [['dontfork'], []],
+  dofork: [[], ['dontfork']],
+  wipeonfork: [['wipeonfork'], []],
+  keeponfork: [[], ['wipeonfork']],
+  dontdump: [['dontdump'], []],
+  dodump: [[], ['dontdump']],
+  random: [['random'], ['sequential']],
+  sequential: [['sequential'], ['random']],
+  normal: [[], ['random', 'sequential']],
+  mergeable: [['mergeable'], []],
+  unmergeable: [[], ['mergeable']],
+};
+
+/** Advice the reference knows. */
+export const KNOWN_ADVICE = ADVICES.filter(advice => advice !== 'collapse');
+
+export function* madvise(act: Act): Life {
+  const { w } = act;
+  const advice = act.event.raw.advice as string;
+  switch (advice) {
+    case 'dontneed':
+    case 'dontneed_locked':
+    case 'free':
+      yield* underOneLock(act, w.at['madvise_lock.dontneed'], vma => !isWatched(vma), zap);
+      break;
+    case 'guard_install':
+    case 'guard_remove':
+      if (w.at['madvise_lock.guard'] === 'absent') return;
+      yield* underOneLock(act, w.at['madvise_lock.guard'], vma => mayGuard(vma, advice), guard);
+      break;
+    case 'hwpoison':
+    case 'soft_offline':
+      return;
+    default:
+      yield* advice in KEPT ? keep(act) : look(act);
+  }
+}
+
+function* keep(act: Act): Life {
+  const [adds, takes] = KEPT[act.event.raw.advice as string];
+  yield* act.enter(true);
+  yield* act.change(({ like }) => [...new Set([...like, ...adds])].filter(flag => !takes.includes(flag)).sort());
+  yield* act.hold(act.w.costs.op);
+  act.leave();
+}
+
+/** An anonymous VMA has a name as long as it lives. */
+export function* prctl_set_vma(act: Act): Life {
+  const { w, event } = act;
+  const name = event.raw.name as string | undefined;
+  yield* act.enter(true);
+  yield* act.change(({ file, like }) => {
+    const others = like.filter(flag => !flag.startsWith('name '));
+    return file === null && name !== undefined ? [...others, `name ${name}`].sort() : others;
+  });
+  yield* act.hold(w.costs.op);
+  act.leave();
+}
+
+/** The lock of the VMA where the range lies in one that `may` do with it, else mmap_lock for reading. */
+function* underOneLock(
+  act: Act,
+  answer: 'mmap_read' | 'vma_read',
+  may: (vma: Area) => boolean,
+  work: (act: Act) => number,
+): Life {
+  const { w, thread, mm, event } = act;
+  const vma = answer === 'vma_read' ? act.readLock(event.page) : null;
+  const sufficient = vma !== null && vma.end >= act.end && may(vma);
+  if (vma !== null && !sufficient) w.endRead(thread, mm, vma.id);
+  if (!sufficient) yield* act.enter(false);
+  yield* act.hold(work(act));
+  if (sufficient) w.endRead(thread, mm, vma.id);
+  else act.leave();
+}
+
+function zap(act: Act): number {
+  const { w, event } = act;
+  const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
+  if (event.raw.advice !== 'free') clear(act);
+  return cost;
+}
+
+/** What is to have guards, and is copied by fork for its anon_vma only, needs one first. */
+const mayGuard = (vma: Area, advice: string) =>
+  !isWatched(vma) && (advice === 'guard_remove' || vma.file !== null || vma.anon !== 0);
+
+/** A marker in each place, whatever was there, or no marker; of a file no anon_vma is made where the VMA's lock will do. */
+function guard(act: Act): number {
+  const { w, mm, thread, event } = act;
+  const installs = event.raw.advice === 'guard_install';
+  const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
+  for (const { id, start, end, file } of w.past.areas(mm)) {
+    const [from, to] = [Math.max(start, event.page), Math.min(end, act.end)];
+    if (from >= to) continue;
+    const copies = file === null || w.at['madvise_lock.guard'] === 'mmap_read';
+    if (installs && copies) anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
+    for (let page = from; page < to; page++) {
+      if (installs) act.set(page, { kind: 'guard', cow: false });
+      else if (w.past.page(mm, page).kind === 'guard') act.set(page, NOTHING);
+    }
+  }
+  return cost;
+}
+
+/** What only looks at pages: one read section, or another after work for which the lock is dropped. */
+function* look(act: Act): Life {
+  const { w, event } = act;
+  const advice = event.raw.advice as string;
+  const drops = advice === 'remove' || (advice === 'willneed' && readsFile(act));
+  for (let section = drops ? 0 : 1; section <= 1; section++) {
+    yield* act.enter(false);
+    yield* act.hold(w.costs.op + (drops ? 0 : touch(act)), section === 1);
+    act.leave();
+    if (section === 0) touch(act);
+  }
+}
+
+/** Does what `look` looks for; what it takes beside the call. */
+function touch(act: Act): number {
+  const { w, event } = act;
+  switch (event.raw.advice) {
+    case 'pageout':
+      return pageOut(act) * w.costs.populate_page;
+    case 'populate_read':
+    case 'populate_write':
+      return faultIn(act, event.page, act.end, () => event.raw.advice === 'populate_write');
+    case 'remove':
+      drop(act);
+      clear(act);
+  }
+  return 0;
+}
+
+/** MADV_WILLNEED reads a file ahead without mmap_lock, but not shmem and not what has no vm_ops. */
+function readsFile({ w, mm, event }: Act): boolean {
+  const vma = w.areaAt(mm, event.page);
+  return vma !== null && (vma.file === 'ext4' || vma.file === 'vfio');
+}
+
+function clear(act: Act): void {
+  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) act.set(page, NOTHING);
+}
+
+/** Pages of shared anonymous memory in the range are no more. */
+function drop(act: Act): void {
+  const { w, mm, thread, event } = act;
+  for (const vma of w.past.areas(mm).filter(({ file }) => file === 'shmem')) {
+    for (let page = Math.max(event.page, vma.start); page < Math.min(act.end, vma.end); page++) {
+      w.note(mm, thread, { what: 'dropped', offset: offsetOf(vma, page) });
+    }
+  }
+}
+
+/** Anonymous pages go to swap, pages of files are dropped; returns how many were dropped. */
+export function pageOut(act: Act): number {
+  drop(act);
+  let dropped = 0;
+  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) {
+    const { kind, cow } = act.w.past.page(act.mm, page);
+    if (kind === 'anon' || kind === 'anon read-only') act.set(page, { kind: 'swap', cow });
+    else if (kind === 'file' || kind === 'file read-only') {
+      act.set(page, NOTHING);
+      dropped++;
+    }
+  }
+  return dropped;
+}
