@@ -19,6 +19,7 @@ import {
   hugeOf,
   install,
   installHuge,
+  isReadWriteProtected,
   isSaid,
   isWrite,
   type Outcome,
@@ -57,7 +58,6 @@ import {
   VM_SHARED,
   VM_UFFD_ARMED,
   VM_UFFD_MISSING,
-  VM_UFFD_RWP,
   VM_UFFD_WP,
   type Vma,
   vma_is_anonymous,
@@ -103,9 +103,7 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   // A shared file's page in swap leaves no entry: its ->fault finds it.
   if (kind === PTE_SWAP && vma.vm_flags & VM_SHARED) return do_fault(k, task, vma, vmaLocked, write);
   if (kind >= PTE_SWAP) return do_swap_page(k, task, vma, vmaLocked, kind, write);
-  if (state & PTE_PROTNONE && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_RWP && !task.settled) {
-    return handle_userfault(k, task, vmaLocked);
-  }
+  if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
   if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
     // It copies the page to another node with the lock held.
     k.witness?.enters(task, 'do_numa_page');
@@ -222,6 +220,7 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
     if (!pud) installHuge(task.mm, task.page, (write ? PTE_FILE_RW : PTE_FILE_RO) | PTE_HUGE);
     return HANDLED;
   }
+  if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
   if (says(task.facts, 'numa_hint')) {
     k.witness?.enters(task, 'do_huge_pmd_numa_page');
     return waitHolding(task, 0);

@@ -11,6 +11,7 @@ import {
   folioOf,
   HANDLED,
   handle_userfault,
+  isReadWriteProtected,
   isSaid,
   isWrite,
   type Outcome,
@@ -57,6 +58,7 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
       task.site = 'hugetlb_fault.poison';
       return SIGNAL;
   }
+  if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
   if (!isWrite(task)) return HANDLED;
   const sync = vma.vm_flags & VM_UFFD_WP && !(vma.vm_flags & UFFD_WP_ASYNC);
   if (state & PTE_UFFD_WP && sync && !task.settled) return handle_userfault(k, task, vmaLocked);

@@ -20,8 +20,9 @@ import {
 } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
+import { PTE_PROTNONE, PTE_UFFD_WP } from './page-table.js';
 import type { Task } from './task.js';
-import { AnonVma, type Vma } from './vma.js';
+import { AnonVma, VM_UFFD_RWP, type Vma } from './vma.js';
 import { find_mergeable_anon_vma } from './vma-merge.js';
 
 /** Done: `task.sleep` ns of waiting and `task.cost` of work with the lock held, then it is released. */
@@ -105,6 +106,11 @@ export function handle_userfault(k: Kernel, task: Task, vmaLocked: boolean): Out
   task.site = 'handle_userfault';
   if (vmaLocked && k.at.handle_userfault === 'drops_mmap_lock') return BROKEN;
   return USERFAULT;
+}
+
+/** userfaultfd_pte_rwp() of an entry that is protnone: every access is the monitor's. */
+export function isReadWriteProtected(state: number, vma: Vma): boolean {
+  return (state & PTE_PROTNONE) !== 0 && (state & PTE_UFFD_WP) !== 0 && (vma.vm_flags & VM_UFFD_RWP) !== 0;
 }
 
 /** vmf_can_call_fault(): ->fault may run under the VMA lock only when the file has ->map_pages. */

@@ -44,6 +44,9 @@ import {
 } from './vma.js';
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
+/** An entry that read-write protection took every access away from. */
+const UFFD_RWP_BITS = PTE_UFFD_WP | PTE_PROTNONE;
+
 /** The context of the one userfaultfd of an mm. */
 const CTX = 1;
 
@@ -67,6 +70,7 @@ export function* uffd_register(k: Kernel, task: Task): Operation {
       return watched ? null : { flags: flags | armed, uffd_ctx: CTX };
     }
     if (vm_flags & VM_UFFD_WP) uffd_wp_range(k, mm, vma, start, end, PTE_UFFD_WP, false);
+    if (vm_flags & VM_UFFD_RWP) uffd_wp_range(k, mm, vma, start, end, UFFD_RWP_BITS, false);
     return flags === vm_flags ? null : { flags, uffd_ctx: 0 };
   });
   if (!registers) wake_userfault(k, mm, task.page, task.page + task.len, true, task);
@@ -90,6 +94,8 @@ function knows(k: Kernel, armed: number): boolean {
   if (armed & VM_UFFD_WP && at['userfaultfd_register.wp'] === 'absent') return false;
   if (armed & VM_UFFD_MINOR && at['userfaultfd_register.minor'] === 'absent') return false;
   if (armed & UFFD_WP_ASYNC && at['userfaultfd_register.wp_async'] === 'absent') return false;
+  // The two share a bit of the entry.
+  if (armed & VM_UFFD_RWP && armed & VM_UFFD_WP) return false;
   return !(armed & VM_UFFD_RWP) || at['userfaultfd_register.rwp'] === 'present';
 }
 
@@ -219,7 +225,7 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   const end = task.page + task.len;
   const reads = task.op === OP.uffd_rwp;
   if (reads && k.at['userfaultfd_register.rwp'] === 'absent') return;
-  const bits = reads ? PTE_UFFD_WP | PTE_PROTNONE : PTE_UFFD_WP;
+  const bits = reads ? UFFD_RWP_BITS : PTE_UFFD_WP;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const resolves = mm.userfaults.some(fault => fault.page >= task.page && fault.page < end);
   const registered = reads ? VM_UFFD_RWP : VM_UFFD_WP;
@@ -232,7 +238,10 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   if (resolves) wake_userfault(k, mm, task.page, end, false, task);
 }
 
-/** Sets or clears `bits` in what is mapped in `[start, end)` of `vma`; an empty entry of a file has a marker instead. */
+/**
+ * Sets or clears `bits` in what is mapped in `[start, end)` of `vma`. An empty entry of a file that is write-protected has a marker
+ * instead; what is not there needs none to be told of its first access.
+ */
 function uffd_wp_range(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page, bits: number, on: boolean): void {
   const { page_table } = mm;
   page_table.transformRange(start, end, pte => {
@@ -241,7 +250,7 @@ function uffd_wp_range(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page, bits
     if (kind >= PTE_SWAP) return pte;
     return on ? pte | bits : pte & ~bits;
   });
-  if (!on || vma_is_anonymous(vma) || k.at['handle_pte_marker.uffd_wp'] === 'absent') return;
+  if (!on || bits !== PTE_UFFD_WP || vma_is_anonymous(vma) || k.at['handle_pte_marker.uffd_wp'] === 'absent') return;
   for (let page = start; page < Math.min(end, start + POPULATE_LIMIT); page++) {
     if (page_table.get(page) === PTE_NONE) page_table.set(page, PTE_MARKER_UFFD_WP);
   }

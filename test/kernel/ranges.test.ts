@@ -150,3 +150,30 @@ describe('madvise', () => {
     expect([await held(920_000), await held(970_000)]).toEqual([COSTS.minor, COSTS.file_map]);
   });
 });
+
+describe('userfaultfd read-write protection', () => {
+  const last = (...events: Event[]) => row('v7.3', ...events, fault(0, { access: 'read', page: { wait: 5 } }));
+  const register = (...modes: string[]) => range('uffd_register', 0, 1_024, { modes });
+  const protect = range('uffd_rwp', 0, 1_024);
+
+  test('is about pages that are there: of a file too it leaves no marker', async () => {
+    const tmpfs = mmap(0, 1_024, file('tmpfs'));
+    expect((await last(tmpfs, register('rwp'), protect)).hold_ns).toBe(COSTS.file_map);
+    expect((await last(tmpfs, fault(0), register('rwp'), protect)).site).toBe('handle_userfault');
+  });
+
+  test('takes reads away from huge pages as well', async () => {
+    const thp = [vma(0, 1_024), fault(0, { page: { huge: 'pmd' } })];
+    const hugetlb = [vma(0, 1_024, { flags: ['private', 'hugetlb'] }), fault(0)];
+    for (const touched of [thp, hugetlb]) {
+      expect((await last(...touched, register('rwp'))).site).toBe(null);
+      expect((await last(...touched, register('rwp'), protect)).site).toBe('handle_userfault');
+    }
+  });
+
+  test('ends with the registration, and goes with no write protection', async () => {
+    const unregister = range('uffd_unregister', 0, 1_024);
+    expect((await last(vma(0, 1_024), fault(0), register('rwp'), protect, unregister)).wait_ns).toBe(0);
+    expect((await last(vma(0, 1_024), fault(0), register('rwp', 'wp'), protect)).site).toBe(null);
+  });
+});
