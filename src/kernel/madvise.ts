@@ -24,6 +24,8 @@ import {
   VM_NOHUGEPAGE,
   VM_RAND_READ,
   VM_SEQ_READ,
+  VM_SHARED,
+  VM_SPECIAL,
   VM_WIPEONFORK,
   type Vma,
   vma_is_anonymous,
@@ -95,11 +97,16 @@ function* changeFlags(k: Kernel, task: Task, set: number, clear: number): Operat
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   yield* modifyRange(k, task, vma => {
     const flags = (vma.vm_flags | set) & ~clear;
-    return flags === vma.vm_flags ? null : { flags };
+    const ignored = set === VM_MERGEABLE && !vma_ksm_compatible(vma);
+    return ignored || flags === vma.vm_flags ? null : { flags };
   });
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }
+
+/** MADV_MERGEABLE of anything else succeeds and does nothing. */
+const vma_ksm_compatible = ({ vm_flags, vm_ops }: Vma) =>
+  !(vm_flags & (VM_SHARED | VM_SPECIAL)) && !(vm_ops & VM_OPS.dax);
 
 /** prctl(2) PR_SET_VMA_ANON_NAME: anonymous VMAs get a name, none where the event says none. */
 export function* prctl_set_vma(k: Kernel, task: Task): Operation {

@@ -137,6 +137,14 @@ describe('madvise', () => {
     expect(await zap(fault(0, { t: 900_500, tid: 3 }))).toBe(50_000 + COSTS.wake + COSTS.zap_page);
   });
 
+  test('to merge like pages is for private memory, and changes nothing else', async () => {
+    const merge = advise('mergeable', 2, 2);
+    expect(await picture(vma(0, 8), merge)).toBe('AABBCCCC....');
+    expect(await picture(mmap(0, 8, file('ext4', 'private')), merge)).toBe('AABBCCCC....');
+    expect(await picture(mmap(0, 8, file('ext4')), merge)).toBe('AAAAAAAA....');
+    expect(await picture(mmap(0, 8, file('device-dax', 'private')), merge)).toBe('AAAAAAAA....');
+  });
+
   test('to remove drops pages between its two sections, when the lock is free', async () => {
     const section = (got: number, end: number) => ({ mode: 'read', ask: got, got, end });
     const locks = [section(900_000, 950_000), section(990_000, 999_000)];

@@ -51,7 +51,11 @@ export function* madvise(act: Act): Life {
 function* keep(act: Act): Life {
   const [adds, takes] = KEPT[act.event.raw.advice as string];
   yield* act.enter(true);
-  yield* act.change(({ like }) => [...new Set([...like, ...adds])].filter(flag => !takes.includes(flag)).sort());
+  yield* act.change(({ like }) => {
+    // Only private memory is merged; asked for any other, the call succeeds.
+    if (adds.includes('mergeable') && like.some(flag => ['shared', 'hugetlb', 'pfnmap'].includes(flag))) return like;
+    return [...new Set([...like, ...adds])].filter(flag => !takes.includes(flag)).sort();
+  });
   yield* act.hold(act.w.costs.op);
   act.leave();
 }
