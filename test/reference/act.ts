@@ -195,7 +195,7 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
   const shared = flags.includes('shared');
   const named = (raw.file as { fs: string } | undefined)?.fs ?? null;
   const file = named ?? (flags.includes('hugetlb') ? 'hugetlb' : shared ? 'shmem' : null);
-  const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb', 'noreserve'].includes(flag));
+  const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb', 'noreserve', 'pfnmap'].includes(flag));
   if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
   if (isAccountable(raw.prot as string, like)) like.push('account');
   const offset = raw.offset === undefined ? unknownOffset(w) : Number(raw.offset) / 4096;

@@ -2,18 +2,23 @@
  * handle_mm_fault(): what a fault comes to once a lock is held, as one decision without side effects but for an anon_vma that
  * is made on the way.
  */
+import type { Entry as EntryFact } from '../../src/vocab.js';
+import { hasPageCache, isShmem, opsOf } from './files.js';
 import { ABSENT, type Area, type Entry, NOTHING } from './history.js';
 import { hugetlb_fault } from './hugetlb.js';
 import type { Thread, World } from './world.js';
 
 /** Facts a fault's `page` may state. */
 export interface Facts {
-  readonly entry?: string;
+  readonly entry?: EntryFact;
   readonly folio?: 'cached' | 'absent' | 'locked';
   readonly readahead?: boolean;
   readonly swap_sync?: boolean;
   readonly shared?: boolean;
   readonly numa_hint?: boolean;
+  readonly eof?: boolean;
+  readonly hole_punch?: boolean;
+  readonly oom?: boolean;
   readonly race?: 'detached' | 'range';
   readonly wait?: number;
 }
@@ -50,8 +55,6 @@ const isAnonymous = ({ file }: Area) => file === null;
 export const isArmed = ({ like }: Area, mode: 'missing' | 'wp' | 'minor' | 'rwp') => like.includes(`uffd_${mode}`);
 export const isWatched = ({ like }: Area) => like.some(flag => flag.startsWith('uffd_'));
 export const isShared = ({ like }: Area) => like.includes('shared');
-export const isShmem = ({ file }: Area) => file !== null && ['shmem', 'tmpfs'].includes(file);
-const hasPageCache = ({ file }: Area) => file === 'ext4' || file === 'tmpfs' || file === 'shmem';
 
 export const retry = (site: string, sleep = 0): Outcome => ({ result: 'retry', cost: 0, sleep, site, maps: null });
 export const signal = (site: string, cost: number): Outcome => ({ result: 'signal', cost, sleep: 0, site, maps: null });
@@ -75,7 +78,10 @@ export const handled = (cost: number, maps: Entry | null, sleep = 0): Outcome =>
 export function entryOf(w: World, f: Faulting, vma: Area): Entry {
   const known = w.past.page(f.mm, f.page);
   const { facts } = f;
-  if (f.settled) return known.kind === 'none' && facts.entry === 'swap' ? entry('swap') : known;
+  if (f.settled) {
+    const waited = facts.entry === 'swap' || facts.entry === 'device_exclusive';
+    return known.kind === 'none' && waited ? entry(facts.entry) : known;
+  }
   let met = known;
   switch (facts.entry) {
     case 'present':
@@ -83,7 +89,7 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
         if (!isAnonymous(vma)) met = entry('file read-only');
         else if (vma.anon === 0) met = entry('zero');
         else met = entry(f.access === 'write' ? 'anon read-only' : 'anon');
-      } else if (known.kind === 'file' && f.access === 'write' && vma.file === 'ext4') {
+      } else if (known.kind === 'file' && f.access === 'write' && opsOf(vma).mkwrite) {
         // A write faults only where writeback has protected the page again,
         met = { ...known, kind: 'file read-only' };
       } else if (known.kind === 'anon' && f.access === 'write' && !isWatched(vma)) {
@@ -96,6 +102,8 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
       break;
     case 'swap':
     case 'migration':
+    case 'device_private':
+    case 'device_exclusive':
     case 'hwpoison':
       met = entry(facts.entry);
       break;
@@ -113,6 +121,7 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
 
 export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
   if (vma.like.includes('hugetlb')) return hugetlb_fault(w, f, vma, vmaLocked);
+  if (f.facts.oom) return handled(w.costs.minor, null);
   const met = entryOf(w, f, vma);
   const write = f.access === 'write';
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
@@ -195,14 +204,15 @@ function do_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome
 
 /** ->fault, where there is one. A file system without ->map_pages wants mmap_lock. */
 function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
-  if (vma.file === 'tcp') return signal('do_fault', w.costs.minor);
+  if (opsOf(vma).empty) return signal('do_fault', w.costs.minor);
   const { facts } = f;
   const mark = facts.readahead === true && !f.readAhead;
   // What is in a file on tmpfs a trace does not say; where a monitor is to fill it, it is taken for empty.
   const unmade = vma.file === 'shmem' ? !w.past.isMade(offsetOf(vma, f.page)) : isArmed(vma, 'missing');
   const folio = facts.folio ?? (unmade ? 'absent' : 'cached');
   const mayMap = hasPageCache(vma) && !isArmed(vma, 'wp') && !isArmed(vma, 'minor');
-  const around = mayMap && !mark && facts.entry !== 'swap' && (f.settled || folio === 'cached');
+  const lacks = facts.eof || facts.entry === 'swap' || (facts.hole_punch && !f.settled);
+  const around = mayMap && !mark && !lacks && (f.settled || folio === 'cached');
   const read = f.access !== 'write';
   if (read && around) return handled(w.costs.file_map, entry('file read-only'));
   const site = read ? 'do_read_fault' : isShared(vma) ? 'do_shared_fault' : 'do_cow_fault';
@@ -211,8 +221,10 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
   const extra = site === 'do_cow_fault' ? vmf_anon_prepare(w, f, vma, vmaLocked) : 0;
   if (extra === null) return retry('vmf_anon_prepare');
   const cost = w.costs.minor + extra + w.costs.file_fault;
+  if (facts.eof) return signal(isShmem(vma) ? 'shmem_fault.eof' : 'filemap_fault.eof', cost);
   let sleep = 0;
   if (isShmem(vma) && !f.settled) {
+    if (facts.hole_punch) return dropping(f, 'shmem_falloc_wait', w.costs.wait_folio);
     // shmem_get_folio_gfp(): a page in swap is one.
     const there = facts.entry === 'swap' || folio !== 'absent';
     if (isArmed(vma, there ? 'minor' : 'missing')) return userfault(0);
@@ -222,7 +234,7 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
     const left = filemap_fault(w, f, vma, vmaLocked);
     if (left !== null) return left;
   }
-  if (site === 'do_shared_fault' && vma.file === 'ext4') sleep = holding(f, 0);
+  if (site === 'do_shared_fault' && opsOf(vma).mkwrite) sleep = holding(f, 0);
   return handled(cost, entry(read ? 'file read-only' : isShared(vma) ? 'file' : 'anon'), sleep);
 }
 
@@ -261,19 +273,31 @@ function do_swap_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met:
     const waited = handled(costs.minor, moved, holding(f, costs.wait_migration));
     return answer === 'release_and_return' ? { ...waited, result: 'unlocked' } : waited;
   }
+  if (met.kind === 'device_private') {
+    // ->migrate_to_ram() wants mmap_lock.
+    const may = !vmaLocked || at['do_swap_page.device_private'] === 'go';
+    return may ? handled(costs.minor, brought) : retry('do_swap_page.device_private');
+  }
   const { folio, wait, swap_sync } = f.facts;
+  if (met.kind === 'device_exclusive') {
+    if (f.settled || !isLocked(f)) return handled(costs.minor, brought);
+    const outcome = lockedFolio(w, f, vmaLocked, costs.wait_folio, costs.minor, brought);
+    return outcome.result === 'retry' ? { ...outcome, site: 'remove_device_exclusive_entry' } : outcome;
+  }
   if (f.settled || wait === 0 || folio === 'cached') return handled(costs.swap, brought);
   if (folio !== 'locked' && swap_sync) return handled(costs.swap, brought, holding(f, costs.wait_sync_swap));
   const ns = folio === 'locked' ? costs.wait_folio : costs.wait_io;
-  const answer = at.__folio_lock_or_retry;
-  const major = folio !== 'locked' && vmaLocked && at['do_user_addr_fault.tried'] === 'major';
-  if (vmaLocked && answer === 'retry_at_once') {
-    f.tried ||= major;
-    return retry('__folio_lock_or_retry');
-  }
+  const outcome = lockedFolio(w, f, vmaLocked, ns, costs.swap, brought);
+  f.tried ||= folio !== 'locked' && vmaLocked && at['do_user_addr_fault.tried'] === 'major';
+  return outcome;
+}
+
+/** __folio_lock_or_retry(): somebody has locked it, for `ns` more. Kept waiting with the lock, the fault goes on. */
+function lockedFolio(w: World, f: Faulting, vmaLocked: boolean, ns: number, cost: number, maps: Entry): Outcome {
+  const answer = w.at.__folio_lock_or_retry;
+  if (vmaLocked && answer === 'retry_at_once') return retry('__folio_lock_or_retry');
   const keeps = vmaLocked ? answer === 'wait_with_lock' : f.tried || f.speculates;
-  f.tried ||= major;
-  return keeps ? handled(costs.swap, brought, holding(f, ns)) : dropping(f, '__folio_lock_or_retry', ns);
+  return keeps ? handled(cost, maps, holding(f, ns)) : dropping(f, '__folio_lock_or_retry', ns);
 }
 
 /** pte_marker_handle_uffd_wp(): a page is brought in, write-protected; a marker that outlived its registration goes. */
@@ -287,13 +311,22 @@ function do_wp_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met: E
   const asks = isArmed(vma, 'wp') && !vma.like.includes('uffd_async');
   if (met.wp && asks && !f.settled) return userfault(w.costs.wp);
   if (isShared(vma)) {
-    const mkwrite = vma.file === 'ext4';
-    if (mkwrite && vmaLocked && w.at.wp_page_shared === 'retry') return retry('wp_page_shared');
-    return handled(w.costs.wp, entry('file'), mkwrite ? holding(f, 0) : 0);
+    return wpShared(w, f, vma, vmaLocked);
   }
   const own = met.kind === 'anon' || met.kind === 'anon read-only';
   if (own && !met.cow) return handled(w.costs.wp, entry('anon'));
   if (vma.anon === 0 && vmaLocked && w.at.do_wp_page === 'retry') return retry('do_wp_page');
   const extra = vmf_anon_prepare(w, f, vma, vmaLocked);
   return extra === null ? retry('vmf_anon_prepare') : handled(w.costs.wp + extra, entry('anon'));
+}
+
+/** wp_page_shared(); what has no struct page goes by wp_pfn_shared(), which has a callback of its own and does not sleep. */
+function wpShared(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
+  const { mkwrite, pfn } = opsOf(vma);
+  const special = vma.like.includes('pfnmap');
+  const site = special ? 'wp_pfn_shared' : 'wp_page_shared';
+  const asks = special ? pfn : mkwrite;
+  if (asks && vmaLocked && w.at[site] === 'retry') return retry(site);
+  if (asks && vmaLocked && !hasPageCache(vma)) return retry('vmf_can_call_fault');
+  return handled(w.costs.wp, entry('file'), asks && !special ? holding(f, 0) : 0);
 }

@@ -72,6 +72,8 @@ export interface Entry {
     | 'file'
     | 'swap'
     | 'migration'
+    | 'device_private'
+    | 'device_exclusive'
     | 'hwpoison'
     | 'poison'
     | 'guard'
@@ -87,6 +89,8 @@ export const NOTHING: Entry = { kind: 'none', cow: false };
 export const ABSENT: ReadonlySet<Entry['kind']> = new Set([
   'swap',
   'migration',
+  'device_private',
+  'device_exclusive',
   'hwpoison',
   'poison',
   'guard',

@@ -151,7 +151,7 @@ function touch(act: Act): number {
 /** MADV_WILLNEED reads a file ahead without mmap_lock, but not shmem and not what has no vm_ops. */
 function readsFile({ w, mm, event }: Act): boolean {
   const vma = w.areaAt(mm, event.page);
-  return vma !== null && (vma.file === 'ext4' || vma.file === 'vfio');
+  return vma !== null && ['ext4', 'squashfs', 'vfio'].includes(vma.file ?? '');
 }
 
 function clear(act: Act): void {

@@ -7,7 +7,7 @@ import { type Area, NOTHING } from './history.js';
 import { madvise, prctl_set_vma } from './madvise.js';
 import { clear_refs, migrate, mmu_notifier_register, numa_scan, other, reclaim } from './others.js';
 import { mbind, mseal, remap_file_pages } from './policy.js';
-import { gup, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
+import { gup, mayLock, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
 import { exec, exit, fork } from './process.js';
 import { uffd_fill, uffd_move, uffd_protect, uffd_register, uffd_unregister, unarmed } from './userfault.js';
 import type { Life } from './world.js';
@@ -21,7 +21,7 @@ function* mmap(act: Act): Life {
   const area = described(w, event);
   const flags = event.raw.flags as string[];
   const locked = flags.includes('locked') || w.past.willLock(mm);
-  const vma = locked ? { ...area, like: [...area.like, 'locked'].sort() } : area;
+  const vma = locked && mayLock(area) ? { ...area, like: [...area.like, 'locked'].sort() } : area;
   const populates = locked || flags.includes('populate');
   yield* act.map(vma, w.costs.op, !populates);
   act.leave();

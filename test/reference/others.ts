@@ -1,6 +1,6 @@
 /** What is nobody's system call, or changes no VMA: reclaim, migration, NUMA balancing, /proc/PID/clear_refs, mmu notifiers. */
 import type { Act } from './act.js';
-import { isShmem } from './handle.js';
+import { isShmem, opsOf } from './files.js';
 import { ABSENT, type Area, type Entry } from './history.js';
 import { pageOut } from './madvise.js';
 import type { Life } from './world.js';
@@ -52,7 +52,11 @@ export function* numa_scan(act: Act): Life {
 
 /** Not what cannot be touched or moved, nor libraries, of which each node has a copy. */
 const isScanned = ({ prot, like, file }: Area) =>
-  prot !== '---' && !like.includes('hugetlb') && !like.includes('pfnmap') && !(file !== null && prot.startsWith('r-'));
+  prot !== '---' &&
+  !opsOf({ file }).dax &&
+  !like.includes('hugetlb') &&
+  !like.includes('pfnmap') &&
+  !(file !== null && prot.startsWith('r-'));
 
 /** change_pte_range(): neither the zero page, nor what several processes map, nor a dirty page of a file. */
 const isTrapped = (vma: Area, { kind, cow }: Entry) =>

@@ -47,7 +47,9 @@ export function* remap_file_pages(act: Act): Life {
   const vma = w.areaAt(mm, page);
   if (vma === null) yield* act.hold(w.costs.op);
   else {
-    const like = vma.like.filter(flag => ['shared', 'hugetlb', 'noreserve', 'account', 'locked'].includes(flag));
+    const like = vma.like.filter(flag =>
+      ['shared', 'hugetlb', 'pfnmap', 'noreserve', 'account', 'locked'].includes(flag),
+    );
     const pgoff = unknownOffset(w);
     yield* act.map(
       { ...vma, id: w.newId(), start: page, end: act.end, pgoff, like, anon: 0, chain: 0 },

@@ -1,12 +1,14 @@
 /** Pages faulted in by a system call, under mmap_lock: mm/gup.c faultin_page(), populate_vma_page_range(); mm/mlock.c. */
 import type { Act } from './act.js';
+import { opsOf } from './files.js';
 import { anon_vma_prepare, isShared, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import { HUGE, headOf } from './hugetlb.js';
 import type { Life } from './world.js';
 
-/** VM_SPECIAL, and a hugetlb mapping: never VM_LOCKED. */
-const UNLOCKABLE = ['pfnmap', 'hugetlb'];
+/** Never VM_LOCKED: VM_SPECIAL, a hugetlb mapping, and what has no pages of memory. */
+export const mayLock = (vma: Area): boolean =>
+  !vma.like.some(flag => ['pfnmap', 'hugetlb'].includes(flag)) && !opsOf(vma).dax;
 
 /** A write breaks COW; a shared mapping has none, and would be dirtied for nothing. */
 const breaksCow = (vma: Area) => vma.prot.includes('w') && !isShared(vma);
@@ -51,6 +53,8 @@ function faultedIn(vma: Area, { kind, cow }: Entry, write: boolean): Entry | nul
     case 'migration':
       return as(writable);
     case 'swap':
+    case 'device_private':
+    case 'device_exclusive':
       if (!isShared(vma)) return as(write ? 'anon' : 'anon read-only');
       return as(write ? 'file' : 'file read-only');
     case NOTHING.kind:
@@ -110,8 +114,9 @@ export function* munlockall(act: Act): Life {
 /** apply_vma_lock_flags(), mlock_fixup(). */
 const lockRange = (act: Act, start: number, end: number, on: boolean): Life =>
   act.change(
-    ({ like }) => {
-      if (like.some(flag => UNLOCKABLE.includes(flag))) return like;
+    vma => {
+      const { like } = vma;
+      if (!mayLock(vma)) return like;
       const others = like.filter(flag => flag !== 'locked');
       return on ? [...others, 'locked'].sort() : others;
     },

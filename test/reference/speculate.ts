@@ -1,6 +1,7 @@
 /** Speculative page faults: Dufour's __handle_speculative_fault(), Lespinasse's do_user_addr_fault(). Nothing is locked. */
 import { forbids } from './fault.js';
 import { entryOf, type Faulting, handle_mm_fault, isArmed, isShared } from './handle.js';
+import { opsOf } from './files.js';
 import { ABSENT, type Area } from './history.js';
 import type { Life, World } from './world.js';
 
@@ -52,7 +53,7 @@ function whyNotVma(w: World, f: Faulting, vma: Area | null): [string | null, boo
   const here = (cause: string): [string, boolean] => [`__handle_speculative_fault.${cause}`, cause === 'vm_sequence'];
   if (vma === null) return here('no_vma');
   if (w.past.isMarked(f.mm, vma.id)) return here('vm_sequence');
-  if (vma.file !== null && vma.file !== 'tcp') return here('vm_ops');
+  if (vma.file !== null && !opsOf(vma).empty) return here('vm_ops');
   if (vma.file === null && vma.anon === 0) return here('anon_vma');
   if (isArmed(vma, 'missing')) return here('userfaultfd');
   if (vma.like.includes('growsdown')) return here('growsdown');
@@ -80,7 +81,7 @@ function whyNotMm(w: World, f: Faulting, vma: Area | null): string | null {
   if (vma === null) return 'do_user_addr_fault.spf_abort_unmapped';
   if (vma.file !== null) {
     // ->speculative: ext4 has it, tmpfs, hugetlbfs and drivers do not.
-    const files = w.at.vma_can_speculate === 'anonymous_or_file' && vma.file === 'ext4';
+    const files = w.at.vma_can_speculate === 'anonymous_or_file' && opsOf(vma).cache === 'file';
     if (!files || (write && isShared(vma))) return 'do_user_addr_fault.spf_abort_no_speculate';
   }
   if (f.facts.race !== undefined) return 'do_user_addr_fault.spf_abort_vma_copy';
@@ -106,7 +107,7 @@ function whyNotAnonymous(vma: Area, write: boolean): string | null {
 function whyNotFile({ facts }: Faulting, vma: Area, write: boolean): string | null {
   if (write && vma.anon === 0) return 'do_cow_fault.spf_abort_anon_vma';
   const locked = facts.folio === 'locked' && facts.wait !== 0;
-  return facts.folio === 'absent' || locked || facts.readahead ? 'filemap_fault' : null;
+  return facts.folio === 'absent' || facts.eof || locked || facts.readahead ? 'filemap_fault' : null;
 }
 
 /** do_swap_page(): in 2021 what is in the swap cache, where its lock is free. */

@@ -43,13 +43,27 @@ type Op = 'fault' | (typeof OPS)[number] | (typeof THEMES)[Theme][number];
 const facts = fc.record(
   {
     entry: fc.constantFrom(
-      ...['none', 'present', 'swap', 'migration', 'hwpoison', 'marker_guard', 'marker_poison', 'marker_uffd_wp'],
+      ...[
+        'none',
+        'present',
+        'swap',
+        'migration',
+        'device_private',
+        'device_exclusive',
+        'hwpoison',
+        'marker_guard',
+        'marker_poison',
+        'marker_uffd_wp',
+      ],
     ),
     folio: fc.constantFrom('cached', 'absent', 'locked'),
     readahead: fc.boolean(),
     swap_sync: fc.boolean(),
     shared: fc.boolean(),
     numa_hint: fc.boolean(),
+    eof: fc.constantFrom(false, false, false, true),
+    hole_punch: fc.constantFrom(false, false, true),
+    oom: fc.constantFrom(false, false, false, false, true),
     race: fc.constantFrom(undefined, undefined, undefined, undefined, 'detached', 'range'),
     wait: fc.constantFrom(0, 1_723, 41_231),
   },
@@ -59,8 +73,11 @@ const facts = fc.record(
 const files = fc.constantFrom(
   ...[undefined, undefined, undefined, { fs: 'ext4', name: '/f' }, { fs: 'tmpfs', name: '/t' }],
   ...[
-    { fs: 'vfio', name: '/v', map_pages: false },
+    { fs: 'vfio', name: '/v' },
     { fs: 'tcp', name: '/s' },
+    { fs: 'ext4-dax', name: '/d' },
+    { fs: 'squashfs', name: '/q' },
+    { fs: 'sysv_shm', name: '/y' },
   ],
 );
 
@@ -132,7 +149,8 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
     case 'mmap': {
       const [mode, more] = p.flags;
       if (p.huge) return { ...place, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
-      const flags = p.file ? [mode, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
+      const pfn = p.file?.fs === 'vfio' && p.same ? ['pfnmap'] : [];
+      const flags = p.file ? [mode, ...pfn, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
       const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
       return { ...place, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
     }

@@ -1,5 +1,6 @@
 /** userfaultfd: fs/userfaultfd.c userfaultfd_register(), mm/userfaultfd.c uffd_lock_vma(), uffd_move_lock(), mwriteprotect_range(). */
 import type { Act } from './act.js';
+import { isShmem } from './files.js';
 import { anon_vma_prepare, isArmed, isShared, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import type { Life, World } from './world.js';
@@ -38,7 +39,7 @@ export function* uffd_register(act: Act): Life {
 
 /** vma_can_userfault(). */
 function canWatch(w: World, { file }: Area, wanted: readonly string[]): boolean {
-  const shmem = file === 'shmem' || file === 'tmpfs';
+  const shmem = isShmem({ file });
   if (wanted.includes('uffd_minor') && !shmem) return false;
   if (wanted.includes('uffd_async') && wanted.length === 2) return true;
   if (wanted.includes('uffd_wp') && file !== null && w.at['userfaultfd_register.wp'] !== 'any') return false;
