@@ -50,7 +50,7 @@ function* collapse_huge_page(k: Kernel, task: Task, mm: Mm, pmd: Page): Operatio
   if (vma !== null && fits && (worth || k.at['collapse_huge_page.start_write'] === 'before_check')) {
     if (!vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
   }
-  if (worth) installHuge(mm, pmd, PTE_ANON | PTE_HUGE);
+  if (vma !== null && worth) installHuge(mm, vma, pmd, PTE_ANON | PTE_HUGE);
   if (!hold(k, task, worth ? k.costs.collapse : k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }

@@ -53,6 +53,7 @@ import {
 } from './page-table.js';
 import type { Task } from './task.js';
 import {
+  UFFD_WP_ASYNC,
   VM_HUGEPAGE,
   VM_HUGETLB,
   VM_SHARED,
@@ -94,7 +95,8 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   const state = entryOf(k, task, vma);
   const write = isWrite(task);
   const kind = state & PTE_KIND_MASK;
-  if (hugeOf(task.facts) !== 0 || state & PTE_HUGE) return handle_huge(k, task, vma, vmaLocked, state, write);
+  const huge = hugeOf(task.facts) !== 0 || state & PTE_HUGE;
+  if (huge && (kind < PTE_SWAP || HUGE_ENTRIES.has(kind))) return handle_huge(k, task, vma, vmaLocked, state, write);
   if (kind === PTE_NONE) {
     if (!vma_is_anonymous(vma)) return do_fault(k, task, vma, vmaLocked, write);
     if (isHugeCandidate(task, vma)) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
@@ -190,9 +192,20 @@ function do_huge_pmd_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: 
   task.cost = k.costs.huge;
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
   if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(k, task, vmaLocked);
-  installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
+  installHuge(task.mm, vma, task.page, PTE_ANON | PTE_HUGE);
   return HANDLED;
 }
+
+/** A huge page of the page cache: ->fault or ->map_pages finds it, and it is mapped whole where nobody copies from it. */
+function do_fault_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
+  const outcome = do_fault(k, task, vma, vmaLocked, write);
+  if (outcome !== HANDLED || (write && !(vma.vm_flags & VM_SHARED))) return outcome;
+  installHuge(task.mm, vma, task.page, (write ? PTE_FILE_RW : PTE_FILE_RO) | PTE_HUGE);
+  return HANDLED;
+}
+
+/** What is not present and may be of a whole PMD. */
+const HUGE_ENTRIES: ReadonlySet<number> = new Set([PTE_MIGRATION, PTE_DEVICE_PRIVATE]);
 
 /** The PUD and PMD levels of __handle_mm_fault(). */
 function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: number, write: boolean): Outcome {
@@ -202,38 +215,52 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   if (kind === PTE_MIGRATION) {
     // In every version with the lock held.
     k.witness?.enters(task, 'pmd_migration_entry_wait');
-    installHuge(task.mm, task.page, (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
+    installHuge(task.mm, vma, task.page, (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
     return waitHolding(task, k.costs.wait_migration);
   }
   if (kind === PTE_DEVICE_PRIVATE && k.at.do_huge_pmd_device_private === 'retry') {
     k.witness?.enters(task, 'do_huge_pmd_device_private');
     if (vmaLocked) return retryAt(task, 'do_huge_pmd_device_private');
-    installHuge(task.mm, task.page, PTE_ANON | PTE_HUGE);
+    installHuge(task.mm, vma, task.page, PTE_ANON | PTE_HUGE);
     return HANDLED;
   }
   if (kind === PTE_NONE || kind === PTE_DEVICE_PRIVATE) {
     if (anonymous) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
+    if (!(vma.vm_ops & VM_OPS.huge_fault)) return do_fault_huge(k, task, vma, vmaLocked, write);
     k.witness?.enters(task, pud ? 'create_huge_pud' : 'create_huge_pmd');
     if (vmaLocked && k.at.create_huge_pmd === 'retry')
       return retryAt(task, pud ? 'create_huge_pud' : 'create_huge_pmd');
     task.cost = k.costs.huge;
-    if (!pud) installHuge(task.mm, task.page, (write ? PTE_FILE_RW : PTE_FILE_RO) | PTE_HUGE);
+    if (!pud) installHuge(task.mm, vma, task.page, (write ? PTE_FILE_RW : PTE_FILE_RO) | PTE_HUGE);
     return HANDLED;
   }
   if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
-  if (says(task.facts, 'numa_hint')) {
+  if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
     k.witness?.enters(task, 'do_huge_pmd_numa_page');
+    const first = task.page - (task.page % PMD_PAGES);
+    task.mm.page_table.transformRange(first, first + PMD_PAGES, pte => pte & ~PTE_PROTNONE);
     return waitHolding(task, 0);
   }
   const writable = (kind === PTE_ANON || kind === PTE_FILE_RW) && !(state & (PTE_UFFD_WP | PTE_SHARED_COW));
   if (!write || (writable && folioOf(task.facts) !== FOLIO_LOCKED)) return HANDLED;
-  if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !task.settled)
+  const async = vma.vm_flags & UFFD_WP_ASYNC;
+  if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !async && !task.settled)
     return handle_userfault(k, task, vmaLocked);
   k.witness?.enters(task, anonymous ? 'do_huge_pmd_wp_page' : pud ? 'wp_huge_pud' : 'wp_huge_pmd');
+  const whole = anonymous
+    ? !(state & PTE_SHARED_COW || (state & PTE_UFFD_WP && async))
+    : vma.vm_ops & VM_OPS.huge_fault && vma.vm_flags & VM_SHARED;
+  if (!whole) {
+    // VM_FAULT_FALLBACK, after it has had the lock of an anonymous folio: it is the one page's business.
+    task.mm.page_table.splitHuge(task.page);
+    const outcome = do_wp_page(k, task, vma, vmaLocked, state & ~PTE_HUGE);
+    const waits = anonymous && folioOf(task.facts) === FOLIO_LOCKED && outcome === HANDLED;
+    return waits ? waitHolding(task, k.costs.wait_folio) : outcome;
+  }
   if (!anonymous && vmaLocked && k.at.wp_huge_pmd === 'retry')
     return retryAt(task, pud ? 'wp_huge_pud' : 'wp_huge_pmd');
   // do_huge_pmd_wp_page() takes the folio lock with the lock held.
-  if (!pud) installHuge(task.mm, task.page, (anonymous ? PTE_ANON : PTE_FILE_RW) | PTE_HUGE);
+  if (!pud) installHuge(task.mm, vma, task.page, (anonymous ? PTE_ANON : PTE_FILE_RW) | PTE_HUGE);
   task.cost = k.costs.wp;
   return folioOf(task.facts) === FOLIO_LOCKED ? waitHolding(task, k.costs.wait_folio) : HANDLED;
 }

@@ -11,7 +11,16 @@ import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
 import type { Mm } from './mm.js';
 import { anon_vma_prepare, PMD_PAGES } from './outcome.js';
-import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_MARKER_GUARD, PTE_NONE, PTE_SWAP, PTE_ZERO } from './page-table.js';
+import {
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_HUGE,
+  PTE_KIND_MASK,
+  PTE_MARKER_GUARD,
+  PTE_NONE,
+  PTE_SWAP,
+  PTE_ZERO,
+} from './page-table.js';
 import { faultIn } from './populate.js';
 import { enter, hold, leave, type Operation, READ, tryEnter, WRITE, WRITE_KILLABLE } from './section.js';
 import { shmem_undo_range } from './shmem.js';
@@ -193,10 +202,10 @@ function installGuards({ mm_mt, page_table }: Mm, start: Page, end: Page): void 
   }
 }
 
-/** What reclaim leaves of an entry: anonymous pages go to swap, file pages are dropped, the zero page is nobody's. */
+/** What reclaim leaves of an entry: anonymous pages go to swap, one by one, file pages are dropped, the zero page is nobody's. */
 export function pagedOut(pte: number): number {
   const kind = pte & PTE_KIND_MASK;
-  if (kind === PTE_ANON || kind === PTE_ANON_WP) return PTE_SWAP | (pte & ~PTE_KIND_MASK);
+  if (kind === PTE_ANON || kind === PTE_ANON_WP) return PTE_SWAP | (pte & ~(PTE_KIND_MASK | PTE_HUGE));
   return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : PTE_NONE;
 }
 

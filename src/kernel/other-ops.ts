@@ -59,6 +59,7 @@ export function* migrate(k: Kernel, task: Task): Operation {
   const end = page + len;
   const entries = new Map<number, number>();
   const last = Math.min(end, page + POPULATE_LIMIT);
+  mm.page_table.splitEnds(page, end);
   for (let at = page; at < last; at++) {
     const pte = mm.page_table.get(at);
     const kind = pte & PTE_KIND_MASK;

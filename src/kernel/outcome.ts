@@ -150,8 +150,9 @@ export function install(task: Task, state: number): void {
   task.mm.page_table.set(task.page, state);
 }
 
-/** Maps the whole PMD around `page` with `state`. */
-export function installHuge(mm: Mm, page: Page, state: number): void {
+/** Maps the whole PMD around `page` with `state`, as far as `vma` reaches. */
+export function installHuge(mm: Mm, vma: Vma, page: Page, state: number): void {
   const first = page - (page % PMD_PAGES);
-  for (let p = first; p < first + PMD_PAGES; p++) mm.page_table.set(p, state);
+  const end = Math.min(first + PMD_PAGES, vma.vm_end);
+  for (let p = Math.max(first, vma.vm_start); p < end; p++) mm.page_table.set(p, state);
 }

@@ -47,6 +47,8 @@ export const PTE_HUGE = 0x80;
 const CHUNK = 64;
 /** Chunks per table of PTEs: 2^3. */
 const TABLE = 8;
+/** Pages that one PMD maps. */
+const PMD = CHUNK * TABLE;
 const FREE = -1;
 const FEWEST_CHUNKS = 8;
 
@@ -116,9 +118,23 @@ export class PageTable {
     if (this.live[chunk] === 0) this.drop(chunk);
   }
 
+  /** __split_huge_pmd(): where `page` is part of a PMD mapping, the 2 MiB around it are pages of their own from now on. */
+  splitHuge(page: Page): void {
+    if (!(this.get(page) & PTE_HUGE)) return;
+    const first = page - (page % PMD);
+    this.transformRange(first, first + PMD, state => state & ~PTE_HUGE);
+  }
+
+  /** A PMD mapping that the ends of `[start, end)` cut in two is split. */
+  splitEnds(start: Page, end: Page): void {
+    if (start % PMD !== 0) this.splitHuge(start);
+    if (end % PMD !== 0) this.splitHuge(end);
+  }
+
   /** Zap: every page of `[start, end)` becomes PTE_NONE. Costs as much as was touched there, however long the range. */
   clearRange(start: Page, end: Page): void {
     const { found, slab, live } = this;
+    this.splitEnds(start, end);
     const n = this.find(start, end);
     for (let f = 0; f < n; f++) {
       const chunk = found[f];
@@ -153,6 +169,7 @@ export class PageTable {
   /** Replaces the state of every page of `[start, end)` that is not PTE_NONE; `change` must not use this table. */
   transformRange(start: Page, end: Page, change: (state: number) => number): void {
     const { found, slab } = this;
+    this.splitEnds(start, end);
     const n = this.find(start, end);
     for (let f = 0; f < n; f++) {
       const chunk = found[f];
@@ -190,6 +207,8 @@ export class PageTable {
   /** move_page_tables(): what was in `[start, end)` is found from `newStart` on, and nothing else is left there. */
   moveRange(start: Page, end: Page, newStart: Page): void {
     const { found, slab } = this;
+    this.splitEnds(start, end);
+    const keeps = (newStart - start) % PMD === 0 ? PTE_HUGE : 0;
     const n = this.find(start, end);
     const pages: Page[] = [];
     const states: number[] = [];
@@ -200,7 +219,7 @@ export class PageTable {
       for (let i = this.firstIn(chunk, start); i < to; i++) {
         if (slab[i] === PTE_NONE) continue;
         pages.push(base + (i - chunk * CHUNK));
-        states.push(slab[i]);
+        states.push(slab[i] & (~PTE_HUGE | keeps));
       }
     }
     this.clearRange(start, end);

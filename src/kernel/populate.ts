@@ -16,7 +16,6 @@ import {
   PTE_DEVICE_PRIVATE,
   PTE_FILE_RO,
   PTE_FILE_RW,
-  PTE_HUGE,
   PTE_KIND_MASK,
   PTE_MIGRATION,
   PTE_NONE,
@@ -72,6 +71,7 @@ export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Write
       const state = faultedIn(vma, before, write);
       if (state === before) continue;
       if ((state & PTE_KIND_MASK) === PTE_ANON) anon_vma_prepare(mm, vma);
+      page_table.splitHuge(page);
       page_table.set(page, state);
       vma.shmem?.add(vma, page);
       cost += huge ? k.costs.hugetlb : k.costs.populate_page;
@@ -99,5 +99,5 @@ function faultedIn(vma: Vma, pte: number, write: boolean): number {
   }
   const present = kind < PTE_SWAP && !(pte & PTE_UFFD_WP);
   const breaks = write && (kind !== writable || pte & PTE_SHARED_COW);
-  return present && breaks ? writable | (pte & PTE_HUGE) : pte;
+  return present && breaks ? writable : pte;
 }

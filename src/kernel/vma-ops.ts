@@ -157,6 +157,8 @@ export function* vma_modify(
   if (change.policy !== undefined) vmg.policy = change.policy;
   if (change.uffd_ctx !== undefined) vmg.uffd_ctx = change.uffd_ctx;
   if (change.name !== undefined) vmg.name = change.name;
+  // vma_adjust_trans_huge(), wherever the new edges come from.
+  mm.page_table.splitEnds(start, end);
   const merged = yield* vma_merge(k, task, mm);
   if (merged !== null) return merged;
   // split_vma(): first the lower edge, then the upper; the part in the middle keeps its identity.

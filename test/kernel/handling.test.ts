@@ -22,7 +22,7 @@ const HANDLING: Readonly<Record<string, readonly [calls: string, held: string]>>
   anon_thp_no_anon_vma: ['do_huge_pmd_anonymous_page vmf_anon_prepare', 'anon_vma_prepare + huge'],
   cow_reuse: ['do_wp_page wp_page_reuse', 'wp'],
   cow_zero_no_anon_vma: ['do_wp_page wp_page_copy vmf_anon_prepare', 'anon_vma_prepare + wp'],
-  thp_wp: ['do_huge_pmd_wp_page', 'wp + page.wait'],
+  thp_wp: ['do_huge_pmd_wp_page do_wp_page wp_page_copy', 'wp + page.wait'],
   numa_hint: ['do_numa_page', 'minor + page.wait'],
   'numa_hint: of a PMD': ['do_huge_pmd_numa_page', 'minor + page.wait'],
   file_read_map_pages: ['do_read_fault do_fault_around', 'file_map'],

@@ -7,6 +7,7 @@ import {
   PageTable,
   PTE_ANON,
   PTE_ANON_WP,
+  PTE_HUGE,
   PTE_KIND_MASK,
   PTE_NONE,
   PTE_PROTNONE,
@@ -61,6 +62,15 @@ function put(model: Model, page: number, state: number): void {
   else model.set(page, state);
 }
 
+/** A PMD mapping that a range cuts in two is pages of their own from then on. */
+function split(model: Model, ...edges: number[]): void {
+  for (const edge of edges) {
+    const first = edge - (edge % 512);
+    if (edge === first || !((model.get(edge) ?? 0) & PTE_HUGE)) continue;
+    for (const [p, state] of inRange(model, first, first + 512)) put(model, p, state & ~PTE_HUGE);
+  }
+}
+
 function agree(table: PageTable, model: Model, probes: Iterable<number>): void {
   expect(table.count).toBe(model.size);
   for (const [page, state] of model) expect(table.get(page)).toBe(state);
@@ -75,8 +85,9 @@ function apply(step: Step, table: PageTable, model: Model): void {
   }
   const { page: start, length } = step;
   const end = Math.min(2 ** 52, start + length);
+  expect(table.countRange(start, end)).toBe(inRange(model, start, end).length);
+  if (step.do !== 'fork') split(model, start, end);
   const touched = inRange(model, start, end);
-  expect(table.countRange(start, end)).toBe(touched.length);
   if (step.do === 'clear') {
     table.clearRange(start, end);
     for (const [p] of touched) model.delete(p);
@@ -90,8 +101,10 @@ function apply(step: Step, table: PageTable, model: Model): void {
   } else if (step.do === 'move') {
     table.moveRange(start, end, step.to);
     for (const [p] of touched) model.delete(p);
+    split(model, step.to, step.to + (end - start));
     for (const [p] of inRange(model, step.to, step.to + (end - start))) model.delete(p);
-    for (const [p, state] of touched) model.set(p - start + step.to, state);
+    const moves = (step.to - start) % 512 === 0 ? ~0 : ~PTE_HUGE;
+    for (const [p, state] of touched) put(model, p - start + step.to, state & moves);
   } else {
     const change = step.do === 'forget' ? forget : swapOut;
     table.transformRange(start, end, change);
