@@ -62,21 +62,22 @@ function* collapse_huge_page(k: Kernel, task: Task, mm: Mm, pmd: Page): Operatio
 function* collapse_file(k: Kernel, task: Task, mm: Mm, pmd: Page): Operation {
   const answer = k.at.retract_page_tables;
   if (!hold(k, task, k.costs.collapse, false)) yield;
+  const vma = mm.mm_mt.walk(pmd);
+  // A VMA with pages of its own keeps its page tables, and so does one that does not have all of the huge page.
+  if (vma === null || vma.anon_vma !== null || pmd + PMD_PAGES > vma.vm_end) return;
   if (answer === 'no_lock') {
-    retract(mm, mm.mm_mt.walk(pmd), pmd);
+    retract(mm, vma, pmd);
     return;
   }
   if (!tryLock(k, task, mm, WRITE)) return;
-  const vma = mm.mm_mt.walk(pmd);
-  if (vma !== null && (answer === 'write' || vma_try_start_write(k, task, mm, vma))) retract(mm, vma, pmd);
+  if (answer === 'write' || vma_try_start_write(k, task, mm, vma)) retract(mm, vma, pmd);
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, WRITE);
 }
 
-/** A VMA with pages of its own, or watched for writes, keeps its page tables. */
-function retract(mm: Mm, vma: Vma | null, pmd: Page): void {
-  if (vma === null || vma.anon_vma !== null || vma.vm_flags & VM_UFFD_WP) return;
-  mm.page_table.clearRange(Math.max(pmd, vma.vm_start), Math.min(pmd + PMD_PAGES, vma.vm_end));
+/** What is watched for writes keeps its page tables: there may be markers in them. */
+function retract(mm: Mm, vma: Vma, pmd: Page): void {
+  if (!(vma.vm_flags & VM_UFFD_WP)) mm.page_table.clearRange(pmd, pmd + PMD_PAGES);
 }
 
 /** vma_try_start_write(): not when readers are inside. */

@@ -245,16 +245,30 @@ function* aroundFile(k: Kernel, task: Task): Operation {
   }
 }
 
-/** MADV_COLLAPSE: a look under the read lock, then PMD by PMD; on return the read lock is held once more. */
+/**
+ * MADV_COLLAPSE: each PMD that is mapped whole is looked at under the read lock, which is dropped where something is to be done; on
+ * return it is held once more.
+ */
 function* madvise_collapse(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   if (!hold(k, task, k.costs.op, false)) yield;
-  leave(k, task, mm, READ);
+  let locked = true;
   const first = Math.ceil(task.page / PMD_PAGES) * PMD_PAGES;
   for (let pmd = first; pmd + PMD_PAGES <= task.page + task.len; pmd += PMD_PAGES) {
+    if (!locked) {
+      if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+      if (!hold(k, task, k.costs.op, false)) yield;
+      locked = true;
+    }
+    const vma = mm.mm_mt.walk(pmd);
+    if (vma === null || pmd + PMD_PAGES > vma.vm_end) continue;
+    // SCAN_PMD_NULL
+    if (vma_is_anonymous(vma) && mm.page_table.countRange(pmd, pmd + PMD_PAGES) === 0) continue;
+    leave(k, task, mm, READ);
+    locked = false;
     yield* collapseOne(k, task, mm, pmd);
   }
-  if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
+  if (!locked && !tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   leave(k, task, mm, READ);
 }

@@ -68,3 +68,34 @@ describe('collapse', () => {
     }
   });
 });
+
+describe('MADV_COLLAPSE', () => {
+  /** How often mmap_lock was taken for reading and for writing. */
+  const taken = async (...events: Event[]) => {
+    const advice = range('madvise', 0, 2_048, { t: 900_000, advice: 'collapse' });
+    const replayed = await replay([...events, advice], NEW);
+    return (['read', 'write'] as const).map(mode => replayed.lock(NEW, 'mmap_lock', mode).acquired);
+  };
+  const touched = (...pages: number[]) => pages.map((page, i) => fault(page, { t: i + 1 }));
+
+  test('looks at each PMD under the read lock, which it keeps where nothing is to be done', async () => {
+    const mapped = vma(0, 2_048, { t: 0 });
+    expect(await taken(mapped)).toEqual([1, 0]);
+    expect(await taken(mapped, ...touched(3))).toEqual([3, 1]);
+    expect(await taken(mapped, ...touched(3, 600))).toEqual([5, 2]);
+    expect(await taken(mapped, ...touched(1_600))).toEqual([3, 1]);
+  });
+
+  test('is for PMDs that one VMA maps', async () => {
+    expect(await taken(vma(0, 300, { t: 0 }), vma(400, 300, { t: 0 }), ...touched(3, 600))).toEqual([1, 0]);
+  });
+});
+
+test('collapse of a file takes no lock for a VMA that keeps its page tables', async () => {
+  const collapse: Event = { op: 'collapse', tid: 7, t: 300_000, addr: at(0) };
+  const writes = async (...events: Event[]) =>
+    (await replay([...events, collapse], 'v6.4')).lock('v6.4', 'mmap_lock', 'write').acquired;
+  expect(await writes(vma(0, 512, { ...file('ext4', 'shared'), anon_vma: false }))).toBe(1);
+  expect(await writes(vma(0, 512, file('ext4')))).toBe(0);
+  expect(await writes(vma(0, 500, { ...file('ext4', 'shared'), anon_vma: false }))).toBe(0);
+});

@@ -34,8 +34,8 @@ async function disturbed(one: Case, stage: StageId, between: readonly Event[], a
 
 describe.each(CASES)('%s', (_, one) => {
   test('waits for a writer that has mmap_lock, and then does the same; where it only tries, it gives up', async () => {
-    const elsewhere = vma(400, 4, { t: T - 2_000, tid: 90 });
-    const writer = { ...range('mprotect', 400, 4, { tid: 90, prot: 'r--' }), t: T - 1_000, dur: 51_000 };
+    const elsewhere = vma(4_000, 4, { t: T - 2_000, tid: 90 });
+    const writer = { ...range('mprotect', 4_000, 4, { tid: 90, prot: 'r--' }), t: T - 1_000, dur: 51_000 };
     for (const stage of ['rfc_2022', 'v6.4', 'v6.12', 'v6.18'] as const) {
       const sections = of(one.sections, STAGES.indexOf(stage));
       const { waited, same } = await disturbed(one, stage, [elsewhere, writer]);
@@ -47,10 +47,10 @@ describe.each(CASES)('%s', (_, one) => {
   });
 
   test('between two of its sections waits for who came meanwhile, and then does the same', async () => {
-    const elsewhere = vma(400, 4, { t: T - 2_000, tid: 90 });
+    const elsewhere = vma(4_000, 4, { t: T - 2_000, tid: 90 });
     // without the reader it would take the lock again before the writer is awake
-    const reader = { ...range('gup', 400, 4, { tid: 91 }), t: T + 50, dur: 20_000 };
-    const writer = { ...range('mprotect', 400, 4, { tid: 90, prot: 'r--' }), t: T + 100, dur: 20_000 };
+    const reader = { ...range('gup', 4_000, 4, { tid: 91 }), t: T + 50, dur: 20_000 };
+    const writer = { ...range('mprotect', 4_000, 4, { tid: 90, prot: 'r--' }), t: T + 100, dur: 20_000 };
     for (const stage of ['rfc_2022', 'v6.4', 'v6.12', 'v6.18'] as const) {
       const { waited, same } = await disturbed(one, stage, [elsewhere], [reader, writer]);
       expect([stage, same]).toEqual([stage, true]);
