@@ -31,6 +31,7 @@ import {
   PTE_HWPOISON,
   PTE_KIND_MASK,
   PTE_MARKER_POISON,
+  PTE_MARKER_UFFD_WP,
   PTE_MIGRATION,
   PTE_NONE,
   PTE_SHARED_COW,
@@ -45,7 +46,10 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
   const state = entryOf(k, task, vma);
   switch (state & PTE_KIND_MASK) {
     case PTE_NONE:
-      return hugetlb_no_page(k, task, vma, vmaLocked);
+      return hugetlb_no_page(k, task, vma, vmaLocked, 0);
+    case PTE_MARKER_UFFD_WP:
+      // As if nothing were there, but what comes in is protected still.
+      return hugetlb_no_page(k, task, vma, vmaLocked, PTE_UFFD_WP);
     case PTE_MIGRATION:
       // It sleeps with the VMA lock held.
       k.witness?.enters(task, 'migration_entry_wait_huge');
@@ -100,7 +104,7 @@ function entryOf(k: Kernel, task: Task, vma: Vma): number {
 }
 
 /** Of a private mapping the page cache may have a page all the same: a read maps that, and needs no anon_vma. */
-function hugetlb_no_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
+function hugetlb_no_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, bits: number): Outcome {
   k.witness?.enters(task, 'hugetlb_no_page');
   const folio = folioOf(task.facts);
   if (!task.settled) {
@@ -110,12 +114,12 @@ function hugetlb_no_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): O
   task.cost = k.costs.hugetlb;
   if (!(vma.vm_flags & VM_SHARED)) {
     if (folio === FOLIO_CACHED && !isWrite(task)) {
-      install(task, PTE_FILE_RO);
+      install(task, PTE_FILE_RO | bits);
       return waitForMutex(task);
     }
     if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
   }
-  install(task, writable(vma));
+  install(task, writable(vma) | bits);
   return waitForMutex(task);
 }
 

@@ -105,3 +105,11 @@ describe('a huge page of a file that has no ->huge_fault', () => {
     expect(await held(...before, fault(3), fault(4))).toBe(COSTS.wp);
   });
 });
+
+test('a marker of write protection of a hugetlb page is as good as nothing, and what comes in is protected', async () => {
+  const hugetlb = mmap(0, 1_024, { flags: ['shared', 'hugetlb'], file: { fs: 'hugetlbfs', name: 'f' } });
+  const marked = [hugetlb, range('uffd_register', 0, 1_024, { modes: ['wp'] }), range('uffd_wp', 0, 1_024)];
+  const read = fault(0, { access: 'read' });
+  expect(await held(...marked, read)).toBe(COSTS.hugetlb);
+  expect((await row(NEW, ...marked, read, fault(0, { page: { wait: 5 } }))).site).toBe('handle_userfault');
+});
