@@ -44,12 +44,19 @@ export class Act {
     if (!waits && section.got > w.now) yield* w.sleep(thread, section.got - w.now);
   }
 
-  /** As enter(), for reading, where it is free. */
+  /** As enter(), where it is free. */
   tryRead(): boolean {
     const { w, thread } = this;
     this.nextSection(false);
     thread.since = w.now;
     return w.tryRead(thread, this.mm);
+  }
+
+  tryWrite(): boolean {
+    const { w, thread } = this;
+    this.nextSection(true);
+    thread.since = w.now;
+    return w.tryWrite(thread, this.mm);
   }
 
   /** The next recorded section of this mode. */

@@ -40,6 +40,7 @@ export class Writer {
 
   /** Cuts a VMA in two; the new one is the lower part or the upper. Returns [lower, upper]. */
   *cut(vma: Area, at: number, newBelow: boolean): Life<[Area, Area]> {
+    this.w.split(this.mm, this.thread, at);
     yield* this.mark(vma);
     const marks = this.w.at['__split_vma.start_write'];
     const lower = { end: at };
@@ -90,7 +91,7 @@ export class Writer {
   /** Zaps `[start, end)`, and frees its tables as far as the neighbours allow. */
   zap(start: number, end: number): void {
     const { w, mm, thread } = this;
-    for (const page of w.past.pages(mm, start, end)) {
+    for (const page of w.pagesIn(mm, thread, start, end)) {
       w.note(mm, thread, { what: 'page', page, entry: { kind: 'none', cow: false } });
     }
     const from = w.past.areas(mm).findLast(area => area.start < start)?.end ?? 0;
@@ -100,6 +101,7 @@ export class Writer {
 
   /** Gives `[start, end)` inside `vma` other properties: merges what then is alike, else cuts. */
   *modify(vma: Area, start: number, end: number, change: Partial<Pick<Area, 'prot' | 'like'>>, marks = true): Life {
+    this.w.split(this.mm, this.thread, start, end);
     const range = { ...vma, ...change, start, end, pgoff: vma.pgoff + (start - vma.start) };
     if (yield* this.merge(range, vma, null)) return;
     let part = this.now(vma);

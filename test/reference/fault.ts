@@ -2,6 +2,8 @@
 import { Writer } from './areas.js';
 import { anon_vma_prepare, type Facts, type Faulting, handle_mm_fault, isWatched, type Outcome } from './handle.js';
 import type { Area } from './history.js';
+import { covers } from './huge.js';
+import { HUGE, headOf } from './hugetlb.js';
 import { speculate } from './speculate.js';
 import type { Happening, Life, Thread, World } from './world.js';
 
@@ -166,8 +168,18 @@ function* handleVmaLocked(w: World, f: Faulting, vma: Area, row: Row): Life<stri
   return outcome.result === 'signal' ? 'signal' : 'vma_lock';
 }
 
-function maps(w: World, f: Faulting, { maps: entry, at: page = f.page }: Outcome): void {
-  if (entry !== null) w.note(f.mm, f.thread, { what: 'page', page, entry });
+function maps(w: World, f: Faulting, { maps: entry, at: page = f.page, unhints }: Outcome): void {
+  const { mm, thread } = f;
+  const vma = w.areaAt(mm, page);
+  const head = headOf(page);
+  if (entry?.huge && vma !== null && !covers(vma, head)) {
+    for (let at = Math.max(head, vma.start); at < Math.min(head + HUGE, vma.end); at++) {
+      w.note(mm, thread, { what: 'page', page: at, entry });
+    }
+  } else if (entry !== null) w.note(mm, thread, { what: entry.huge ? 'pmd' : 'page', page, entry });
+  for (const at of unhints ? w.past.pages(mm, head, head + HUGE) : []) {
+    w.note(mm, thread, { what: 'page', page: at, entry: { ...w.past.page(mm, at), hint: false } });
+  }
 }
 
 function* pageWait(w: World, f: Faulting, ns: number): Life {

@@ -5,6 +5,7 @@
 import type { Entry as EntryFact } from '../../src/vocab.js';
 import { hasPageCache, isShmem, opsOf } from './files.js';
 import { ABSENT, type Area, type Entry, NOTHING } from './history.js';
+import { huge_fault, isHuge } from './huge.js';
 import { hugetlb_fault } from './hugetlb.js';
 import type { Thread, World } from './world.js';
 
@@ -19,6 +20,7 @@ export interface Facts {
   readonly eof?: boolean;
   readonly hole_punch?: boolean;
   readonly oom?: boolean;
+  readonly huge?: 'pmd' | 'pud';
   readonly race?: 'detached' | 'range';
   readonly wait?: number;
 }
@@ -48,6 +50,8 @@ export type Outcome = {
   readonly maps: Entry | null;
   /** the page it maps, where that is not the one it is about */
   readonly at?: number;
+  /** a hint is taken off the whole PMD */
+  readonly unhints?: true;
 };
 
 export const entry = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
@@ -59,7 +63,7 @@ export const isShared = ({ like }: Area) => like.includes('shared');
 export const retry = (site: string, sleep = 0): Outcome => ({ result: 'retry', cost: 0, sleep, site, maps: null });
 export const signal = (site: string, cost: number): Outcome => ({ result: 'signal', cost, sleep: 0, site, maps: null });
 /** handle_userfault(): with `cost` only where a series goes on as if nothing had been. */
-const userfault = (cost: number): Outcome => ({
+export const userfault = (cost: number): Outcome => ({
   result: 'userfault',
   cost,
   sleep: 0,
@@ -124,6 +128,7 @@ export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boo
   if (f.facts.oom) return handled(w.costs.minor, null);
   const met = entryOf(w, f, vma);
   const write = f.access === 'write';
+  if (isHuge(w, f, vma, met)) return huge_fault(w, f, vma, vmaLocked, met, { do_fault, do_wp_page });
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
     return isAnonymous(vma) ? anonymousPage(w, f, vma, vmaLocked) : do_fault(w, f, vma, vmaLocked);
   }

@@ -45,6 +45,9 @@ export type Fact =
   | { readonly what: 'area'; readonly area: Area }
   | { readonly what: 'gone'; readonly vma: number }
   | { readonly what: 'page'; readonly page: number; readonly entry: Entry }
+  /** all 512 pages around `page`, and that one PMD maps them no longer */
+  | { readonly what: 'pmd'; readonly page: number; readonly entry: Entry }
+  | { readonly what: 'split'; readonly page: number }
   /** an entry that the trace states proves a table for it */
   | { readonly what: 'table'; readonly page: number }
   | { readonly what: 'tables gone'; readonly from: number; readonly to: number }
@@ -82,6 +85,8 @@ export interface Entry {
   /** a userfaultfd write-protects it, or forbids every access */
   readonly wp?: boolean;
   readonly rwp?: boolean;
+  /** it is part of what a PMD maps */
+  readonly huge?: boolean;
   /** a NUMA hinting fault is due */
   readonly hint?: boolean;
 }
@@ -229,15 +234,25 @@ export class History {
   }
 
   page(mm: string, page: number): Entry {
-    const found = this.of(mm).findLast(it => it.what === 'page' && it.page === page);
-    return found?.what === 'page' ? found.entry : NOTHING;
+    const table = Math.floor(page / TABLE);
+    let entry = NOTHING;
+    for (const it of this.of(mm)) {
+      if (it.what === 'page' && it.page === page) entry = it.entry;
+      else if (it.what === 'pmd' && Math.floor(it.page / TABLE) === table) entry = it.entry;
+      else if (it.what === 'split' && Math.floor(it.page / TABLE) === table) entry = { ...entry, huge: false };
+    }
+    return entry;
   }
 
   /** Pages of `[from, to)` with an entry. */
   pages(mm: string, from: number, to: number): number[] {
     const last = new Map<number, Entry>();
-    for (const it of this.of(mm))
+    for (const it of this.of(mm)) {
       if (it.what === 'page' && it.page >= from && it.page < to) last.set(it.page, it.entry);
+      if (it.what !== 'pmd') continue;
+      const head = it.page - (it.page % TABLE);
+      for (let page = Math.max(from, head); page < Math.min(to, head + TABLE); page++) last.set(page, it.entry);
+    }
     return [...last].filter(([, entry]) => entry.kind !== 'none').map(([page]) => page);
   }
 
@@ -246,7 +261,7 @@ export class History {
     const table = Math.floor(page / TABLE);
     let there = false;
     for (const it of this.of(mm)) {
-      const makes = it.what === 'table' || (it.what === 'page' && it.entry.kind !== 'none');
+      const makes = it.what === 'table' || ((it.what === 'page' || it.what === 'pmd') && it.entry.kind !== 'none');
       if (makes && Math.floor(it.page / TABLE) === table) there = true;
       else if (it.what === 'tables gone' && Math.ceil(it.from / TABLE) <= table && table < Math.floor(it.to / TABLE))
         there = false;

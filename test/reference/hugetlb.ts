@@ -4,10 +4,12 @@ import {
   type Faulting,
   handled,
   holding,
+  isArmed,
   isShared,
   type Outcome,
   retry,
   signal,
+  userfault,
   vmf_anon_prepare,
 } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
@@ -21,16 +23,19 @@ export function hugetlb_fault(w: World, f: Faulting, vma: Area, vmaLocked: boole
   return { ...decide(w, f, vma, vmaLocked, met(w, f, vma)), at: headOf(f.page) };
 }
 
-function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, { kind, cow }: Entry): Outcome {
+function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, entryMet: Entry): Outcome {
   const { costs } = w;
+  const { kind, cow, wp, rwp } = entryMet;
   const write = f.access === 'write';
   const own = entry(isShared(vma) ? 'file' : 'anon');
   switch (kind) {
+    case 'marker':
     case 'none': {
-      // Only what has no page in the page cache needs a new one; that of a private mapping needs an anon_vma.
-      const cached = f.facts.folio === 'cached';
-      if (!isShared(vma) && cached && !write) return handled(costs.hugetlb, entry('file read-only'), holding(f, 0));
-      return isShared(vma) ? handled(costs.hugetlb, own, holding(f, 0)) : anonymous(w, f, vma, vmaLocked);
+      const { folio } = f.facts;
+      const asks = (isArmed(vma, 'missing') && folio !== 'cached') || (isArmed(vma, 'minor') && folio !== 'absent');
+      if (asks && !f.settled) return userfault(costs.minor);
+      const outcome = noPage(w, f, vma, vmaLocked, own);
+      return kind === 'none' || outcome.maps === null ? outcome : { ...outcome, maps: { ...outcome.maps, wp: true } };
     }
     case 'migration':
       return handled(costs.minor, own, holding(f, costs.wait_migration));
@@ -38,8 +43,19 @@ function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, { kind, co
     case 'poison':
       return signal(`hugetlb_fault.${kind}`, costs.minor);
   }
+  if (rwp && isArmed(vma, 'rwp') && !f.settled) return userfault(costs.minor);
+  const sync = isArmed(vma, 'wp') && !vma.like.includes('uffd_async');
+  if (write && wp && sync && !f.settled) return userfault(costs.minor);
   const exclusive = (kind === 'anon' || kind === 'anon read-only') && !cow;
   return !write || isShared(vma) || exclusive ? handled(costs.minor, null) : anonymous(w, f, vma, vmaLocked);
+}
+
+/** Only what has no page in the page cache needs a new one; that of a private mapping needs an anon_vma. */
+function noPage(w: World, f: Faulting, vma: Area, vmaLocked: boolean, own: Entry): Outcome {
+  const { hugetlb } = w.costs;
+  if (isShared(vma)) return handled(hugetlb, own, holding(f, 0));
+  const cached = f.facts.folio === 'cached' && f.access !== 'write';
+  return cached ? handled(hugetlb, entry('file read-only'), holding(f, 0)) : anonymous(w, f, vma, vmaLocked);
 }
 
 function anonymous(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {

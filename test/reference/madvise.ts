@@ -1,6 +1,6 @@
 /** madvise(2) and PR_SET_VMA_ANON_NAME: mm/madvise.c. */
-import { ADVICES } from '../../src/vocab.js';
 import type { Act } from './act.js';
+import { madvise_collapse } from './collapse.js';
 import { anon_vma_prepare, isWatched, offsetOf } from './handle.js';
 import { type Area, NOTHING } from './history.js';
 import { faultIn } from './populate.js';
@@ -23,9 +23,6 @@ const KEPT: Readonly<Record<string, [string[], string[]]>> = {
   unmergeable: [[], ['mergeable']],
 };
 
-/** Advice the reference knows. */
-export const KNOWN_ADVICE = ADVICES.filter(advice => advice !== 'collapse');
-
 export function* madvise(act: Act): Life {
   const { w } = act;
   const advice = act.event.raw.advice as string;
@@ -40,6 +37,9 @@ export function* madvise(act: Act): Life {
       if (w.at['madvise_lock.guard'] === 'absent') return;
       yield* underOneLock(act, w.at['madvise_lock.guard'], vma => mayGuard(vma, advice), guard);
       break;
+    case 'collapse':
+      if (w.at.madvise_collapse === 'present') yield* madvise_collapse(act);
+      return;
     case 'hwpoison':
     case 'soft_offline':
       return;
@@ -106,6 +106,7 @@ function guard(act: Act): number {
   const { w, mm, thread, event } = act;
   const installs = event.raw.advice === 'guard_install';
   const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
+  w.split(mm, thread, event.page, act.end);
   for (const { id, start, end, file } of w.past.areas(mm)) {
     const [from, to] = [Math.max(start, event.page), Math.min(end, act.end)];
     if (from >= to) continue;
@@ -155,7 +156,7 @@ function readsFile({ w, mm, event }: Act): boolean {
 }
 
 function clear(act: Act): void {
-  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) act.set(page, NOTHING);
+  for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, act.end)) act.set(page, NOTHING);
 }
 
 /** Pages of shared anonymous memory in the range are no more. */
@@ -172,7 +173,7 @@ function drop(act: Act): void {
 export function pageOut(act: Act): number {
   drop(act);
   let dropped = 0;
-  for (const page of act.w.past.pages(act.mm, act.event.page, act.end)) {
+  for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, act.end)) {
     const { kind, cow } = act.w.past.page(act.mm, page);
     if (kind === 'anon' || kind === 'anon read-only') act.set(page, { kind: 'swap', cow });
     else if (kind === 'file' || kind === 'file read-only') {

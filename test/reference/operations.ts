@@ -1,9 +1,11 @@
 /** The operations of a trace, as Linux has them: which locks, in which order, for how long. */
 import { type Act, described, isAccountable } from './act.js';
 import { isSealed } from './areas.js';
+import { collapse } from './collapse.js';
 import { isWatched } from './handle.js';
 import { brk } from './heap.js';
 import { type Area, NOTHING } from './history.js';
+import { landed } from './huge.js';
 import { madvise, prctl_set_vma } from './madvise.js';
 import { clear_refs, migrate, mmu_notifier_register, numa_scan, other, reclaim } from './others.js';
 import { mbind, mseal, remap_file_pages } from './policy.js';
@@ -124,11 +126,10 @@ function* moveOne(act: Act, from: number, pages: number, to: number, newPages: n
   // mremap_userfaultfd_prep(): no userfaultfd goes along.
   const target = w.areaAt(mm, to)!;
   if (isWatched(target)) writer.put({ ...target, like: unarmed(target) });
-  for (const page of w.past.pages(mm, from, from + moved)) {
-    const entry = w.past.page(mm, page);
-    act.set(page, NOTHING);
-    act.set(to + (page - from), entry);
-  }
+  const entries = w.pagesIn(mm, act.thread, from, from + moved).map(page => [page, w.past.page(mm, page)] as const);
+  for (const [page] of entries) act.set(page, NOTHING);
+  w.split(mm, act.thread, to, to + moved);
+  for (const [page, entry] of entries) act.set(to + (page - from), landed(entry, to - from));
   yield* writer.unmap(from, from + Math.min(pages, newPages));
   writer.zap(from, from + Math.min(pages, newPages));
 }
@@ -224,4 +225,5 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   mmu_notifier_register,
   thread: () => null,
   other,
+  collapse,
 };

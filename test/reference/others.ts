@@ -24,7 +24,7 @@ export function reclaim(act: Act): null {
 export function* migrate(act: Act): Life {
   const { w, thread, mm, event } = act;
   const moved = new Map<number, Entry>();
-  for (const page of w.past.pages(mm, event.page, act.end)) {
+  for (const page of w.pagesIn(mm, thread, event.page, act.end)) {
     const entry = w.past.page(mm, page);
     if (ABSENT.has(entry.kind) || entry.kind === 'zero') continue;
     moved.set(page, entry);
@@ -41,7 +41,7 @@ export function* numa_scan(act: Act): Life {
   for (const vma of w.past.areas(mm)) {
     if (vma.start >= act.end || vma.end <= event.page || !isScanned(vma)) continue;
     if (w.at['change_prot_numa.start_write'] === 'range') yield* act.writer.mark(vma);
-    for (const page of w.past.pages(mm, Math.max(vma.start, event.page), Math.min(vma.end, act.end))) {
+    for (const page of w.pagesIn(mm, act.thread, Math.max(vma.start, event.page), Math.min(vma.end, act.end))) {
       const entry = w.past.page(mm, page);
       if (isTrapped(vma, entry)) act.set(page, { ...entry, hint: true });
     }

@@ -33,6 +33,7 @@ export function faultIn({ w, thread, mm }: Act, start: number, end: number, writ
       const entry = faultedIn(vma, w.past.page(mm, page), writes(vma));
       if (entry === null) continue;
       if (entry.kind === 'anon') anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
+      w.split(mm, thread, page, page + 1);
       w.note(mm, thread, { what: 'page', page, entry });
       if (vma.file === 'shmem') w.note(mm, thread, { what: 'made', offset: offsetOf(vma, page) });
       cost += huge ? w.costs.hugetlb : w.costs.populate_page;

@@ -3,6 +3,7 @@ import { forbids } from './fault.js';
 import { entryOf, type Faulting, handle_mm_fault, isArmed, isShared } from './handle.js';
 import { opsOf } from './files.js';
 import { ABSENT, type Area } from './history.js';
+import { isWanted } from './huge.js';
 import type { Life, World } from './world.js';
 
 /** The verdict; '' when it gives up, with the site set. */
@@ -60,7 +61,7 @@ function whyNotVma(w: World, f: Faulting, vma: Area | null): [string | null, boo
   if (f.page < vma.start) return here('range');
   if (f.facts.race !== undefined) return here('vma_has_changed');
   if (forbids(vma, f.access)) return [null, false];
-  if (!hasTable(w, f)) return here('pmd');
+  if (!hasTable(w, f, vma)) return here('pmd');
   const { kind } = entryOf(w, f, vma);
   if (vma.file !== null && kind === 'none') return ['handle_pte_fault', false];
   // A locked folio is in the swap cache.
@@ -69,8 +70,9 @@ function whyNotVma(w: World, f: Faulting, vma: Area | null): [string | null, boo
   return [kind === 'swap' && !atHand ? 'do_swap_page' : null, false];
 }
 
-/** No table of PTEs is made by a speculation; an entry that is stated proves one. */
-function hasTable(w: World, f: Faulting): boolean {
+/** No table of PTEs is made by a speculation, and no huge page; an entry that is stated proves one. */
+function hasTable(w: World, f: Faulting, vma: Area): boolean {
+  if (f.facts.huge !== undefined || w.past.page(f.mm, f.page).huge || isWanted(w, f, vma)) return false;
   if ((f.facts.entry ?? 'none') !== 'none') w.note(f.mm, f.thread, { what: 'table', page: f.page });
   return w.past.hasTable(f.mm, f.page);
 }
@@ -86,7 +88,7 @@ function whyNotMm(w: World, f: Faulting, vma: Area | null): string | null {
   }
   if (f.facts.race !== undefined) return 'do_user_addr_fault.spf_abort_vma_copy';
   if (forbids(vma, f.access)) return 'do_user_addr_fault.spf_abort_access_error';
-  if (!hasTable(w, f)) return '__handle_mm_fault.spf_abort_pmd';
+  if (!hasTable(w, f, vma)) return '__handle_mm_fault.spf_abort_pmd';
   const met = entryOf(w, f, vma);
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
     return vma.file === null ? whyNotAnonymous(vma, write) : whyNotFile(f, vma, write);

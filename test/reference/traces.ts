@@ -1,8 +1,7 @@
 /** Traces of what the reference knows: times that hardly ever coincide, so that every order is the kernel's. */
 import fc from 'fast-check';
-import { MAPS_KINDS } from '../../src/vocab.js';
+import { ADVICES, MAPS_KINDS } from '../../src/vocab.js';
 import { at, type Event, len, range, vma } from '../helpers.js';
-import { KNOWN_ADVICE } from './madvise.js';
 
 const PAGES = 20;
 /** Where a stack is, and what is added to a page near it: some below it are too near to what lies there. */
@@ -15,12 +14,16 @@ const NEAR_HEAP = HEAP - 4;
 const HUGE_AT = 1024;
 const OPS = ['mmap', 'munmap', 'shmdt', 'mprotect', 'madvise', 'mremap', 'fork', 'exit', 'read_maps', 'gup'] as const;
 
+/** Where PMDs may be mapped, four of them. */
+const PMDS_AT = 2048;
+
 /** What a trace is about beside OPS, or there would be little of anything. */
 const THEMES = {
   plain: [],
   heap: ['brk'],
   process: ['exec', 'exec', 'fork', 'exit'],
-  hugetlb: ['mlock'],
+  hugetlb: ['mlock', 'uffd_register', 'uffd_wp', 'uffd_rwp'],
+  huge: ['collapse', 'collapse', 'madvise', 'uffd_register', 'uffd_wp', 'reclaim', 'numa_scan', 'migrate'],
   userfault: [
     'uffd_register',
     'uffd_register',
@@ -64,6 +67,7 @@ const facts = fc.record(
     eof: fc.constantFrom(false, false, false, true),
     hole_punch: fc.constantFrom(false, false, true),
     oom: fc.constantFrom(false, false, false, false, true),
+    huge: fc.constantFrom(undefined, undefined, 'pmd', 'pmd', 'pud'),
     race: fc.constantFrom(undefined, undefined, undefined, undefined, 'detached', 'range'),
     wait: fc.constantFrom(0, 1_723, 41_231),
   },
@@ -125,30 +129,39 @@ const details = fc.record({
   ),
   near: fc.nat({ max: 7 }).map(n => [NEAR_STACK, NEAR_HEAP][n] ?? 0),
   kernel: fc.nat({ max: 9 }).map(n => n === 0),
-  advice: fc.constantFrom(...KNOWN_ADVICE),
+  advice: fc.constantFrom(...ADVICES),
   kind: fc.constantFrom(...MAPS_KINDS),
   word: fc.constantFrom(undefined, 'default', 'local', 'bind'),
   refs: fc.constantFrom(undefined, 1, 4, 5),
   same: fc.boolean(),
 });
 type Details = typeof details extends fc.Arbitrary<infer T> ? T : never;
-type Parts = Details & { op: Op; huge: boolean };
+type Parts = Details & { op: Op; theme: Theme };
 
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
-  const place = p.huge
-    ? { addr: at(HUGE_AT + 512 * (p.page % 4)), len: len(512 * (1 + (p.pages % 2))) }
-    : { addr: at(p.page + p.near), len: len(p.pages) };
+  const huge = p.huge && p.theme === 'hugetlb';
+  const pmd = p.huge && p.theme === 'huge' ? PMDS_AT + 512 * (p.page % 4) : null;
+  const part =
+    pmd === null || p.same
+      ? { addr: at(pmd ?? 0), len: len(512) }
+      : { addr: at(pmd + 8 * p.other), len: len(8 * p.pages) };
+  const place =
+    pmd !== null
+      ? part
+      : huge
+        ? { addr: at(HUGE_AT + 512 * (p.page % 4)), len: len(512 * (1 + (p.pages % 2))) }
+        : { addr: at(p.page + p.near), len: len(p.pages) };
   switch (p.op) {
     case 'fault':
       return {
-        addr: p.huge ? at(HUGE_AT + 512 * (p.page % 4) + p.other, 8) : at(p.page + p.near, 8),
+        addr: at(pmd !== null ? pmd + 8 * p.other : huge ? HUGE_AT + 512 * (p.page % 4) + p.other : p.page + p.near, 8),
         access: p.access,
         mode: p.kernel ? 'kernel' : 'user',
-        ...(p.facts && { page: p.facts }),
+        ...(p.facts && { page: pmd === null ? { ...p.facts, huge: undefined } : p.facts }),
       };
     case 'mmap': {
       const [mode, more] = p.flags;
-      if (p.huge) return { ...place, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
+      if (huge) return { ...place, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
       const pfn = p.file?.fs === 'vfio' && p.same ? ['pfnmap'] : [];
       const flags = p.file ? [mode, ...pfn, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
       const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
@@ -210,6 +223,13 @@ const MAPPED: readonly Event[] = [
   vma(14, 4, { t: 0, flags: ['private'], file: { fs: 'ext4', name: '/f' }, offset: len(14) }),
 ];
 
+/** Anonymous memory, and files with and without ->huge_fault. */
+const PMDS: readonly Event[] = [
+  vma(PMDS_AT, 1024, { t: 0 }),
+  vma(PMDS_AT + 1024, 512, { t: 0, flags: ['shared'], file: { fs: 'tmpfs', name: '/h' }, anon_vma: false }),
+  vma(PMDS_AT + 1536, 512, { t: 0, flags: ['shared'], file: { fs: 'ext4-dax', name: '/d' }, anon_vma: false }),
+];
+
 /** Watched for pages that are missing, and shared memory too. */
 const WATCHED: readonly Event[] = [
   vma(20, 6, { t: 0, flags: ['shared'], file: { fs: 'tmpfs', name: '/t' } }),
@@ -222,9 +242,7 @@ const WATCHED: readonly Event[] = [
 export function traces(maxLength: number): fc.Arbitrary<Event[]> {
   const themes = fc.constantFrom(...(Object.keys(THEMES) as Theme[]));
   const events = themes.chain(theme => {
-    const parts = fc
-      .tuple(opOf(theme), details)
-      .map(([op, rest]): Parts => ({ op, ...rest, huge: rest.huge && theme === 'hugetlb' }));
+    const parts = fc.tuple(opOf(theme), details).map(([op, rest]): Parts => ({ op, ...rest, theme }));
     return fc.record({ theme: fc.constant(theme), list: fc.array(parts, { minLength: 1, maxLength, size: '+1' }) });
   });
   return events.map(({ theme, list }) => {
@@ -241,7 +259,7 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
       const got = t + p.wait;
       const locked = p.recorded && p.op !== 'fault' && p.dur !== undefined;
       const reads = [
-        ...['madvise', 'read_maps', 'gup', 'exec', 'uffd_copy'],
+        ...['madvise', 'collapse', 'read_maps', 'gup', 'exec', 'uffd_copy'],
         ...['uffd_zeropage', 'uffd_continue', 'uffd_move', 'uffd_wp', 'uffd_rwp', 'numa_scan'],
       ];
       const mode = reads.includes(p.op) ? 'read' : 'write';
@@ -255,6 +273,6 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
         ...(locked && { locks: [{ mode, ask: t, got, end: got + p.dur! }] }),
       };
     });
-    return [...MAPPED, ...(theme === 'userfault' ? WATCHED : []), ...rest];
+    return [...MAPPED, ...(theme === 'userfault' ? WATCHED : theme === 'huge' ? PMDS : []), ...rest];
   });
 }

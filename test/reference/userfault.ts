@@ -3,6 +3,7 @@ import type { Act } from './act.js';
 import { isShmem } from './files.js';
 import { anon_vma_prepare, isArmed, isShared, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
+import { landed } from './huge.js';
 import type { Life, World } from './world.js';
 
 /** The properties of a VMA that no userfaultfd watches. */
@@ -39,7 +40,7 @@ export function* uffd_register(act: Act): Life {
 
 /** vma_can_userfault(). */
 function canWatch(w: World, { file }: Area, wanted: readonly string[]): boolean {
-  const shmem = isShmem({ file });
+  const shmem = isShmem({ file }) || file === 'hugetlb';
   if (wanted.includes('uffd_minor') && !shmem) return false;
   if (wanted.includes('uffd_async') && wanted.length === 2) return true;
   if (wanted.includes('uffd_wp') && file !== null && w.at['userfaultfd_register.wp'] !== 'any') return false;
@@ -158,10 +159,12 @@ function* uffd_move_lock(act: Act, from: number): Life<number[]> {
 
 function move(act: Act, from: number): void {
   const { w, mm, event } = act;
-  const pages = w.past.pages(mm, from, from + event.pages);
-  const entries = pages.map(page => [page - from + event.page, w.past.page(mm, page)] as const);
+  const pages = w.pagesIn(mm, act.thread, from, from + event.pages);
+  const entries = pages.map(
+    page => [page - from + event.page, landed(w.past.page(mm, page), event.page - from)] as const,
+  );
   for (const page of pages) act.set(page, NOTHING);
-  for (const page of w.past.pages(mm, event.page, act.end)) act.set(page, NOTHING);
+  for (const page of w.pagesIn(mm, act.thread, event.page, act.end)) act.set(page, NOTHING);
   for (const [page, entry] of entries) act.set(page, entry);
 }
 
@@ -186,6 +189,7 @@ export function* uffd_protect(act: Act): Life {
 /** uffd_wp_range(): an empty entry of a file gets a marker, or loses it. */
 function protect(act: Act, vma: Area, start: number, end: number, mode: 'wp' | 'rwp', on: boolean): void {
   const { w, mm } = act;
+  w.split(mm, act.thread, start, end);
   for (let page = start; page < end; page++) {
     const met = w.past.page(mm, page);
     const marks = on && mode === 'wp' && vma.file !== null && w.at['handle_pte_marker.uffd_wp'] !== 'absent';

@@ -210,6 +210,14 @@ export class World {
     return true;
   }
 
+  /** down_write_trylock(). */
+  tryWrite(thread: Thread, mm: string): boolean {
+    const { writer, readers, queue, expected } = this.past.mmapLock(mm);
+    if (writer >= 0 || readers.length > 0 || queue.length > 0 || expected.length > 0) return false;
+    this.note(mm, thread, { what: 'got', write: true });
+    return true;
+  }
+
   /** down_read(), down_write(): takes it, or sleeps in the queue and has it on return. */
   *lock(thread: Thread, mm: string, write: boolean): Life {
     thread.since = this.now;
@@ -322,6 +330,19 @@ export class World {
 
   // -------------------------------------------------------------------------------------------------------------------
   // The address space
+
+  /** __split_huge_pmd(): what lies on both sides of an edge is mapped page by page. */
+  split(mm: string, thread: Thread, ...edges: number[]): void {
+    for (const page of edges) {
+      if (page % 512 !== 0 && this.past.page(mm, page).huge) this.note(mm, thread, { what: 'split', page });
+    }
+  }
+
+  /** Pages of `[start, end)` with an entry, for something that is about just these. */
+  pagesIn(mm: string, thread: Thread, start: number, end: number): number[] {
+    this.split(mm, thread, start, end);
+    return this.past.pages(mm, start, end);
+  }
 
   areaAt(mm: string, page: number): Area | null {
     return this.past.areas(mm).find(({ start, end }) => start <= page && page < end) ?? null;
