@@ -234,14 +234,17 @@ export class History {
   }
 
   page(mm: string, page: number): Entry {
-    const table = Math.floor(page / TABLE);
-    let entry = NOTHING;
-    for (const it of this.of(mm)) {
-      if (it.what === 'page' && it.page === page) entry = it.entry;
-      else if (it.what === 'pmd' && Math.floor(it.page / TABLE) === table) entry = it.entry;
-      else if (it.what === 'split' && Math.floor(it.page / TABLE) === table) entry = { ...entry, huge: false };
+    const around = (other: number) => Math.floor(other / TABLE) === Math.floor(page / TABLE);
+    let split = false;
+    for (let i = this.list.length - 1; i >= 0; i--) {
+      const it = this.list[i];
+      if (it.mm !== mm) continue;
+      if (it.what === 'split' && around(it.page)) split = true;
+      if ((it.what === 'page' && it.page === page) || (it.what === 'pmd' && around(it.page))) {
+        return split ? { ...it.entry, huge: false } : it.entry;
+      }
     }
-    return entry;
+    return NOTHING;
   }
 
   /** Pages of `[from, to)` with an entry. */

@@ -140,7 +140,7 @@ type Parts = Details & { op: Op; theme: Theme };
 
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
   const huge = p.huge && p.theme === 'hugetlb';
-  const pmd = p.huge && p.theme === 'huge' ? PMDS_AT + 512 * (p.page % 4) : null;
+  const pmd = (p.huge || p.same) && p.theme === 'huge' ? PMDS_AT + 512 * (p.page % 4) : null;
   const part =
     pmd === null || p.same
       ? { addr: at(pmd ?? 0), len: len(512) }
@@ -151,13 +151,15 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       : huge
         ? { addr: at(HUGE_AT + 512 * (p.page % 4)), len: len(512 * (1 + (p.pages % 2))) }
         : { addr: at(p.page + p.near), len: len(p.pages) };
+  const often = p.huge ? { huge: 'pmd' } : undefined;
+  const page = pmd === null ? p.facts && { ...p.facts, huge: undefined } : (p.facts ?? often);
   switch (p.op) {
     case 'fault':
       return {
         addr: at(pmd !== null ? pmd + 8 * p.other : huge ? HUGE_AT + 512 * (p.page % 4) + p.other : p.page + p.near, 8),
         access: p.access,
         mode: p.kernel ? 'kernel' : 'user',
-        ...(p.facts && { page: pmd === null ? { ...p.facts, huge: undefined } : p.facts }),
+        ...(page && { page }),
       };
     case 'mmap': {
       const [mode, more] = p.flags;
@@ -176,8 +178,8 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       return {
         addr: at(p.page),
         old_len: len(p.pages),
-        new_addr: at(p.same ? p.page : p.other),
-        new_len: len(p.size),
+        new_addr: at(p.same ? p.page : p.other + p.near),
+        new_len: len(p.huge ? p.pages : p.size),
       };
     case 'brk':
       return { addr: at(HEAP + Math.max(0, p.page - 8), p.same ? 0 : 8) };
@@ -220,6 +222,8 @@ const MAPPED: readonly Event[] = [
   vma(HEAP - 2, 2, { t: 0 }),
   vma(HEAP, 4, { t: 0, name: '[heap]' }),
   vma(HUGE_AT, 1024, { t: 0, flags: ['private', 'anonymous', 'hugetlb'], anon_vma: false }),
+  vma(13, 1, { t: 0, flags: ['shared', 'pfnmap'], file: { fs: 'vfio', name: '/v' }, anon_vma: false }),
+  vma(18, 2, { t: 0, flags: ['shared'], file: { fs: 'ext4', name: '/f' }, offset: len(18), anon_vma: false }),
   vma(14, 4, { t: 0, flags: ['private'], file: { fs: 'ext4', name: '/f' }, offset: len(14) }),
 ];
 
