@@ -7,7 +7,7 @@
  */
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_SHARED_COW, PTE_UFFD_WP } from './page-table.js';
+import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_PROTNONE, PTE_SHARED_COW, PTE_UFFD_WP } from './page-table.js';
 import {
   enter,
   hold,
@@ -87,9 +87,12 @@ function copy_page_range(parent: Mm, child: Mm, vma: Vma): number {
   if (vma.anon_vma === null && (vma.vm_flags & VM_PFNMAP) === 0) return 0;
   const pages = parent.page_table.countRange(vma.vm_start, vma.vm_end);
   parent.page_table.transformRange(vma.vm_start, vma.vm_end, shareCow);
-  parent.page_table.copyTo(child.page_table, vma.vm_start, vma.vm_end, pte => pte & ~PTE_UFFD_WP);
+  parent.page_table.copyTo(child.page_table, vma.vm_start, vma.vm_end, unprotect);
   return pages;
 }
+
+/** No userfaultfd goes along with a fork, and nothing that it forbade. */
+const unprotect = (pte: number) => (pte & PTE_UFFD_WP ? pte & ~(PTE_UFFD_WP | PTE_PROTNONE) : pte);
 
 /** copy_present_page(): an anonymous page is write-protected in both and shared from now on. */
 function shareCow(pte: number): number {

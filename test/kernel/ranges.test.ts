@@ -179,6 +179,12 @@ describe('userfaultfd read-write protection', () => {
     }
   });
 
+  test('is not for a child: its write copies the page', async () => {
+    const child: Event = { op: 'fork', tid: 1, child_tid: 9, child_mm: 9 };
+    const write = fault(0, { tid: 9, mm: 9 });
+    expect((await row('v7.3', vma(0, 1_024), fault(0), register('rwp'), protect, child, write)).hold_ns).toBe(COSTS.wp);
+  });
+
   test('ends with the registration, and goes with no write protection', async () => {
     const unregister = range('uffd_unregister', 0, 1_024);
     expect((await last(vma(0, 1_024), fault(0), register('rwp'), protect, unregister)).wait_ns).toBe(0);

@@ -40,7 +40,7 @@ export function* fork(act: Act): Life {
     cost += w.costs.fork_vma;
     if (wiped) continue;
     if (marks === 'copied') yield* act.writer.mark(area());
-    if (area().anon !== 0) cost += copyPages(act, area(), space) * w.costs.fork_page;
+    if (area().anon !== 0 || like.includes('pfnmap')) cost += copyPages(act, area(), space) * w.costs.fork_page;
   }
   const heap = w.past.heap(mm);
   if (heap !== null) for (const page of [heap.from, heap.to]) w.note(space, thread, { what: 'break', page });

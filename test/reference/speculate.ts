@@ -1,7 +1,7 @@
 /** Speculative page faults: Dufour's __handle_speculative_fault(), Lespinasse's do_user_addr_fault(). Nothing is locked. */
 import { forbids } from './fault.js';
-import { entryOf, type Faulting, handle_mm_fault, isArmed, isShared } from './handle.js';
 import { opsOf } from './files.js';
+import { entryOf, type Faulting, handle_mm_fault, isArmed, isShared } from './handle.js';
 import { ABSENT, type Area } from './history.js';
 import { isWanted } from './huge.js';
 import type { Life, World } from './world.js';
