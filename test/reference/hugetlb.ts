@@ -23,9 +23,8 @@ export function hugetlb_fault(w: World, f: Faulting, vma: Area, vmaLocked: boole
   return { ...decide(w, f, vma, vmaLocked, met(w, f, vma)), at: headOf(f.page) };
 }
 
-function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, entryMet: Entry): Outcome {
+function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, { kind, cow, wp, rwp }: Entry): Outcome {
   const { costs } = w;
-  const { kind, cow, wp, rwp } = entryMet;
   const write = f.access === 'write';
   const own = entry(isShared(vma) ? 'file' : 'anon');
   switch (kind) {

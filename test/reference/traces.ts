@@ -138,32 +138,45 @@ const details = fc.record({
 type Details = typeof details extends fc.Arbitrary<infer T> ? T : never;
 type Parts = Details & { op: Op; theme: Theme };
 
+/** Where an event is: its pages from `page` on, and the one that a fault is about. */
+function placeOf({ page, pages, near, other, huge, same, theme }: Parts): {
+  page: number;
+  pages: number;
+  fault: number;
+} {
+  if (theme === 'hugetlb' && huge) {
+    const head = HUGE_AT + 512 * (page % 4);
+    return { page: head, pages: 512 * (1 + (pages % 2)), fault: head + other };
+  }
+  if (!isOfPmd({ huge, same, theme })) return { page: page + near, pages, fault: page + near };
+  const head = PMDS_AT + 512 * (page % 4);
+  const part = head + 8 * other;
+  return same ? { page: head, pages: 512, fault: part } : { page: part, pages: 8 * pages, fault: part };
+}
+
+const isOfPmd = ({ huge, same, theme }: Pick<Parts, 'huge' | 'same' | 'theme'>) => theme === 'huge' && (huge || same);
+
+function factsOf(p: Parts): Record<string, unknown> | undefined {
+  if (!isOfPmd(p)) return p.facts && { ...p.facts, huge: undefined };
+  return p.facts ?? (p.huge ? { huge: 'pmd' } : undefined);
+}
+
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
-  const huge = p.huge && p.theme === 'hugetlb';
-  const pmd = (p.huge || p.same) && p.theme === 'huge' ? PMDS_AT + 512 * (p.page % 4) : null;
-  const part =
-    pmd === null || p.same
-      ? { addr: at(pmd ?? 0), len: len(512) }
-      : { addr: at(pmd + 8 * p.other), len: len(8 * p.pages) };
-  const place =
-    pmd !== null
-      ? part
-      : huge
-        ? { addr: at(HUGE_AT + 512 * (p.page % 4)), len: len(512 * (1 + (p.pages % 2))) }
-        : { addr: at(p.page + p.near), len: len(p.pages) };
-  const often = p.huge ? { huge: 'pmd' } : undefined;
-  const page = pmd === null ? p.facts && { ...p.facts, huge: undefined } : (p.facts ?? often);
+  const where = placeOf(p);
+  const place = { addr: at(where.page), len: len(where.pages) };
+  const page = factsOf(p);
   switch (p.op) {
     case 'fault':
       return {
-        addr: at(pmd !== null ? pmd + 8 * p.other : huge ? HUGE_AT + 512 * (p.page % 4) + p.other : p.page + p.near, 8),
+        addr: at(where.fault, 8),
         access: p.access,
         mode: p.kernel ? 'kernel' : 'user',
         ...(page && { page }),
       };
     case 'mmap': {
       const [mode, more] = p.flags;
-      if (huge) return { ...place, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
+      if (p.huge && p.theme === 'hugetlb')
+        return { ...place, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
       const pfn = p.file?.fs === 'vfio' && p.same ? ['pfnmap'] : [];
       const flags = p.file ? [mode, ...pfn, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
       const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
@@ -175,6 +188,10 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
     case 'madvise':
       return { ...place, advice: p.advice };
     case 'mremap':
+      if (isOfPmd(p)) {
+        const to = at(PMDS_AT + 512 * (4 + (p.other % 2)) + (p.recorded ? 8 : 0));
+        return { addr: place.addr, old_len: place.len, new_addr: to, new_len: place.len };
+      }
       return {
         addr: at(p.page),
         old_len: len(p.pages),
