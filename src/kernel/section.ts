@@ -122,6 +122,7 @@ export function tryLock(k: Kernel, task: Task, mm: Mm, { write }: Ask): boolean 
     return true;
   }
   k.ledger.mmapTrylockFailed(mm);
+  task.sectionEnd = -1;
   return false;
 }
 

@@ -99,3 +99,18 @@ test('collapse of a file takes no lock for a VMA that keeps its page tables', as
   expect(await writes(vma(0, 512, file('ext4')))).toBe(0);
   expect(await writes(vma(0, 500, { ...file('ext4', 'shared'), anon_vma: false }))).toBe(0);
 });
+
+test('a section that was recorded is over where its trylock fails: what the thread does next does not last as long', async () => {
+  const busy = range('mprotect', 4_096, 1, { tid: 8, t: 900, dur: 50_000, prot: 'r--' });
+  const locks = [{ mode: 'read', ask: 1_000, got: 1_000, end: 5_000_000 }];
+  const scan = range('numa_scan', 0, 512, { tid: 7, t: 1_000, locks });
+  const collapse: Event = { op: 'collapse', tid: 7, t: 2_000, addr: at(0) };
+  const events = [
+    mmap(0, 512, { ...file('ext4', 'shared'), t: 0 }),
+    busy,
+    scan,
+    collapse,
+    fault(3, { tid: 7, t: 3_000 }),
+  ];
+  expect((await row(NEW, ...events)).start).toBe(2_000 + 150_000);
+});
