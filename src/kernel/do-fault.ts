@@ -101,14 +101,14 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
   }
   if (!task.settled) {
     if (isShmem(k, vma)) {
-      // A page in swap is one.
-      const there = (task.facts & 15) === ENTRY.swap || isCached(task, vma);
-      if (vma.vm_flags & (there ? VM_UFFD_MINOR : VM_UFFD_MISSING)) return handle_userfault(k, task, vmaLocked);
       k.witness?.enters(task, 'shmem_fault');
       if (says(task.facts, 'hole_punch')) {
         k.witness?.enters(task, 'shmem_falloc_wait');
         return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
       }
+      // A page in swap is one.
+      const there = (task.facts & 15) === ENTRY.swap || isCached(task, vma);
+      if (vma.vm_flags & (there ? VM_UFFD_MINOR : VM_UFFD_MISSING)) return handle_userfault(k, task, vmaLocked);
       // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
       if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
       else if (isFolioLocked(task)) waitHolding(task, k.costs.wait_folio);

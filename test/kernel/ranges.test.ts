@@ -159,6 +159,12 @@ describe('madvise', () => {
   });
 });
 
+test('who meets a hole being punched waits for that before a monitor is asked', async () => {
+  const watched = [mmap(0, 4, file('tmpfs')), range('uffd_register', 0, 4, { modes: ['missing'] })];
+  const met = fault(0, { page: { folio: 'absent', hole_punch: true, wait: 5 } });
+  expect((await row(NEW, ...watched, met)).site).toBe('shmem_falloc_wait');
+});
+
 describe('userfaultfd read-write protection', () => {
   const last = (...events: Event[]) => row('v7.3', ...events, fault(0, { access: 'read', page: { wait: 5 } }));
   const register = (...modes: string[]) => range('uffd_register', 0, 1_024, { modes });
