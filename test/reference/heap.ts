@@ -15,7 +15,8 @@ export function* brk(act: Act): Life {
     return;
   }
   const gone = heap !== null && wanted > heap.to ? yield* writer.unmap(heap.to, wanted) : null;
-  const locked = gone !== null && w.past.willLock(mm);
+  const future = w.past.willLock(mm);
+  const locked = gone !== null && future.length > 0;
   if (heap !== null && gone !== null) {
     const { to } = heap;
     if (gone.length > 0) writer.zap(to, wanted);
@@ -24,7 +25,7 @@ export function* brk(act: Act): Life {
       start: to,
       end: wanted,
       prot: 'rw-',
-      like: locked ? ['account', 'locked'] : ['account'],
+      like: ['account', ...future],
       file: null,
       pgoff: to,
       anon: 0,

@@ -56,8 +56,8 @@ export type Fact =
   | { readonly what: 'dropped'; readonly offset: number }
   /** the heap ends at a page */
   | { readonly what: 'break'; readonly page: number }
-  /** whether new VMAs will be locked */
-  | { readonly what: 'will lock'; readonly on: boolean }
+  /** how new VMAs will be locked */
+  | { readonly what: 'will lock'; readonly like: readonly string[] }
   // Threads
   | { readonly what: 'uses' }
   | { readonly what: 'uses nothing' };
@@ -283,10 +283,10 @@ export class History {
     return breaks.length === 0 ? null : { from: breaks[0].page, to: breaks[breaks.length - 1].page };
   }
 
-  /** Is mlockall(MCL_FUTURE) in force? */
-  willLock(mm: string): boolean {
+  /** What mlockall(MCL_FUTURE) makes of new VMAs; empty where it is not in force. */
+  willLock(mm: string): readonly string[] {
     const last = this.of(mm).findLast(it => it.what === 'will lock');
-    return last?.what === 'will lock' && last.on;
+    return last?.what === 'will lock' ? last.like : [];
   }
 
   /** Threads that use `mm`, as far as they have shown it. */

@@ -9,7 +9,7 @@ import { landed } from './huge.js';
 import { madvise, prctl_set_vma } from './madvise.js';
 import { clear_refs, migrate, mmu_notifier_register, numa_scan, other, reclaim } from './others.js';
 import { mbind, mseal, remap_file_pages } from './policy.js';
-import { gup, mayLock, mlock, mlockall, mm_populate, munlock, munlockall } from './populate.js';
+import { gup, mayLock, mlock, mlockall, mm_populate, munlock, munlockall, populate } from './populate.js';
 import { exec, exit, fork } from './process.js';
 import { uffd_fill, uffd_move, uffd_protect, uffd_register, uffd_unregister, unarmed } from './userfault.js';
 import type { Life } from './world.js';
@@ -22,9 +22,9 @@ function* mmap(act: Act): Life {
   yield* act.enter(true);
   const area = described(w, event);
   const flags = event.raw.flags as string[];
-  const locked = flags.includes('locked') || w.past.willLock(mm);
-  const vma = locked && mayLock(area) ? { ...area, like: [...area.like, 'locked'].sort() } : area;
-  const populates = locked || flags.includes('populate');
+  const locks = [...new Set([...w.past.willLock(mm), ...(flags.includes('locked') ? ['locked'] : [])])];
+  const vma = mayLock(area) ? { ...area, like: [...area.like, ...locks].sort() } : area;
+  const populates = locks.length > 0 || flags.includes('populate');
   yield* act.map(vma, w.costs.op, !populates);
   act.leave();
   if (populates) yield* mm_populate(act, vma.start, vma.end);
@@ -43,6 +43,7 @@ function* shmdt(act: Act): Life {
 function* mprotect(act: Act): Life {
   const { w, event, mm } = act;
   const prot = event.raw.prot as string;
+  let work = w.costs.op;
   yield* act.enter(true);
   for (let at = event.page; at < act.end; ) {
     const vma = w.areaAt(mm, at);
@@ -54,10 +55,13 @@ function* mprotect(act: Act): Life {
       const forgets = w.at['mprotect_fixup.account'] === 'goes' && vma.file === null && vma.anon === 0;
       const account = isAccountable(prot, vma.like) || (counted && !(forgets && !prot.includes('w')));
       yield* act.writer.modify(vma, at, upTo, { prot, like: account ? [...others, 'account'].sort() : others });
+      // Private memory that is locked is to be written to without a fault.
+      const locked = vma.like.includes('locked') && !vma.like.includes('shared') && !vma.prot.includes('w');
+      if (locked && prot.includes('w')) work += populate(act, at, upTo);
     }
     at = upTo;
   }
-  yield* act.hold(w.costs.op);
+  yield* act.hold(work);
   act.leave();
 }
 

@@ -12,21 +12,32 @@ export const mayLock = (vma: Area): boolean =>
 
 /** A write breaks COW; a shared mapping has none, and would be dirtied for nothing. */
 const breaksCow = (vma: Area) => vma.prot.includes('w') && !isShared(vma);
+const LOCKED = ['locked', 'onfault'];
 
 /** One read section of mmap_lock in which `[start, end)` is faulted in. */
 export function* mm_populate(act: Act, start: number, end: number): Life {
   const { w } = act;
   yield* act.enter(false);
-  yield* act.hold(w.costs.op + faultIn(act, start, end, breaksCow));
+  yield* act.hold(w.costs.op + populate(act, start, end));
   act.leave();
 }
 
+/** populate_vma_page_range() of each VMA; what is locked page by page is left to the faults. Returns how long that takes. */
+export const populate = (act: Act, start: number, end: number): number =>
+  faultIn(act, start, end, breaksCow, vma => !vma.like.includes('onfault'));
+
 /** Faults in what `[start, end)` lacks, for writing in VMAs that `writes` names; returns how long that takes. */
-export function faultIn({ w, thread, mm }: Act, start: number, end: number, writes: (vma: Area) => boolean): number {
+export function faultIn(
+  { w, thread, mm }: Act,
+  start: number,
+  end: number,
+  writes: (vma: Area) => boolean,
+  wants: (vma: Area) => boolean = () => true,
+): number {
   let cost = 0;
   for (const { id } of w.past.areas(mm)) {
     const vma = w.past.area(mm, id);
-    if (vma.prot === '---' || vma.like.includes('pfnmap')) continue;
+    if (vma.prot === '---' || vma.like.includes('pfnmap') || !wants(vma)) continue;
     const huge = vma.like.includes('hugetlb');
     const from = Math.max(start, vma.start);
     for (let page = huge ? headOf(from) : from; page < Math.min(end, vma.end); page += huge ? HUGE : 1) {
@@ -42,14 +53,15 @@ export function faultIn({ w, thread, mm }: Act, start: number, end: number, writ
   return cost;
 }
 
-/** What an entry becomes; null where there is nothing to do, or the fault fails. */
-function faultedIn(vma: Area, { kind, cow }: Entry, write: boolean): Entry | null {
+/** What an entry becomes; null where there is nothing to do, the fault fails, or a monitor is to be asked first. */
+function faultedIn(vma: Area, { kind, cow, wp, rwp }: Entry, write: boolean): Entry | null {
   const writable = isShared(vma) ? 'file' : 'anon';
   const as = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
   switch (kind) {
     case 'hwpoison':
     case 'poison':
     case 'guard':
+    case 'marker':
       return null;
     case 'migration':
       return as(writable);
@@ -62,7 +74,7 @@ function faultedIn(vma: Area, { kind, cow }: Entry, write: boolean): Entry | nul
       if (write || vma.like.includes('hugetlb')) return as(writable);
       return as(vma.file === null ? 'zero' : 'file read-only');
     default:
-      return write && (cow || kind !== writable) ? as(writable) : null;
+      return write && !wp && !rwp && (cow || kind !== writable) ? as(writable) : null;
   }
 }
 
@@ -77,7 +89,7 @@ export function* gup(act: Act): Life {
 export function* mlock(act: Act): Life {
   const { event, end } = act;
   yield* act.enter(true);
-  yield* lockRange(act, event.page, end, true);
+  yield* lockRange(act, event.page, end, flagsOf(event.raw.mode as string | undefined));
   yield* act.hold(act.w.costs.op, false);
   act.leave();
   yield* mm_populate(act, event.page, end);
@@ -85,7 +97,7 @@ export function* mlock(act: Act): Life {
 
 export function* munlock(act: Act): Life {
   yield* act.enter(true);
-  yield* lockRange(act, act.event.page, act.end, false);
+  yield* lockRange(act, act.event.page, act.end, []);
   yield* act.hold(act.w.costs.op);
   act.leave();
 }
@@ -93,11 +105,13 @@ export function* munlock(act: Act): Life {
 /** mlockall(2), of what there is, of what will be, or of both. */
 export function* mlockall(act: Act): Life {
   const { w, thread, mm, event } = act;
-  const mode = (event.raw.mode as string | undefined) ?? 'current|future';
+  const said = (event.raw.mode as string | undefined) ?? '';
+  const mode = /current|future/.test(said) ? said : `current|future|${said}`;
   const current = mode.includes('current');
+  const flags = flagsOf(mode);
   yield* act.enter(true);
-  w.note(mm, thread, { what: 'will lock', on: mode.includes('future') });
-  if (current) yield* lockRange(act, 0, Number.POSITIVE_INFINITY, true);
+  w.note(mm, thread, { what: 'will lock', like: mode.includes('future') ? flags : [] });
+  if (current) yield* lockRange(act, 0, Number.POSITIVE_INFINITY, flags);
   yield* act.hold(w.costs.op, !current);
   act.leave();
   if (current) yield* mm_populate(act, 0, Number.POSITIVE_INFINITY);
@@ -106,20 +120,22 @@ export function* mlockall(act: Act): Life {
 export function* munlockall(act: Act): Life {
   const { w, thread, mm } = act;
   yield* act.enter(true);
-  w.note(mm, thread, { what: 'will lock', on: false });
-  yield* lockRange(act, 0, Number.POSITIVE_INFINITY, false);
+  w.note(mm, thread, { what: 'will lock', like: [] });
+  yield* lockRange(act, 0, Number.POSITIVE_INFINITY, []);
   yield* act.hold(w.costs.op);
   act.leave();
 }
 
+/** MLOCK_ONFAULT, MCL_ONFAULT: pages are locked when somebody faults them in. */
+const flagsOf = (mode = ''): string[] => (mode.includes('onfault') ? LOCKED : ['locked']);
+
 /** apply_vma_lock_flags(), mlock_fixup(). */
-const lockRange = (act: Act, start: number, end: number, on: boolean): Life =>
+const lockRange = (act: Act, start: number, end: number, flags: readonly string[]): Life =>
   act.change(
     vma => {
       const { like } = vma;
       if (!mayLock(vma)) return like;
-      const others = like.filter(flag => flag !== 'locked');
-      return on ? [...others, 'locked'].sort() : others;
+      return [...like.filter(flag => !LOCKED.includes(flag)), ...flags].sort();
     },
     true,
     start,

@@ -31,7 +31,7 @@ export function* fork(act: Act): Life {
     const copy = {
       ...area(),
       id: w.newId(),
-      like: unarmed({ like }).filter(flag => flag !== 'locked'),
+      like: unarmed({ like }).filter(flag => flag !== 'locked' && flag !== 'onfault'),
       anon: own ? w.newId() : 0,
       chain: own ? chain + 1 : 0,
     };

@@ -110,7 +110,7 @@ const details = fc.record({
   size: fc.integer({ min: 1, max: 7 }),
   flags: fc.tuple(fc.constantFrom('private', 'private', 'shared'), fc.subarray(['stack', 'noreserve'])),
   populates: fc.nat({ max: 11 }).map(n => (n < 2 ? [['populate'], ['locked']][n] : [])),
-  future: fc.constantFrom(undefined, 'current', 'future'),
+  future: fc.constantFrom(undefined, 'current', 'future', 'onfault', 'future onfault'),
   file: files,
   offset: fc.option(fc.nat({ max: 4 }), { nil: undefined }),
   facts: fc.option(facts, { nil: undefined, freq: 3 }),
@@ -200,6 +200,8 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       };
     case 'brk':
       return { addr: at(HEAP + Math.max(0, p.page - 8), p.same ? 0 : 8) };
+    case 'mlock':
+      return p.future?.includes('onfault') ? { ...place, mode: 'onfault' } : place;
     case 'mlockall':
       return p.future === undefined ? {} : { mode: p.future };
     case 'uffd_register':
