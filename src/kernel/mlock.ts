@@ -56,19 +56,27 @@ export function* modifyRange(
   }
 }
 
-/** mlock(2), mlock2(2) and munlock(2): the flags under the write lock; who locks populates then, under the read lock. */
+/**
+ * mlock(2), mlock2(2) and munlock(2): the flags under the write lock, up to the first hole; who locks populates then, under the
+ * read lock, unless there was a hole.
+ */
 export function* mlock(k: Kernel, task: Task): Operation {
   const { mm } = task;
   const locks = task.op === OP.mlock;
   const lock = locks ? lockFlags(modeOf(k, task)) : 0;
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
-  yield* modifyRange(k, task, vma => {
+  const end = task.page + task.len;
+  let at = task.page;
+  for (let vma = mm.mm_mt.walk(at); vma !== null && at < end; vma = mm.mm_mt.walk(at)) {
+    const upTo = Math.min(end, vma.vm_end);
     const flags = mlock_fixup(k, vma, lock);
-    return flags === vma.vm_flags ? null : { flags };
-  });
-  if (!hold(k, task, k.costs.op, !locks)) yield;
+    if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, at, upTo, { flags });
+    at = upTo;
+  }
+  const populates = locks && at === end;
+  if (!hold(k, task, k.costs.op, !populates)) yield;
   leave(k, task, mm, WRITE);
-  if (locks) yield* populate(k, task, mm, task.page, task.page + task.len);
+  if (populates) yield* populate(k, task, mm, task.page, end, 'stop');
 }
 
 /** What the event says of how to lock, in any spelling; empty when it says nothing. */

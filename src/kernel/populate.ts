@@ -43,22 +43,36 @@ export const POPULATE_LIMIT = 2 ** 20;
 /** In which VMAs pages are faulted in by a write: in those that allow it, all or only private ones, or in none. */
 type Writes = 'all' | 'private' | 'none';
 
+/** What __mm_populate() does about a VMA that forbids it: mlock stops there, everybody else goes on. */
+type OnError = 'stop' | 'ignore';
+
 /** mm_populate(): one read section in which `[start, end)` is faulted in, with a write where that breaks COW. */
-export function* populate(k: Kernel, task: Task, mm: Mm, start: Page, end: Page): Operation {
+export function* populate(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  start: Page,
+  end: Page,
+  onError: OnError = 'ignore',
+): Operation {
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  if (!hold(k, task, k.costs.op + faultIn(k, mm, start, end, 'private'))) yield;
+  if (!hold(k, task, k.costs.op + faultIn(k, mm, start, end, 'private', onError))) yield;
   leave(k, task, mm, READ);
 }
 
 /** Faults in what `[start, end)` lacks; returns how long that takes. */
-export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Writes): Ns {
+export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Writes, onError: OnError = 'ignore'): Ns {
   let left = POPULATE_LIMIT;
   let cost = 0;
   const { mm_mt, page_table } = mm;
   // populate_vma_page_range() leaves MLOCK_ONFAULT to the faults
-  const skipped = writes === 'private' ? VM_PFNMAP | VM_LOCKONFAULT : VM_PFNMAP;
+  const skipped = writes === 'private' ? VM_LOCKONFAULT : 0;
   for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < end && left > 0; vma = mm_mt.next(vma)) {
-    if (!(vma.vm_flags & VM_ACCESS_FLAGS) || vma.vm_flags & skipped) continue;
+    if (vma.vm_flags & skipped) continue;
+    if (!(vma.vm_flags & VM_ACCESS_FLAGS) || vma.vm_flags & VM_PFNMAP) {
+      if (onError === 'stop') break;
+      continue;
+    }
     const from = Math.max(start, vma.vm_start);
     const to = Math.min(end, vma.vm_end, from + left);
     const shared = (vma.vm_flags & VM_SHARED) !== 0;

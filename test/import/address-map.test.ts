@@ -134,6 +134,12 @@ test.each<[string, boolean, string]>([
   expect(draw(map)).toBe(after);
 });
 
+test('of several mappings each goes the same way, and holes stay holes', () => {
+  const map = mapOf('AABB.C.........');
+  map.move(1, 6, 9, 5, false);
+  expect(draw(map, 14)).toBe('A........ABB.C');
+});
+
 test('a move out of nothing maps nothing', () => {
   const map = mapOf('....AA..');
   map.move(0, 2, 6, 2, false);

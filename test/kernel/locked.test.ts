@@ -35,6 +35,26 @@ describe('MLOCK_ONFAULT', () => {
   });
 });
 
+describe('mlock', () => {
+  const [open, closed] = ['rw-', '---'].map((prot, i) => vma(4 * i, 4, { prot, anon_vma: false }));
+
+  test('marks what there is before a hole, and then faults nothing in; no more does munlock unmark behind one', async () => {
+    const hole = [vma(0, 4), vma(8, 4)];
+    expect(await locks(...hole, range('mlock', 2, 8))).toBe('0+2- 2+2L 8+4-');
+    expect(await locks(...hole, range('mlock', 4, 8))).toBe('0+4- 8+4-');
+    expect(await populated(...hole, range('mlock', 2, 8))).toBe(0);
+    expect(await locks(...hole, range('mlock', 0, 4), range('mlock', 8, 4), range('munlock', 2, 10))).toBe(
+      '0+2L 2+2- 8+4L',
+    );
+  });
+
+  test('marks what forbids every access, and faults in what comes before that', async () => {
+    expect(await locks(open, closed, vma(8, 4), range('mlock', 0, 12))).toBe('0+4L 4+4L 8+4L');
+    expect(await populated(open, closed, vma(8, 4), range('mlock', 0, 12))).toBe(4);
+    expect(await populated(open, closed, vma(8, 4), all('mlockall'))).toBe(8);
+  });
+});
+
 describe('mlockall', () => {
   test.each([
     [undefined, '0+4L 8+4L', 8],

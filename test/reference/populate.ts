@@ -15,12 +15,23 @@ const breaksCow = (vma: Area) => vma.prot.includes('w') && !isShared(vma);
 const LOCKED = ['locked', 'onfault'];
 
 /** One read section of mmap_lock in which `[start, end)` is faulted in. */
-export function* mm_populate(act: Act, start: number, end: number): Life {
+export function* mm_populate(act: Act, start: number, end: number, stops = false): Life {
   const { w } = act;
   yield* act.enter(false);
-  yield* act.hold(w.costs.op + populate(act, start, end));
+  const reach = stops ? Math.min(end, ...forbidden(act, start)) : end;
+  yield* act.hold(w.costs.op + populate(act, start, reach));
   act.leave();
 }
+
+/** Where VMAs behind `start` begin in which nothing can be faulted in. */
+const forbidden = ({ w, mm }: Act, start: number): number[] =>
+  w.past
+    .areas(mm)
+    .map(({ id }) => w.past.area(mm, id))
+    .filter(vma => vma.end > start && isClosed(vma) && !vma.like.includes('onfault'))
+    .map(vma => Math.max(start, vma.start));
+
+const isClosed = (vma: Area): boolean => vma.prot === '---' || vma.like.includes('pfnmap');
 
 /** populate_vma_page_range() of each VMA; what is locked page by page is left to the faults. Returns how long that takes. */
 export const populate = (act: Act, start: number, end: number): number =>
@@ -37,7 +48,7 @@ export function faultIn(
   let cost = 0;
   for (const { id } of w.past.areas(mm)) {
     const vma = w.past.area(mm, id);
-    if (vma.prot === '---' || vma.like.includes('pfnmap') || !wants(vma)) continue;
+    if (isClosed(vma) || !wants(vma)) continue;
     const huge = vma.like.includes('hugetlb');
     const from = Math.max(start, vma.start);
     for (let page = huge ? headOf(from) : from; page < Math.min(end, vma.end); page += huge ? HUGE : 1) {
@@ -89,15 +100,23 @@ export function* gup(act: Act): Life {
 export function* mlock(act: Act): Life {
   const { event, end } = act;
   yield* act.enter(true);
-  yield* lockRange(act, event.page, end, flagsOf(event.raw.mode as string | undefined));
-  yield* act.hold(act.w.costs.op, false);
+  const hole = firstHole(act);
+  yield* lockRange(act, event.page, hole, flagsOf(event.raw.mode as string | undefined));
+  yield* act.hold(act.w.costs.op, hole < end);
   act.leave();
-  yield* mm_populate(act, event.page, end);
+  if (hole === end) yield* mm_populate(act, event.page, end, true);
+}
+
+/** The first page of the event's range that nothing is mapped at; its end where everything is. */
+function firstHole({ w, mm, event, end }: Act): number {
+  let page = event.page;
+  while (page < end && w.areaAt(mm, page) !== null) page++;
+  return page;
 }
 
 export function* munlock(act: Act): Life {
   yield* act.enter(true);
-  yield* lockRange(act, act.event.page, act.end, []);
+  yield* lockRange(act, act.event.page, firstHole(act), []);
   yield* act.hold(act.w.costs.op);
   act.leave();
 }

@@ -100,9 +100,16 @@ export class AddressMap {
 
   /** mremap: what was at [start, end) is now at `to`, `pages` long; the old range stays with `keep`. */
   move(start: Page, end: Page, to: Page, pages: number, keep: boolean): void {
-    const [source] = this.#within(start, start + 1);
+    // of a length of 0, which duplicates a shared mapping, only the place is known
+    const parts = this.#within(start, Math.max(end, start + 1));
     if (!keep) this.unmap(start, end);
-    if (source !== undefined) this.map({ ...source, start: to, end: to + pages });
+    if (parts.length === 0) return;
+    this.unmap(to, to + pages);
+    for (const part of parts) {
+      const from = to + (part.start - start);
+      const until = part.end >= end ? to + pages : Math.min(to + (part.end - start), to + pages);
+      if (from < until) this.map({ ...part, start: from, end: until });
+    }
   }
 
   #within(start: Page, end: Page): Extent[] {

@@ -18,11 +18,17 @@ interface Walk {
 }
 
 const takes = () => true;
-/** mprotect, mlock: an mlock that finds no hole has marked all of it, and could not fault it in. */
 const TO_A_HOLE: Walk = { crossesHoles: false, takes };
 /** Most advice goes on behind holes, and says in the end that there were some. */
 const TO_THE_END: Walk = { crossesHoles: true, takes };
-const STOP_AT_HOLES: ReadonlySet<string> = new Set(['mprotect', 'pkey_mprotect', 'mlock', 'mlock2', 'munlock']);
+/** mprotect and mlock stop at a hole; what an mlock did to the VMAs before it, but not to their pages, the replay knows. */
+const BY_NAME: ReadonlyMap<string, Walk> = new Map([
+  ['mprotect', TO_A_HOLE],
+  ['pkey_mprotect', TO_A_HOLE],
+  ['mlock', TO_THE_END],
+  ['mlock2', TO_THE_END],
+  ['munlock', TO_THE_END],
+]);
 
 /** Advice, in hex, that some VMAs refuse. */
 const REFUSED: ReadonlyMap<string, Walk> = new Map([
@@ -34,7 +40,7 @@ const REFUSED: ReadonlyMap<string, Walk> = new Map([
 const COLLAPSE = '19';
 
 function walkOf(name: string, advice: string, error: string): Walk | null {
-  if (name !== 'madvise') return STOP_AT_HOLES.has(name) && error === ENOMEM ? TO_A_HOLE : null;
+  if (name !== 'madvise') return error === ENOMEM ? (BY_NAME.get(name) ?? null) : null;
   if (error === EINVAL) return REFUSED.get(advice) ?? null;
   if (error !== ENOMEM || advice === COLLAPSE) return null;
   return REFUSED.get(advice)?.crossesHoles === false ? TO_A_HOLE : TO_THE_END;
