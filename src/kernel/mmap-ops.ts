@@ -296,6 +296,8 @@ function* move(k: Kernel, task: Task, mm: Mm, dontUnmap: boolean): Operation {
   let at = from;
   // What stays in its place may reach beyond the range: the range ends the walk, not the VMAs.
   for (let vma = mm.mm_mt.find(at); vma !== null && at < end && vma.vm_start < end; vma = mm.mm_mt.find(at)) {
+    // check_prep_vma(): what came before it has moved.
+    if (vma.vm_flags & VM_SEALED) return;
     const start = Math.max(at, vma.vm_start);
     at = Math.min(end, vma.vm_end);
     yield* mremap_to(k, task, mm, start, at - start, to + (start - from), at - start, dontUnmap);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { COSTS } from '../../src/kernel/costs.js';
-import { addressSpace, draw, type Event, fault, mmap, range, replay, vma } from '../helpers.js';
+import { addressSpace, at, draw, type Event, fault, len, mmap, range, replay, vma } from '../helpers.js';
 
 const NEW = 'v6.18';
 const file = (fs: string, mode = 'shared') => ({ flags: [mode], file: { fs, name: 'f' }, offset: '0x0' });
@@ -157,6 +157,12 @@ describe('madvise', () => {
     const held = async (t: number) => (await row(NEW, ...shared, read(t))).hold_ns;
     expect([await held(920_000), await held(970_000)]).toEqual([COSTS.minor, COSTS.file_map]);
   });
+});
+
+test('one mremap that moves several VMAs stops at a sealed one', async () => {
+  const mapped = [vma(0, 2), vma(2, 2, { prot: 'r--' }), vma(4, 2), range('mseal', 2, 2)];
+  const move = { op: 'mremap', tid: 1, addr: at(0), old_len: len(6), new_addr: at(6), new_len: len(6) };
+  expect(await picture(...mapped, move)).toBe('..AABBCC....');
 });
 
 test('who meets a hole being punched waits for that before a monitor is asked', async () => {
