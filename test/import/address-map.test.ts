@@ -140,6 +140,12 @@ test('of several mappings each goes the same way, and holes stay holes', () => {
   expect(draw(map, 14)).toBe('A........ABB.C');
 });
 
+test('what does not fit where it goes is gone', () => {
+  const map = mapOf('AABB....');
+  map.move(0, 4, 5, 2, false);
+  expect(draw(map)).toBe('.....AA.');
+});
+
 test('a move out of nothing maps nothing', () => {
   const map = mapOf('....AA..');
   map.move(0, 2, 6, 2, false);

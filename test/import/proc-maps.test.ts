@@ -137,3 +137,16 @@ test('an MMAP2 line rounds its length to pages, and says whose it is', () => {
   const mapped = parseMmap2(' -1/12: [0x1000(0x1800) @ 0x2000 fe:00 12 0]: r--p /a b');
   expect(mapped).toMatchObject({ pid: -1, tid: 12, extent: { start: 1, end: 3, offset: 2, prot: 1, name: '/a b' } });
 });
+
+test('has no more bytes than its limit, in one piece or in several', async () => {
+  const lines = `${head('rw-p', '00000000')}\n`;
+  const pieces = async function* () {
+    yield lines.slice(0, 9);
+    yield lines.slice(9);
+  };
+  expect(await readMaps({ file: 'maps', text: pieces() }, { maxMaps: lines.length })).toHaveLength(1);
+  await expect(readMaps({ file: 'maps', text: lines }, { maxMaps: lines.length - 1 })).rejects.toMatchObject({
+    class: 'limit',
+    where: { file: 'maps', line: 1 },
+  });
+});

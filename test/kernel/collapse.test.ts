@@ -21,6 +21,12 @@ describe('collapse of a file', () => {
     for (const model of ['mmap_lock', 'v6.4', NEW]) expect((await readAfter(model, mapped)).hold_ns).toBe(COST.file);
   });
 
+  test('leaves them to memory that is watched for writes', async () => {
+    const watched = mmap(0, 512, file('tmpfs', 'shared'));
+    const watch = range('uffd_register', 0, 512, { t: 2, modes: ['wp'] });
+    for (const model of ['v6.4', NEW]) expect((await readAfter(model, watched, watch)).hold_ns).toBe(COST.minor);
+  });
+
   test('leaves them to a private VMA with pages of its own', async () => {
     const own = [mmap(0, 512, file('ext4')), fault(9, { t: 2 })] as const;
     for (const model of ['mmap_lock', 'v6.4', NEW]) expect((await readAfter(model, ...own)).hold_ns).toBe(COST.minor);
@@ -84,6 +90,20 @@ describe('MADV_COLLAPSE', () => {
     expect(await taken(mapped, ...touched(3))).toEqual([3, 1]);
     expect(await taken(mapped, ...touched(3, 600))).toEqual([5, 2]);
     expect(await taken(mapped, ...touched(1_600))).toEqual([3, 1]);
+  });
+
+  test('waits for writers each time it takes the lock again', async () => {
+    const mapped = [vma(0, 2_048, { t: 0 }), vma(4_000, 8, { t: 0 }), ...touched(3, 600, 1_200)];
+    const advice = range('madvise', 0, 2_048, { t: 900_000, advice: 'collapse' });
+    const writers = (every: number) =>
+      Array.from({ length: 40 }, (_, i) =>
+        range('mprotect', 4_000, 4, { tid: 8, t: 900_000 + i * every, dur: every - 10, prot: i % 2 ? 'rw-' : 'r--' }),
+      );
+    const alone = (await replay([...mapped, advice], NEW)).lock(NEW, 'mmap_lock', 'read');
+    const busy = (await replay([...mapped, advice, ...writers(2_000)], NEW)).lock(NEW, 'mmap_lock', 'read');
+    expect(alone.contended).toBe(0);
+    expect(busy.acquired).toBe(alone.acquired);
+    expect(busy.contended).toBeGreaterThan(2);
   });
 
   test('is for PMDs that one VMA maps', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { readBytes } from '../../src/trace/input.js';
 import { complaint, FAULT, file, HEADER, outcome, read, readFile } from './helpers.js';
 
 const TEXT = HEADER + `${FAULT}\n`.repeat(5000);
@@ -160,4 +161,9 @@ describe('what is no file', () => {
     failing(Buffer.from(HEADER), 'ERR_INVALID_STATE');
     await expect(readFile('-')).rejects.toMatchObject({ name: 'Error', code: 'ERR_INVALID_STATE' });
   });
+});
+
+test('a file without a name is told for that', async () => {
+  const message = 'a file to read has no name';
+  await expect(readBytes('').next()).rejects.toMatchObject({ class: 'io', message, where: {} });
 });

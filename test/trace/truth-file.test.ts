@@ -42,3 +42,14 @@ test('what is no JSON is told with its line and column, and with a hint', async 
   });
   await expect(rows('{"ts_ns":9007199254740993}')).rejects.toMatchObject({ hint: 'spell addresses as hex strings' });
 });
+
+test('has no more rows than its limit', async () => {
+  const path = file(`${JSON.stringify({ ts_ns: 1, tid: 1, addr: '0x1000', fallback: false })}\n`.repeat(3));
+  const count = async (maxTruth: number) => {
+    let rows = 0;
+    for await (const _ of readTruth(path, { maxTruth })) rows++;
+    return rows;
+  };
+  expect(await count(3)).toBe(3);
+  await expect(count(2)).rejects.toMatchObject({ class: 'limit', message: 'more than 2 rows of truth' });
+});

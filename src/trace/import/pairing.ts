@@ -41,7 +41,7 @@ export interface PairingOptions extends Limited<'maxHeld'> {
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
   swapSync?: boolean | undefined;
   /** /proc/PID/maps or smaps of the process that was attached to, as it was then */
-  maps?: readonly Snapshot[];
+  maps: readonly Snapshot[];
 }
 
 /** Characters of a thread's name that the kernel keeps (TASK_COMM_LEN). */
@@ -75,7 +75,7 @@ export class Pairing {
     this.#world = new World(this.#recording);
     this.#calls = new Calls(this.#outbox, this.#world, summary);
     this.#locking = new Locking(this.#outbox, this.#world, options.file);
-    this.#images = new Images(this.#outbox, this.#world, summary, options.maps ?? []);
+    this.#images = new Images(this.#outbox, this.#world, summary, options.maps);
     this.#faults = new Faults(this.#outbox, this.#world, summary, options.swapSync);
   }
 
