@@ -44,7 +44,7 @@ export class Sinks {
     await this.perfetto?.drain();
   }
 
-  /** Puts every file in its place once all of all of them is written. */
+  /** Puts every file in its place once all of them are written. */
   async commit(): Promise<void> {
     for (const sink of this.opened) await sink.drain();
     for (const sink of this.opened) await sink.commit();

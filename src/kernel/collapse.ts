@@ -7,8 +7,8 @@
 import type { Page } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { installHuge, PMD_PAGES } from './outcome.js';
-import { PTE_ANON, PTE_HUGE } from './page-table.js';
+import { installHuge } from './outcome.js';
+import { firstOfPmd, PMD_PAGES, PTE_ANON, PTE_HUGE } from './page-table.js';
 import {
   enter,
   hasReaders,
@@ -27,7 +27,7 @@ import { VM_UFFD_WP, type Vma } from './vma.js';
 
 /** khugepaged on the PMD around the event's address. */
 export function collapse(k: Kernel, task: Task): Operation {
-  return collapseOne(k, task, task.mm, task.page - (task.page % PMD_PAGES));
+  return collapseOne(k, task, task.mm, firstOfPmd(task.page));
 }
 
 /** hpage_collapse_scan_pmd() or, where a file is mapped, hpage_collapse_scan_file(). */

@@ -23,7 +23,6 @@ import {
   isSaid,
   isWrite,
   type Outcome,
-  PMD_PAGES,
   RETRY,
   retryAt,
   says,
@@ -31,6 +30,8 @@ import {
   waitHolding,
 } from './outcome.js';
 import {
+  firstOfPmd,
+  PMD_PAGES,
   PTE_ANON,
   PTE_ANON_WP,
   PTE_DEVICE_EXCLUSIVE,
@@ -181,7 +182,7 @@ function do_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, 
 /** Would a first touch here take a whole PMD? Only where the program asked for huge pages and nothing is mapped yet. */
 export function isHugeCandidate(task: Task, vma: Vma): boolean {
   if (!(vma.vm_flags & VM_HUGEPAGE) || task.facts !== 0) return false;
-  const first = task.page - (task.page % PMD_PAGES);
+  const first = firstOfPmd(task.page);
   if (first < vma.vm_start || first + PMD_PAGES > vma.vm_end) return false;
   return task.mm.page_table.countRange(first, first + PMD_PAGES) === 0;
 }
@@ -237,7 +238,7 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
   if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
     k.witness?.enters(task, 'do_huge_pmd_numa_page');
-    const first = task.page - (task.page % PMD_PAGES);
+    const first = firstOfPmd(task.page);
     task.mm.page_table.transformRange(first, first + PMD_PAGES, pte => pte & ~PTE_PROTNONE);
     return waitHolding(task, 0);
   }

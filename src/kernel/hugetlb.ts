@@ -15,7 +15,6 @@ import {
   isSaid,
   isWrite,
   type Outcome,
-  PMD_PAGES,
   RETRY,
   retryAt,
   SIGNAL,
@@ -24,6 +23,7 @@ import {
   waitHolding,
 } from './outcome.js';
 import {
+  firstOfPmd,
   PTE_ANON,
   PTE_ANON_WP,
   PTE_FILE_RO,
@@ -69,7 +69,7 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
   return hugetlb_wp(k, task, vma, vmaLocked, state);
 }
 
-const headOf = (task: Task) => task.page - (task.page % PMD_PAGES);
+const headOf = (task: Task) => firstOfPmd(task.page);
 const writable = (vma: Vma) => (vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON);
 
 function install(task: Task, state: number): void {

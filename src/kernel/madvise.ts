@@ -10,8 +10,9 @@ import { collapseOne } from './collapse.js';
 import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
 import type { Mm } from './mm.js';
-import { anon_vma_prepare, PMD_PAGES } from './outcome.js';
+import { anon_vma_prepare } from './outcome.js';
 import {
+  PMD_PAGES,
   PTE_ANON,
   PTE_ANON_WP,
   PTE_HUGE,

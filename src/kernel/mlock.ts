@@ -39,21 +39,28 @@ import {
 } from './vma.js';
 import { type Modification, vma_modify } from './vma-ops.js';
 
-/** Modifies every VMA of the event's range as `change` says of its part; null leaves one alone. */
+/**
+ * Modifies every VMA of the event's range as `change` says of its part; null leaves one alone.
+ *
+ * @returns where it came to: the end of the range, or of the last VMA before a hole
+ */
 export function* modifyRange(
   k: Kernel,
   task: Task,
   change: (vma: Vma, start: Page, end: Page) => Modification | null,
-): Operation {
+  holes: 'crosses' | 'stops' = 'crosses',
+): Generator<undefined, Page, undefined> {
   const { mm } = task;
   const end = task.page + task.len;
   let at = task.page;
   for (let vma = mm.mm_mt.find(at); vma !== null && at < end && vma.vm_start < end; vma = mm.mm_mt.find(at)) {
+    if (holes === 'stops' && vma.vm_start > at) break;
     const from = Math.max(at, vma.vm_start);
     at = Math.min(end, vma.vm_end);
     const wanted: Modification | null = change(vma, from, at);
     if (wanted !== null) yield* vma_modify(k, task, mm, vma, from, at, wanted);
   }
+  return at;
 }
 
 /**
@@ -65,21 +72,18 @@ export function* mlock(k: Kernel, task: Task): Operation {
   const locks = task.op === OP.mlock;
   const lock = locks ? lockFlags(modeOf(k, task)) : 0;
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
-  const end = task.page + task.len;
-  let at = task.page;
-  for (let vma = mm.mm_mt.walk(at); vma !== null && at < end; vma = mm.mm_mt.walk(at)) {
-    const upTo = Math.min(end, vma.vm_end);
+  const change = (vma: Vma): Modification | null => {
     const flags = mlock_fixup(k, vma, lock);
-    if (flags !== vma.vm_flags) yield* vma_modify(k, task, mm, vma, at, upTo, { flags });
-    at = upTo;
-  }
-  const populates = locks && at === end;
+    return flags === vma.vm_flags ? null : { flags };
+  };
+  const end = task.page + task.len;
+  const populates = (yield* modifyRange(k, task, change, 'stops')) === end && locks;
   if (!hold(k, task, k.costs.op, !populates)) yield;
   leave(k, task, mm, WRITE);
   if (populates) yield* populate(k, task, mm, task.page, end, 'stop');
 }
 
-/** What the event says of how to lock, in any spelling; empty when it says nothing. */
+/** What the event says of how, in any spelling; empty when it says nothing. */
 function modeOf(k: Kernel, { name }: Task): string {
   return name >= 0 ? k.strings[name].toLowerCase() : '';
 }
@@ -123,7 +127,7 @@ const LOCAL = -1;
 
 /** The policy that a call puts into VMAs. Which nodes it names a trace does not say: two that name any are taken for different. */
 function policyOf(k: Kernel, task: Task): number {
-  const mode = task.name >= 0 ? k.strings[task.name].toLowerCase() : '';
+  const mode = modeOf(k, task);
   if (mode === 'default' || mode === 'mpol_default') return 0;
   return mode === 'local' || mode === 'mpol_local' ? LOCAL : k.newIdentity();
 }

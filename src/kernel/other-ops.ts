@@ -2,8 +2,9 @@
  * Everything else that touches an address space: reclaim, migration, NUMA scans, files of /proc, get_user_pages, mmu
  * notifiers, and system calls kept for their timing.
  *
- * Models: mm/vmscan.c, mm/migrate.c; kernel/sched/fair.c task_numa_work; mm/mprotect.c change_pte_range; fs/proc/task_mmu.c m_start, lock_next_vma,
- * procfs_procmap_ioctl, show_smap, clear_refs_write; mm/gup.c; mm/mmu_notifier.c mmu_notifier_register (v6.4 to v7.2).
+ * Models: mm/vmscan.c, mm/migrate.c; kernel/sched/fair.c task_numa_work; mm/mprotect.c change_pte_range; fs/proc/task_mmu.c
+ * m_start, lock_next_vma, procfs_procmap_ioctl, show_smap, clear_refs_write; mm/gup.c; mm/mmu_notifier.c
+ * mmu_notifier_register (v6.4 to v7.2).
  * Leaves out: VM_SOFTDIRTY, which every VMA counts as having.
  */
 import type { Ns, Page } from '../units.js';

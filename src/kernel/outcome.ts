@@ -20,7 +20,7 @@ import {
 } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { PTE_PROTNONE, PTE_UFFD_WP } from './page-table.js';
+import { firstOfPmd, PMD_PAGES, PTE_PROTNONE, PTE_UFFD_WP } from './page-table.js';
 import type { Task } from './task.js';
 import { AnonVma, VM_UFFD_RWP, type Vma } from './vma.js';
 import { find_mergeable_anon_vma } from './vma-merge.js';
@@ -44,9 +44,6 @@ export type Outcome =
   | typeof USERFAULT
   | typeof UNLOCKED
   | typeof BROKEN;
-
-/** Pages of a PMD: 2 MiB. */
-export const PMD_PAGES = 512;
 
 export const folioOf = (facts: number) => (facts >> FOLIO_SHIFT) & 3;
 /** Is the folio locked when the fault gets to it? A wait of 0 says that whoever had it was done by then. */
@@ -152,7 +149,7 @@ export function install(task: Task, state: number): void {
 
 /** Maps the whole PMD around `page` with `state`, as far as `vma` reaches. */
 export function installHuge(mm: Mm, vma: Vma, page: Page, state: number): void {
-  const first = page - (page % PMD_PAGES);
+  const first = firstOfPmd(page);
   const end = Math.min(first + PMD_PAGES, vma.vm_end);
   for (let p = Math.max(first, vma.vm_start); p < end; p++) mm.page_table.set(p, state);
 }

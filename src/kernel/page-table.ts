@@ -48,9 +48,12 @@ const CHUNK = 64;
 /** Chunks per table of PTEs: 2^3. */
 const TABLE = 8;
 /** Pages that one PMD maps. */
-const PMD = CHUNK * TABLE;
+export const PMD_PAGES = CHUNK * TABLE;
 const FREE = -1;
 const FEWEST_CHUNKS = 8;
+
+/** The first page of the PMD that maps `page`. */
+export const firstOfPmd = (page: Page): Page => page - (page % PMD_PAGES);
 
 export class PageTable {
   /** `chunk * CHUNK + (page % CHUNK)` is the state of a page */
@@ -121,14 +124,14 @@ export class PageTable {
   /** __split_huge_pmd(): where `page` is part of a PMD mapping, the 2 MiB around it are pages of their own from now on. */
   splitHuge(page: Page): void {
     if (!(this.get(page) & PTE_HUGE)) return;
-    const first = page - (page % PMD);
-    this.transformRange(first, first + PMD, state => state & ~PTE_HUGE);
+    const first = firstOfPmd(page);
+    this.transformRange(first, first + PMD_PAGES, state => state & ~PTE_HUGE);
   }
 
   /** A PMD mapping that the ends of `[start, end)` cut in two is split. */
   splitEnds(start: Page, end: Page): void {
-    if (start % PMD !== 0) this.splitHuge(start);
-    if (end % PMD !== 0) this.splitHuge(end);
+    if (start % PMD_PAGES !== 0) this.splitHuge(start);
+    if (end % PMD_PAGES !== 0) this.splitHuge(end);
   }
 
   /** Zap: every page of `[start, end)` becomes PTE_NONE. Costs as much as was touched there, however long the range. */
@@ -208,7 +211,7 @@ export class PageTable {
   moveRange(start: Page, end: Page, newStart: Page): void {
     const { found, slab } = this;
     this.splitEnds(start, end);
-    const keeps = (newStart - start) % PMD === 0 ? PTE_HUGE : 0;
+    const keeps = (newStart - start) % PMD_PAGES === 0 ? PTE_HUGE : 0;
     const n = this.find(start, end);
     const pages: Page[] = [];
     const states: number[] = [];

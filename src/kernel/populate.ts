@@ -8,8 +8,9 @@
 import type { Ns, Page } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { anon_vma_prepare, PMD_PAGES } from './outcome.js';
+import { anon_vma_prepare } from './outcome.js';
 import {
+  PMD_PAGES,
   PTE_ANON,
   PTE_ANON_WP,
   PTE_DEVICE_EXCLUSIVE,

@@ -2,9 +2,9 @@
  * Was a program in the page cache? A recording without page-cache events does not say, but its exceptions do: of what is
  * cached a fault maps the pages around it as well, so nothing faults there again; of what is not, it maps one page.
  *
- * 81 programs were started by 38 commands, each after the page cache was emptied, under a readahead of 128 KiB and of 8 MiB. It held
- * for all 3,081 faults on images of which four windows or more ran, each with one fault; of 793 faults before their code ran
- * two were read in all the same (readahead brought the rest), and with three windows it did not hold.
+ * 81 programs were started by 38 commands, each after the page cache was emptied, under a readahead of 128 KiB and of
+ * 8 MiB. It held for all 3,081 faults on images of which four windows or more ran, each with one fault; of 793 faults
+ * before their code ran two were read in all the same (readahead brought the rest), and with three windows it did not hold.
  *
  * Models: mm/memory.c, do_fault_around(): 64 KiB, aligned; mm/filemap.c, filemap_map_pages() (v6.1 to v7.2).
  */

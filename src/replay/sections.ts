@@ -119,13 +119,9 @@ export class Sections {
     // A fault that grows its stack has no recorded section.
     const known = op !== OP.fault && sectionEnd >= 0;
     const announced = known && this.byMm[mm.id]?.findLast(section => section.i === i && section.got === sectionGot);
-    this.current[mm.id] =
-      announced ||
-      this.keep(mm.id, {
-        ...{ i, op, thread, page, len },
-        ...{ ask: start, got: start, end: Number.POSITIVE_INFINITY, recorded: false },
-        ...{ over: Number.POSITIVE_INFINITY, marks: [] },
-      });
+    const [end, over] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    const seen = { ask: start, got: start, end, recorded: false, over, marks: [] };
+    this.current[mm.id] = announced || this.keep(mm.id, { i, op, thread, page, len, ...seen });
   }
 
   /** The writer of `mm` released or downgraded it. */

@@ -7,9 +7,9 @@ export type Path = 'vma_lock' | 'mmap_lock';
 
 /**
  * Why the recording cannot tell: the VMA was being marked by another thread; mmap_lock was being taken or released when the fault
- * tried it; another thread, which was to give the VMA its anon_vma, may still have waited for mmap_lock, or have been faster than it
- * seems; I/O for a page in swap may end before anybody waits for it; another thread faulted on the page at the same time; no VMA is known there, or not what the page
- * was, in a recording that hides some.
+ * tried it; another thread, which was to give the VMA its anon_vma, may still have waited for mmap_lock, or have been faster
+ * than it seems; I/O for a page in swap may end before anybody waits for it; another thread faulted on the page at the same
+ * time; no VMA is known there, or not what the page was, in a recording that hides some.
  */
 export type Undecided =
   | 'vma_lock_race'

@@ -23,7 +23,7 @@ import {
   TRUTH_FALLBACK_SAID,
   type TruthPath,
 } from '../vocab.js';
-import { AnonVmas, type Met, type Preparing } from './anon-vmas.js';
+import { AnonVmas, type Preparing } from './anon-vmas.js';
 import { type Image, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
@@ -93,7 +93,6 @@ interface Pending extends Nearby, Preparing {
   spurious: boolean;
   /** it made a stack grow */
   grew: boolean;
-  met: Met | null;
   row: FaultRow | null;
   /** where the trace without inferences finishes the fault: for each of the replays of that */
   readonly plain: (Path | null)[];
@@ -181,8 +180,10 @@ export class Verify {
       this.neighbours.passes(columns, row);
       this.programs.see(columns, row);
       if (columns.op[row] === OP.fault) this.take(columns, row);
-      else this.sections.announce(columns, row, this.events + row, this.tempo.ordered);
-      this.anonVmas.see(columns, row, info);
+      else {
+        this.sections.announce(columns, row, this.events + row, this.tempo.ordered);
+        this.anonVmas.see(columns, row, info);
+      }
       if (columns.op[row] === OP.vma && columns.inferred[row] !== 0) this.hides = true;
     }
     this.events += columns.n;

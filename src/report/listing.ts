@@ -1,5 +1,4 @@
 /** What is not a replay's result (a diff, the lineage, one stage, an edit), in every format a replay has. */
-
 import { formatRows } from './csv.js';
 import { jsonText } from './escape.js';
 import type { Format } from './index.js';

@@ -17,17 +17,14 @@ interface Walk {
   takes(extent: Extent): boolean;
 }
 
-const takes = () => true;
-const TO_A_HOLE: Walk = { crossesHoles: false, takes };
-/** Most advice goes on behind holes, and says in the end that there were some. */
-const TO_THE_END: Walk = { crossesHoles: true, takes };
+const TO_A_HOLE: Walk = { crossesHoles: false, takes: () => true };
 /** mprotect and mlock stop at a hole; what an mlock did to the VMAs before it, but not to their pages, the replay knows. */
-const BY_NAME: ReadonlyMap<string, Walk> = new Map([
+const BY_NAME: ReadonlyMap<string, Walk | 'whole'> = new Map<string, Walk | 'whole'>([
   ['mprotect', TO_A_HOLE],
   ['pkey_mprotect', TO_A_HOLE],
-  ['mlock', TO_THE_END],
-  ['mlock2', TO_THE_END],
-  ['munlock', TO_THE_END],
+  ['mlock', 'whole'],
+  ['mlock2', 'whole'],
+  ['munlock', 'whole'],
 ]);
 
 /** Advice, in hex, that some VMAs refuse. */
@@ -39,11 +36,12 @@ const REFUSED: ReadonlyMap<string, Walk> = new Map([
 /** MADV_COLLAPSE says whether there was a huge page to be made. */
 const COLLAPSE = '19';
 
-function walkOf(name: string, advice: string, error: string): Walk | null {
+/** Most advice goes on behind holes, and says in the end that there were some. */
+function walkOf(name: string, advice: string, error: string): Walk | 'whole' | null {
   if (name !== 'madvise') return error === ENOMEM ? (BY_NAME.get(name) ?? null) : null;
   if (error === EINVAL) return REFUSED.get(advice) ?? null;
   if (error !== ENOMEM || advice === COLLAPSE) return null;
-  return REFUSED.get(advice)?.crossesHoles === false ? TO_A_HOLE : TO_THE_END;
+  return REFUSED.get(advice)?.crossesHoles === false ? TO_A_HOLE : 'whole';
 }
 
 /**
@@ -57,7 +55,8 @@ export function partDone(
   error: string,
 ): readonly string[] | null {
   const walk = walkOf(name, args[2], error);
-  if (walk === null || walk === TO_THE_END) return walk && args;
+  if (walk === null) return null;
+  if (walk === 'whole') return args;
   const start = pageOf(`0x${args[0]}`);
   const wanted = start + pagesOf(`0x${args[1]}`);
   let end = start;
