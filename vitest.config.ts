@@ -2,6 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/temporary.ts',
+    // Most tests wait for a process that they started: a core kept free would stay idle.
+    maxWorkers: '100%',
     // Against tests that hang: no test measures time, and a busy machine takes long.
     testTimeout: 120_000,
     hookTimeout: 120_000,
