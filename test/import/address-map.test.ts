@@ -140,6 +140,12 @@ test('of several mappings each goes the same way, and holes stay holes', () => {
   expect(draw(map, 14)).toBe('A........ABB.C');
 });
 
+test('beside a hole that moves, what is there stays', () => {
+  const map = mapOf('AA.B....CCCCCC');
+  map.move(0, 4, 9, 4, true);
+  expect(draw(map, 14)).toBe('AA.B....CAACBC');
+});
+
 test('what does not fit where it goes is gone', () => {
   const map = mapOf('AABB....');
   map.move(0, 4, 5, 2, false);

@@ -98,13 +98,14 @@ export class AddressMap {
     for (const extent of this.#within(start, end)) this.map({ ...extent, prot: prot & PROT_ALL });
   }
 
-  /** mremap: what was at [start, end) is now at `to`, `pages` long; the old range stays with `keep`. */
+  /**
+   * mremap: what was at [start, end) is now at `to`, `pages` long; the old range stays with `keep`. What lies beside a hole
+   * comes to lie beside whatever is there: remap_move() unmaps a place for each VMA, and none for holes.
+   */
   move(start: Page, end: Page, to: Page, pages: number, keep: boolean): void {
     // of a length of 0, which duplicates a shared mapping, only the place is known
     const parts = this.#within(start, Math.max(end, start + 1));
     if (!keep) this.unmap(start, end);
-    if (parts.length === 0) return;
-    this.unmap(to, to + pages);
     for (const part of parts) {
       const from = to + (part.start - start);
       const until = part.end >= end ? to + pages : Math.min(to + (part.end - start), to + pages);
