@@ -8,6 +8,7 @@ export default defineConfig({
     // Against tests that hang: no test measures time, and a busy machine takes long.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    teardownTimeout: 120_000,
     coverage: {
       include: ['src/engine/**', 'src/kernel/**', 'src/trace/**'],
       reporter: ['text', 'json'],

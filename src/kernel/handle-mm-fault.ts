@@ -6,7 +6,7 @@
  * in the stages' answers).
  * Leaves out: page-table pages, memory cgroups, allocation failure, mTHP: none changes where a fault is finished.
  */
-import { ENTRY, FOLIO_LOCKED, HUGE_PUD, VM_OPS } from '../vocab.js';
+import { ENTRY, FOLIO_ABSENT, FOLIO_LOCKED, HUGE_PUD, VM_OPS } from '../vocab.js';
 import { do_fault } from './do-fault.js';
 import { do_swap_page } from './do-swap-page.js';
 import { do_wp_page } from './do-wp-page.js';
@@ -139,12 +139,22 @@ export function entryOf(k: Kernel, task: Task, vma: Vma): number {
     else if (kind === PTE_FILE_RW && isWrite(task) && vma.vm_ops & VM_OPS.page_mkwrite) state = PTE_FILE_RO;
     else if (kind === PTE_ANON && isWrite(task) && !(vma.vm_flags & VM_UFFD_ARMED))
       state = PTE_ANON_WP | (derived & ~PTE_KIND_MASK);
-  } else if (entry !== 0 && exists(k, KIND_OF_ENTRY[entry])) state = KIND_OF_ENTRY[entry];
+  } else if (entry !== 0) {
+    if (exists(k, KIND_OF_ENTRY[entry])) state = KIND_OF_ENTRY[entry];
+  } else if (folioOf(task.facts) === FOLIO_ABSENT && isFileEntry(derived)) {
+    // What is not in the page cache any more is mapped nowhere: unmap_mapping_range() was here.
+    state = PTE_NONE;
+  }
   if (isSaid(task.facts, 'shared') && state !== PTE_NONE) {
     if (says(task.facts, 'shared')) state |= PTE_SHARED_COW;
     else state &= ~PTE_SHARED_COW;
   }
   return state;
+}
+
+function isFileEntry(state: number): boolean {
+  const kind = state & PTE_KIND_MASK;
+  return kind === PTE_FILE_RO || kind === PTE_FILE_RW;
 }
 
 /** Does this kernel know such entries? Where it does not, the call that would have made them failed, and nothing changed. */

@@ -30,6 +30,7 @@ import {
   VM_DONTCOPY,
   VM_DONTDUMP,
   VM_HUGEPAGE,
+  VM_LOCKED,
   VM_MERGEABLE,
   VM_NOHUGEPAGE,
   VM_RAND_READ,
@@ -186,10 +187,20 @@ function apply(task: Task, mm: Mm, end: Page): void {
     case ADVICE.dontneed_locked:
       page_table.clearRange(task.page, end);
       return;
-    case ADVICE.remove:
-      page_table.clearRange(task.page, end);
-      shmem_undo_range(mm.mm_mt, task.page, end);
+    case ADVICE.remove: {
+      const until = madvise_remove(mm, task.page, end);
+      page_table.clearRange(task.page, until);
+      shmem_undo_range(mm.mm_mt, task.page, until);
+    }
   }
+}
+
+/** madvise_remove(): the end of what is removed: EINVAL or EACCES at a VMA that is locked or no shared file. */
+function madvise_remove({ mm_mt }: Mm, start: Page, end: Page): Page {
+  for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < end; vma = mm_mt.next(vma)) {
+    if ((vma.vm_flags & (VM_SHARED | VM_LOCKED)) !== VM_SHARED) return Math.max(start, vma.vm_start);
+  }
+  return end;
 }
 
 /** A marker in the place of every page that is mapped, of the first 1 GiB. */

@@ -18,7 +18,7 @@ export interface Nearby {
   readonly done: Ns;
   /** the clock does not tick: times of other processors are in the order of what happened */
   readonly ordered: boolean;
-  /** another thread ran on its processor before its own did anything else, and nothing says when the fault ended */
+  /** another thread ran on its processor before it was over, or its own did anything else */
   away: boolean;
   /** when its thread did something else; infinite while it did not */
   next: Ns;
@@ -38,7 +38,7 @@ export class Neighbours<Fault extends Nearby & { readonly row: FaultRow | null }
     }
     const other = cpu[row] < 0 ? undefined : this.onCpu.get(cpu[row]);
     if (other !== undefined && other.thread !== thread[row]) {
-      other.away = other.done === Number.POSITIVE_INFINITY && other.next === Number.POSITIVE_INFINITY;
+      other.away ||= t[row] < wentOn(other);
       this.onCpu.delete(cpu[row]);
     }
   }
@@ -63,9 +63,12 @@ export class Neighbours<Fault extends Nearby & { readonly row: FaultRow | null }
   }
 }
 
+/** When the fault's end was recorded, or its thread did something else, ns. */
+export const wentOn = ({ done, next }: Pick<Nearby, 'done' | 'next'>): Ns => Math.min(done, next);
+
 /** When the fault is known to have been over, ns: its thread went on; infinite where that says nothing. */
-export function overBy({ ordered, done, next }: Pick<Nearby, 'ordered' | 'done' | 'next'>): Ns {
-  return ordered ? Math.min(done, next) : Number.POSITIVE_INFINITY;
+export function overBy(fault: Pick<Nearby, 'ordered' | 'done' | 'next'>): Ns {
+  return fault.ordered ? wentOn(fault) : Number.POSITIVE_INFINITY;
 }
 
 const placeOf = ({ mm, page }: Nearby): string => `${mm} ${page}`;

@@ -27,7 +27,7 @@ import { AnonVmas, type Preparing } from './anon-vmas.js';
 import { type Image, Programs } from './fault-around.js';
 import { keepFirst } from './first.js';
 import { ALTERNATIVES, withoutInferences } from './inferred.js';
-import { type Nearby, Neighbours, overBy } from './nearby.js';
+import { type Nearby, Neighbours, overBy, wentOn } from './nearby.js';
 import { NO_VMA, Observer, type Watcher } from './observer.js';
 import { Replay } from './replay.js';
 import { type FaultRow, FIRST } from './result.js';
@@ -283,7 +283,7 @@ export class Verify {
       if (fault.t > ready && !crowded) break;
       const { row, plain } = fault;
       if (row === null || plain.includes(null) || (row.start > ready && !crowded)) continue;
-      if (fault.away && fault.next > now && !crowded) continue;
+      if ((fault.away || fault.done < Number.POSITIVE_INFINITY) && wentOn(fault) > now && !crowded) continue;
       pending.delete(fault.i);
       this.neighbours.drop(fault);
       const reason = this.undecided(fault, row);
@@ -338,7 +338,7 @@ export class Verify {
     if (vmaLock === 'none') return null;
     const { page, thread, mm, slack } = fault;
     // Whose thread lost its processor may have looked it up at any time until it went on.
-    const late = fault.away ? Math.max(start, fault.next) : start;
+    const late = fault.away ? Math.max(start, wentOn(fault)) : start;
     const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + slack.lookup > t);
     // A thread the model still held up began later than recorded: until then counts too.
     const over = Math.max(start, overBy(fault));

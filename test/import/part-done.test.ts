@@ -66,6 +66,12 @@ test('MADV_WIPEONFORK stops at a file and at shared memory', async () => {
   expect(await left(28, 0, 12, ENOMEM, '12')).toBe('madvise 0-12');
 });
 
+test.each([EINVAL, EACCES])('MADV_REMOVE stops at private memory: %s', async error => {
+  expect(await left(28, 16, 22, error, '9')).toBe('madvise 16-20');
+  expect(await left(28, 12, 20, error, '9')).toBeNull();
+  expect(await left(28, 16, 24, ENOMEM, '9')).toBe('madvise 16-24');
+});
+
 test('nothing comes of any other call', async () => {
   expect(await left(11, 0, 4, ENOMEM)).toBeNull();
 });

@@ -159,6 +159,24 @@ describe('madvise', () => {
   });
 });
 
+test('to remove stops at what is locked and at private memory', async () => {
+  const read = (page: number) => fault(page, { access: 'read' });
+  const mapped = [mmap(0, 4, file('ext4')), read(0), read(3), vma(4, 2), mmap(6, 2, file('ext4')), read(6)];
+  const held = async (page: number, ...between: Event[]) => (await row(NEW, ...mapped, ...between, read(page))).hold_ns;
+  expect(await held(3, advise('remove', 0, 8))).toBe(COSTS.file_map);
+  expect(await held(6, advise('remove', 0, 8))).toBe(COSTS.minor);
+  expect(await held(0, range('mlock', 2, 1), advise('remove', 0, 4))).toBe(COSTS.file_map);
+  expect(await held(3, range('mlock', 2, 1), advise('remove', 0, 4))).toBe(COSTS.minor);
+});
+
+test('what is not in the page cache any more is not mapped any more', async () => {
+  const mapped = [mmap(0, 4, file('ext4')), fault(0, { access: 'read' })];
+  const met = (page: object) => row(NEW, ...mapped, fault(0, { page }));
+  expect((await met({ wait: 5 })).site).toBe(null);
+  expect((await met({ folio: 'absent', wait: 5 })).site).toBe('filemap_fault');
+  expect((await met({ entry: 'present', folio: 'absent', wait: 5 })).site).toBe(null);
+});
+
 test('one mremap that moves several VMAs stops at a sealed one', async () => {
   const mapped = [vma(0, 2), vma(2, 2, { prot: 'r--' }), vma(4, 2), range('mseal', 2, 2)];
   const move = { op: 'mremap', tid: 1, addr: at(0), old_len: len(6), new_addr: at(6), new_len: len(6) };

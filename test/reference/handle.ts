@@ -119,6 +119,10 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
       break;
     case 'marker_poison':
       if (w.at['handle_pte_marker.poison'] !== 'absent') met = entry('poison');
+      break;
+    case undefined:
+      // A page of a file that nobody has in memory was taken out of every page table.
+      if (facts.folio === 'absent' && known.kind.startsWith('file')) met = NOTHING;
   }
   return facts.shared === undefined || met.kind === 'none' ? met : { ...met, cow: facts.shared };
 }

@@ -143,10 +143,20 @@ function touch(act: Act): number {
     case 'populate_write':
       return faultIn(act, event.page, act.end, () => event.raw.advice === 'populate_write');
     case 'remove':
-      drop(act);
-      clear(act);
+      drop(act, removable(act));
+      clear(act, removable(act));
   }
   return 0;
+}
+
+/** The end of what MADV_REMOVE takes: it fails at private and at locked memory. */
+function removable({ w, mm, event, end }: Act): number {
+  const refuses = ({ like }: Area) => !like.includes('shared') || like.includes('locked');
+  const [first] = w.past
+    .areas(mm)
+    .filter(vma => refuses(vma) && vma.end > event.page && vma.start < end)
+    .sort((a, b) => a.start - b.start);
+  return first === undefined ? end : Math.max(event.page, first.start);
 }
 
 /** MADV_WILLNEED reads a file ahead without mmap_lock, but not shmem and not what has no vm_ops. */
@@ -155,15 +165,15 @@ function readsFile({ w, mm, event }: Act): boolean {
   return vma !== null && ['ext4', 'squashfs', 'vfio'].includes(vma.file ?? '');
 }
 
-function clear(act: Act): void {
-  for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, act.end)) act.set(page, NOTHING);
+function clear(act: Act, end = act.end): void {
+  for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, end)) act.set(page, NOTHING);
 }
 
 /** Pages of shared anonymous memory in the range are no more. */
-function drop(act: Act): void {
+function drop(act: Act, end = act.end): void {
   const { w, mm, thread, event } = act;
   for (const vma of w.past.areas(mm).filter(({ file }) => file === 'shmem')) {
-    for (let page = Math.max(event.page, vma.start); page < Math.min(act.end, vma.end); page++) {
+    for (let page = Math.max(event.page, vma.start); page < Math.min(end, vma.end); page++) {
       w.note(mm, thread, { what: 'dropped', offset: offsetOf(vma, page) });
     }
   }

@@ -41,6 +41,7 @@ test.each([
 test('a thread is away from its fault when another ran on its processor before it went on', () => {
   const [fault] = meet([1, 0, 10, 7], [2, 0, 60, 8], [1, 1, 900]);
   expect(fault).toMatchObject({ away: true, next: 900 });
+  expect(meet([1, 0, 10, 7, 400], [2, 0, 60, 8])[0].away).toBe(true);
 });
 
 test.each([

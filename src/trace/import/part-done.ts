@@ -10,6 +10,7 @@ import { pageOf, pagesOf } from './words.js';
 
 const ENOMEM = '-12';
 const EINVAL = '-22';
+const EACCES = '-13';
 
 /** How far a call comes. */
 interface Walk {
@@ -29,6 +30,8 @@ const BY_NAME: ReadonlyMap<string, Walk | 'whole'> = new Map<string, Walk | 'who
 
 /** Advice, in hex, that some VMAs refuse. */
 const REFUSED: ReadonlyMap<string, Walk> = new Map([
+  // what is locked, too: the replay knows that
+  ['9', { crossesHoles: true, takes: ({ shared }) => shared }],
   ['12', { crossesHoles: true, takes: ({ mapsFile, shared }) => !mapsFile && !shared }],
   ['16', { crossesHoles: false, takes: ({ prot }) => (prot & PROT_READ) !== 0 }],
   ['17', { crossesHoles: false, takes: ({ prot }) => (prot & PROT_WRITE) !== 0 }],
@@ -39,7 +42,7 @@ const COLLAPSE = '19';
 /** Most advice goes on behind holes, and says in the end that there were some. */
 function walkOf(name: string, advice: string, error: string): Walk | 'whole' | null {
   if (name !== 'madvise') return error === ENOMEM ? (BY_NAME.get(name) ?? null) : null;
-  if (error === EINVAL) return REFUSED.get(advice) ?? null;
+  if (error === EINVAL || error === EACCES) return REFUSED.get(advice) ?? null;
   if (error !== ENOMEM || advice === COLLAPSE) return null;
   return REFUSED.get(advice)?.crossesHoles === false ? TO_A_HOLE : 'whole';
 }
