@@ -10,7 +10,7 @@ import type { VmaTree } from '../kernel/vma-tree.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { Ns, Page } from '../units.js';
 import { OP } from '../vocab.js';
-import { type Nearby, overBy } from './nearby.js';
+import { type Nearby, overBy, wentOn } from './nearby.js';
 import type { FaultRow } from './result.js';
 import type { Reach, Section, Sections } from './sections.js';
 import { APART, type Slack, whileMarked } from './windows.js';
@@ -41,8 +41,16 @@ interface Made {
   readonly writes: Preparing[];
 }
 
+/** A page that another thread mapped anew while a write of it was under way, until `end`: the write may have met either VMA. */
+interface Renewed {
+  readonly page: Page;
+  readonly end: Ns;
+}
+
 /** Writes by which it is tried to show that an anon_vma is there. */
 const WRITES = 64;
+/** Pages mapped anew under a write that are remembered, of an address space. */
+const RENEWED = 64;
 /** Where a fault leaves the VMA lock because its VMA has no anon_vma. */
 const LACKING: ReadonlySet<string> = new Set(['lock_vma_under_rcu.anon_vma', 'vmf_anon_prepare', 'do_wp_page']);
 /** Faults pages in for writing, in an address space and at places that only memory tells. */
@@ -55,6 +63,9 @@ export class AnonVmas {
   private readonly last = new Map<number, Met>();
   /** mms that a call wrote into, and when first */
   private readonly written = new Map<number, Ns>();
+
+  /** by mm, oldest first */
+  private readonly renewed = new Map<number, Renewed[]>();
 
   constructor(private readonly sections: Sections) {}
 
@@ -83,6 +94,20 @@ export class AnonVmas {
     if (write && thread !== made.by.thread && made.writes.length < WRITES) made.writes.push(fault);
   }
 
+  /** The fault is over. */
+  over(fault: Preparing): void {
+    const { write, thread, mm, page, t } = fault;
+    if (!write) return;
+    const until = wentOn(fault);
+    for (const { op, thread: by, page: start, len, got, end } of this.sections.of(mm)) {
+      if (op !== OP.mmap || by === thread || got >= until || end <= t || page < start || page >= start + len) continue;
+      const renewed = this.renewed.get(mm) ?? [];
+      this.renewed.set(mm, renewed);
+      renewed.push({ page, end });
+      if (renewed.length > RENEWED) renewed.shift();
+    }
+  }
+
   /** Can it not be told whether the VMA of the fault had its anon_vma? */
   areDoubtfulFor(fault: Preparing, { site }: FaultRow): boolean {
     return LACKING.has(site ?? '') ? this.mayBeThere(fault) : this.mayBeMissing(fault);
@@ -93,10 +118,12 @@ export class AnonVmas {
     const { t, thread, mm, slack, met } = fault;
     const written = this.written.get(mm);
     if (written !== undefined && written < t) return true;
+    const until = Math.min(t + slack.lookup, overBy(fault));
+    const renewed = this.renewed.get(mm) ?? [];
+    if (met !== null && renewed.some(({ page, end }) => end < until && met.start <= page && page < met.end)) return true;
     const anonVma = met?.vma.anon_vma;
     const made = anonVma ? this.made.get(anonVma) : undefined;
     if (made === undefined) return false;
-    const until = Math.min(t + slack.lookup, overBy(fault));
     return [made.by, ...made.writes].some(other => other.thread !== thread && t <= other.t && other.t < until);
   }
 

@@ -286,6 +286,7 @@ export class Verify {
       if ((fault.away || fault.done < Number.POSITIVE_INFINITY) && wentOn(fault) > now && !crowded) continue;
       pending.delete(fault.i);
       this.neighbours.drop(fault);
+      this.anonVmas.over(fault);
       const reason = this.undecided(fault, row);
       fault.mayWait = reason !== null || row.fallback;
       if (reason === 'hidden_page' && fault.image !== null && !fault.spurious) {
@@ -337,8 +338,10 @@ export class Verify {
     const { vmaLock } = this.stage;
     if (vmaLock === 'none') return null;
     const { page, thread, mm, slack } = fault;
-    // Whose thread lost its processor may have looked it up at any time until it went on.
-    const late = fault.away ? Math.max(start, wentOn(fault)) : start;
+    // Whose thread lost its processor may have looked it up until it went on, but for what it waited after that: who waits
+    // for mmap_lock may be overtaken, and for how long is not known.
+    const waits = fallback && row.wait_ns > 0 && fault.done < Number.POSITIVE_INFINITY;
+    const late = fault.away && !waits ? Math.max(start, wentOn(fault) - row.wait_ns) : start;
     const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + slack.lookup > t);
     // A thread the model still held up began later than recorded: until then counts too.
     const over = Math.max(start, overBy(fault));

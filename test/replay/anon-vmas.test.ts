@@ -38,6 +38,22 @@ describe('an anon_vma that a fault has yet to make', () => {
   });
 });
 
+test('what was mapped over a page while it was written to may have got the anon_vma', async () => {
+  const map = (page: number): Event => ({
+    ...mmap(page, 8, { t: 3 * MS, tid: 2, flags: ['private', 'anonymous', 'noreserve'] }),
+    locks: [{ mode: 'write', ask: 3 * MS, got: 3 * MS, end: 4 * MS }],
+  });
+  const last = async (page: number, dur: number) => {
+    const mapped = [vma(0, 8, { t: 0, anon_vma: false }), vma(100, 8, { t: 0, anon_vma: true })];
+    const first = fault(0, { t: 2 * MS, tid: 1, dur, ...FELL_BACK });
+    const second = fault(page + 1, { t: 8 * MS, tid: 1, ...FELL_BACK });
+    return (await verify([...mapped, first, map(page), writer(100, 7 * MS, 9 * MS), second], 'v6.18')).rows.at(-1);
+  };
+  expect(await last(0, 4 * MS)).toMatchObject({ reason: 'anon_vma_race', predicted: 'mmap_lock' });
+  expect(await last(0, MS)).toMatchObject({ class: 'scored', predicted: 'mmap_lock' });
+  expect(await last(4, 4 * MS)).toMatchObject({ class: 'scored', predicted: 'mmap_lock' });
+});
+
 test('VMAs that only doubtful anon_vmas keep apart may be one, marked as a whole', async () => {
   const locks = (got: number) => [{ mode: 'write', ask: got, got, end: got + 5_000 }];
   const trace = (...before: Event[]): Event[] => [

@@ -23,6 +23,31 @@ describe('undecided', () => {
     expect(await one(2 * MS + 20_000, STAYED)).toEqual(['scored', null, 'vma_lock']);
   });
 
+  test('while its thread had lost the processor, unless that is explained by a wait', async () => {
+    const other = fault(100, { t: MS - 80_000, tid: 4, cpu: 1, ...STAYED });
+    const away = async (dur: number, page: object, cpu = 1) => {
+      const met = fault(0, { t: MS - 100_000, tid: 3, cpu, dur, page, ...STAYED });
+      const trace = [vma(0, 8, { t: 0 }), vma(100, 8, { t: 0 }), met, other, writer(0, MS, 2 * MS)];
+      return (await verify(trace, 'v6.18')).rows[0].reason;
+    };
+    expect(await away(500_000, {})).toBe('vma_lock_race');
+    expect(await away(500_000, {}, 2)).toBe(null);
+    expect(await away(19_000, {})).toBe(null);
+    expect(await away(500_000, { entry: 'swap', swap_sync: true, wait: 490_000 })).toBe(null);
+  });
+
+  test('not for who waits for mmap_lock: others may have overtaken it', async () => {
+    const behind = async (page: number, cpu: number) => {
+      const met = fault(0, { t: MS + 500_000, tid: 3, cpu: 1, dur: 4 * MS, ...FELL_BACK });
+      const trace = [vma(0, 8, { t: 0 }), vma(100, 8, { t: 0 }), writer(page, MS, 2 * MS), met];
+      trace.push(fault(101, { t: MS + 600_000, tid: 4, cpu, ...STAYED }), writer(0, 3 * MS, 4 * MS));
+      return (await verify(trace, 'v6.18')).rows[0].reason;
+    };
+    expect(await behind(0, 1)).toBe(null);
+    expect(await behind(100, 1)).toBe('vma_lock_race');
+    expect(await behind(100, 2)).toBe(null);
+  });
+
   test('not by a section of the same thread', async () => {
     expect(await one(MS - 40_000, STAYED, { tid: 2 })).toEqual(['scored', null, 'vma_lock']);
   });
