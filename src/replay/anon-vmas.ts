@@ -120,7 +120,8 @@ export class AnonVmas {
     if (written !== undefined && written < t) return true;
     const until = Math.min(t + slack.lookup, overBy(fault));
     const renewed = this.renewed.get(mm) ?? [];
-    if (met !== null && renewed.some(({ page, end }) => end < until && met.start <= page && page < met.end)) return true;
+    if (met !== null && renewed.some(({ page, end }) => end < until && met.start <= page && page < met.end))
+      return true;
     const anonVma = met?.vma.anon_vma;
     const made = anonVma ? this.made.get(anonVma) : undefined;
     if (made === undefined) return false;

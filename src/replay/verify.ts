@@ -337,6 +337,7 @@ export class Verify {
     const { t, start, site, fallback } = row;
     const { vmaLock } = this.stage;
     if (vmaLock === 'none') return null;
+    if (t > Number(this.info.meta['x-lost-from'])) return 'lost';
     const { page, thread, mm, slack } = fault;
     // Whose thread lost its processor may have looked it up until it went on, but for what it waited after that: who waits
     // for mmap_lock may be overtaken, and for how long is not known.

@@ -74,7 +74,7 @@ describe('a slow pipe', { timeout: 60_000 }, () => {
     const lines = await pipeline.end();
     // Of the last fault nobody knows how it ended.
     expect(lines).toHaveLength(201);
-    expect(lines.at(-1)).toBe('{"meta":{"lost":3}}');
+    expect(lines.at(-1)).toBe('{"meta":{"lost":3,"x-lost-from":99000000}}');
   });
 
   test('import | replay: rows come before the input ends, without temporary files', async () => {

@@ -58,13 +58,13 @@ test('while pages of the file are being read in, a shorter wait may be for the r
 
 test('files that are being read in are known, but not more of them than a machine reads at one time', () => {
   const recording = new Recording(undefined);
-  recording.sawTime(1_000);
+  recording.saw({ t: 1_000, cpu: 0 });
   const files = Array.from({ length: 4_097 }, (_, i) => `254:0 ${i}`);
   for (const file of files.slice(0, -1)) recording.readsAhead(file);
   expect(files.map(file => recording.mayRead(file)).indexOf(false)).toBe(4_096);
   recording.readsAhead(files[4_096]);
   expect([recording.mayRead(files[0]), recording.mayRead(files[4_096])]).toEqual([false, true]);
-  recording.sawTime(20_001_000);
+  recording.saw({ t: 20_001_000, cpu: 0 });
   expect(recording.mayRead(files[4_096])).toBe(false);
 });
 

@@ -71,7 +71,17 @@ test('what the buffer overwrote and what was lost while reading it is added up',
   const text = ['# entries-in-buffer/entries-written: 10/25   #P:2', 'CPU:1 [LOST 34 EVENTS]', 'CPU:0 [LOST EVENTS]'];
   const { header, summary } = await imported([...text, ` a-1 [000] ..... 1.000001: ${PF}`].join('\n'));
   expect(summary.lost).toBe(50);
-  expect(header.meta).toMatchObject({ producer: 'vmalock import ftrace', lost: 50, clock: 'mono' });
+  expect(header.meta).toMatchObject({ producer: 'vmalock import ftrace', lost: 50, clock: 'mono', 'x-lost-from': 0 });
+});
+
+test('what was lost came after the event before on that processor', async () => {
+  const event = (cpu: number, time: string) => ` a-1 [00${cpu}] ..... ${time}: ${PF}`;
+  const text = [event(0, '1.000001'), event(1, '1.000002'), event(0, '1.000003')];
+  const from = async (cpu: number) => {
+    const { header } = await imported([...text, `CPU:${cpu} [LOST 3 EVENTS]`, event(cpu, '1.000009')].join('\n'));
+    return header.meta['x-lost-from'];
+  };
+  expect([await from(0), await from(1), await from(2)]).toEqual([2_000, 1_000, 0]);
 });
 
 const truth = async (name: string, addr: string) => {

@@ -36,6 +36,17 @@ test('lost records are added up in the header and the summary', async () => {
   expect(summary.lost).toBe(42);
 });
 
+test('what was lost came after the record before on that processor', async () => {
+  const on = (cpu: number, us: number, text: string) => line(us, 10, text).replace('[000]', `[00${cpu}]`);
+  const lost = [1, 2].map(cpu => on(cpu, 40 + cpu, 'PERF_RECORD_LOST lost 3'));
+  const faults = [10, 20, 30].map((us, cpu) => on(cpu, us, 'minor-faults: 0'));
+  const from = async (...lines: string[]) => (await imported(lines.join('\n'))).header.meta['x-lost-from'];
+  expect(await from(...faults)).toBeUndefined();
+  expect(await from(...faults, ...lost)).toBe(10_000);
+  expect(await from(...faults, lost[1])).toBe(20_000);
+  expect(await from(...faults, on(7, 50, 'PERF_RECORD_LOST lost 3'))).toBe(0);
+});
+
 test('a fault during which records were lost has no truth, and no lock is taken to be held after it', async () => {
   const fault = (us: number) => [
     line(us, 10, 'exceptions:page_fault_user: address=0x7f0000001000 ip=0x400000 error_code=0x6   0'),

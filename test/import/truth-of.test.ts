@@ -359,7 +359,7 @@ describe('what a recording says of its kernel', () => {
   test('a clock of timer interrupts is told from its shortest step', () => {
     const ticks = (...times: number[]) => {
       const found = new Recording(undefined);
-      for (const t of times) found.sawTime(t);
+      for (const t of times) found.saw({ t, cpu: 0 });
       return found.ticks;
     };
     expect(ticks()).toBe(false);

@@ -103,6 +103,16 @@ describe('undecided', () => {
     expect((await verify(path, 'v6.18')).rows[1]).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
   });
 
+  test('behind records that were lost', async () => {
+    const met = [10, 20, 30].map(t => fault(64, { t, ...STAYED }));
+    const path = traceFile([vma(0, 8, { t: 0 }), ...met]);
+    const lost = readFileSync(path, 'utf8').replace('"version":1', '"version":1,"meta":{"lost":3,"x-lost-from":20}');
+    writeFileSync(path, lost);
+    const reasons = async (model: string) => (await verify(path, model)).rows.map(({ reason }) => reason);
+    expect(await reasons('v6.18')).toEqual([null, null, 'lost']);
+    expect(await reasons('mmap_lock')).toEqual([null, null, null]);
+  });
+
   test('where no VMA is known, in a recording that hides some', async () => {
     const nowhere = fault(64, { t: 20, ...STAYED });
     const guessed = { 'x-inferred': 'a fault there ended well' };

@@ -16,6 +16,8 @@ export interface HeaderObject {
     /** records the recorder lost; added to while the text streams by, final when the importer ends */
     lost: number;
     command?: string;
+    /** ns: what the recorder lost came after this */
+    'x-lost-from'?: number;
     /** the swap device reads synchronously, also where no event tells which faults met a swap entry */
     'x-swap-sync'?: true;
   };
@@ -65,6 +67,8 @@ export interface ImportSummary {
   unknownLines: number;
   /** records the recorder lost */
   lost: number;
+  /** ns: the first of these came after this; infinite when there is none */
+  lostFrom: number;
   /** MMAP2 lines that contradict the calls before them */
   mismatched: number;
   /** the first hundred of these: line of the text, range that it shows, range that the calls make */
@@ -80,7 +84,8 @@ const LISTED = 20;
 /** An empty summary, to be filled while the text streams by. */
 export function newSummary(): ImportSummary {
   const counts = { lines: 0, events: 0, faults: 0, unknownLines: 0, lost: 0, mismatched: 0 };
-  return { ...counts, mismatches: [], unclassified: {}, unclassifiedAt: {} };
+  const lostFrom = Number.POSITIVE_INFINITY;
+  return { ...counts, lostFrom, mismatches: [], unclassified: {}, unclassifiedAt: {} };
 }
 
 /** Counts and lists what could not be classified. */

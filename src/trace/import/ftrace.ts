@@ -19,7 +19,7 @@ import { isComm, KERNEL_STACK, RecordParser, type TraceRecord, torn, unterminate
 
 const HEAD =
   /-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?\[(\d{3,})\]\s+(?:[^\s\d]\S{3,4}\s+|\.{4,5}\s+)?(\d+)\.(\d{9}|\d{6}): +(\S.*)$/;
-const LOST = /^CPU:\d+ \[LOST (\d+ )?EVENTS\]/;
+const LOST = /^CPU:(\d+) \[LOST (\d+ )?EVENTS\]/;
 /** The buffer kept fewer than were written: the oldest are gone. */
 const OVERRUN = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+) /;
 const FRAME = /^\s*=> <?([^\s>]+)/;
@@ -41,15 +41,15 @@ export class FtraceParser extends RecordParser {
   push(line: Line): TraceRecord | null {
     const { text } = line;
     const head = HEAD.exec(text);
-    const lost = head === null ? lostEvents(text) : 0;
-    if (head === null && lost === 0) {
+    const lost = head === null ? lostEvents(text) : null;
+    if (head === null && lost === null) {
       this.#continuation(line);
       return null;
     }
     if (line.unterminated) throw unterminated(this.file, line.number, text);
     if (head !== null && !isComm(text.slice(0, head.index))) throw torn('ftrace', this.file, line.number, text);
     const done = this.pending;
-    this.pending = head === null ? this.#lost(lost, line.number) : this.#record(head, line);
+    this.pending = head === null ? this.#lost(lost!, line.number) : this.#record(head, line);
     return done;
   }
 
@@ -100,18 +100,27 @@ export class FtraceParser extends RecordParser {
     return record;
   }
 
-  #lost(events: number, line: number): TraceRecord {
+  #lost({ cpu, events }: Lost, line: number): TraceRecord {
     const t = this.pending?.t ?? 0;
     const text = ` lost ${events}`;
     const name = 'PERF_RECORD_LOST';
-    return { t, synthesized: false, pid: 0, tid: 0, cpu: -1, comm: '', name, text, stack: null, line };
+    return { t, synthesized: false, pid: 0, tid: 0, cpu, comm: '', name, text, stack: null, line };
   }
 }
 
-/** How many events this line says were lost; 0 for any other line. */
-function lostEvents(text: string): number {
+/** How many events of which processor were lost; those before the first that was kept have none. */
+interface Lost {
+  readonly cpu: number;
+  readonly events: number;
+}
+
+/** What this line says was lost; null for any other line, and where that is nothing. */
+function lostEvents(text: string): Lost | null {
   const overrun = OVERRUN.exec(text);
-  if (overrun !== null) return Math.max(0, Number(overrun[2]) - Number(overrun[1]));
+  if (overrun !== null) {
+    const events = Number(overrun[2]) - Number(overrun[1]);
+    return events > 0 ? { cpu: -1, events } : null;
+  }
   const lost = LOST.exec(text);
-  return lost === null ? 0 : Number(lost[1] ?? 1);
+  return lost === null ? null : { cpu: Number(lost[1]), events: Number(lost[2] ?? 1) };
 }

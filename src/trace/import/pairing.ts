@@ -87,7 +87,7 @@ export class Pairing {
       this.#count('time runs backwards: taken as simultaneous');
       record.t = this.#recording.now;
     }
-    this.#recording.sawTime(record.t);
+    this.#recording.saw(record);
     this.#dispatch(record);
     this.#outbox.drain(into, this.#options.maxHeld ?? LIMITS.maxHeld.standard);
   }
@@ -239,6 +239,7 @@ export class Pairing {
       else this.#forget(tid, record.t);
     } else if (name.startsWith('PERF_RECORD_LOST')) {
       this.summary.lost += Number(/lost (\d+)/.exec(text)?.[1] ?? 1);
+      this.summary.lostFrom = Math.min(this.summary.lostFrom, this.#recording.before);
       this.#faults.lost();
       for (const thread of this.#world.threads()) this.#locking.drop(thread, record.t);
     }

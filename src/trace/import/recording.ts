@@ -4,6 +4,7 @@
  * Models: mm/memory.c, __vmf_anon_prepare() (since v6.10); include/trace/events/mmap_lock.h (memcg_id since v6.16).
  */
 import type { Ns } from '../../units.js';
+import type { TraceRecord } from './record.js';
 import { Clock } from './tick-order.js';
 
 /** User faults in a row that all took mmap_lock: a kernel without VMA locks. Any other kernel lets one through by then. */
@@ -36,6 +37,10 @@ export class Recording {
   readonly #clock = new Clock();
   /** time of the record in hand */
   now: Ns = 0;
+  /** time of the record before it on its processor; 0 where that is not known */
+  before: Ns = 0;
+  /** by processor: time of its last record */
+  readonly #lastOn: Ns[] = [];
   #locked = 0;
   #lockFree = false;
 
@@ -45,10 +50,12 @@ export class Recording {
     this.trylock = release === null ? null : Number(release[1]) * 1000 + Number(release[2]) >= 6010;
   }
 
-  /** The time of the next record. */
-  sawTime(t: Ns): void {
+  /** The next record comes. */
+  saw({ t, cpu }: Pick<TraceRecord, 't' | 'cpu'>): void {
     this.now = t;
     this.#clock.reads(t);
+    this.before = this.#lastOn[cpu] ?? 0;
+    if (cpu >= 0) this.#lastOn[cpu] = t;
   }
 
   /** Pages of `file` are being read in from now on. */
