@@ -41,6 +41,12 @@ describe('a swap entry, when the counter of swap entries falls', () => {
     expect(met(w => [swapIn(w), w.complete(1_500, 'major')])).toEqual({ entry: 'swap', folio: 'absent', wait: 400 });
   });
 
+  test('and may have slept where the page was in memory, on its way, and that took long', () => {
+    const asleep = (ns: number, kind: 'minor' | 'major') =>
+      windowOf(READ, w => [w.rss(1_400, 'MM_SWAPENTS', -4096), w.complete(1_000 + ns, kind)]).mayHaveSlept;
+    expect([asleep(9_999, 'minor'), asleep(10_000, 'minor'), asleep(10_000, 'major')]).toEqual([false, true, false]);
+  });
+
   test('not when it rises or stays, nor when another falls', () => {
     for (const [type, delta] of [
       ['MM_SWAPENTS', 4096],
