@@ -6,8 +6,8 @@ export default defineConfig({
     // Most tests wait for a process that they started: a core kept free would stay idle.
     maxWorkers: '100%',
     // Against tests that hang: no test measures time, and a busy machine takes long.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     teardownTimeout: 120_000,
     coverage: {
       include: ['src/engine/**', 'src/kernel/**', 'src/trace/**'],

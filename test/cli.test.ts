@@ -39,7 +39,7 @@ async function rerun(markdown: string): Promise<string> {
 describe.concurrent('sessions', () => {
   const sessions = readdirSync(FOLDER).filter(name => name.endsWith('.md'));
 
-  test.for(sessions)('%s', { timeout: 60_000 }, async (name, { expect }) => {
+  test.for(sessions)('%s', async (name, { expect }) => {
     const path = FOLDER + name;
     await expect(await rerun(readFileSync(path, 'utf8'))).toMatchFileSnapshot(path);
   });

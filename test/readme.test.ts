@@ -90,7 +90,7 @@ function deadPaths(markdown: string): string[] {
 }
 
 describe('what the documents show is what happens', () => {
-  test.for(DOCUMENTS)('%s', { timeout: 60_000 }, async document => {
+  test.for(DOCUMENTS)('%s', async document => {
     const path = join(ROOT, document);
     await expect(await rerun(readFileSync(path, 'utf8'))).toMatchFileSnapshot(path);
   });

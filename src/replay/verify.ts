@@ -358,7 +358,8 @@ export class Verify {
     if (this.anonVmas.areDoubtfulFor(fault, row)) return 'anon_vma_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
-    if (site === '__folio_lock_or_retry' && !locked) return 'swap_io';
+    const known = this.info.meta['x-sleeps'] === true && !fault.hidden;
+    if (site === '__folio_lock_or_retry' && !locked && !known) return 'swap_io';
     // Whoever came first changed what the other met, and either may have.
     const other = fault.beside?.row ?? null;
     if (other !== null && (other.fallback !== fallback || FILLED.has(site ?? ''))) return 'page_race';

@@ -66,7 +66,7 @@ describe.each(['bash', 'zsh', 'fish'] as const)('completion for %s', shell => {
     }
   });
 
-  describe.skipIf(missing)(`as ${shell} gives it`, { timeout: 60_000 }, () => {
+  describe.skipIf(missing)(`as ${shell} gives it`, () => {
     test('commands', () => {
       expect(ask('vmalock', '').filter(word => !word.startsWith('-'))).toEqual([...COMMANDS].sort());
     });

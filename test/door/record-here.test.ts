@@ -30,7 +30,7 @@ describe.skipIf(!canRecord)('on this machine, as root and with perf', () => {
   test.each([
     { words: ['true'], faults: 20 },
     { words: [process.execPath, '-e', 'Buffer.alloc(1 << 24, 1)'], faults: 500 },
-  ])('$words.0 becomes a trace that is valid and can be replayed', { timeout: 60_000 }, ({ words, faults }) => {
+  ])('$words.0 becomes a trace that is valid and can be replayed', ({ words, faults }) => {
     const trace = join(folder, 'real.ndjson.gz');
     const recorded = run('record', '-q', '-o', trace, '--', ...words);
     expect(recorded).toMatchObject({ status: 0, stdout: '' });
@@ -44,7 +44,7 @@ describe.skipIf(!canRecord)('on this machine, as root and with perf', () => {
 
   const asked = spawnSync(process.execPath, [BIN, 'import', '--from', 'ftrace', '/dev/null'], { encoding: 'utf8' });
   const readsFtrace = !asked.stderr.includes('unknown importer');
-  test.skipIf(!readsFtrace)('tracefs alone does too, and its instance is gone', { timeout: 60_000 }, () => {
+  test.skipIf(!readsFtrace)('tracefs alone does too, and its instance is gone', () => {
     const trace = join(folder, 'real.ndjson');
     const recorded = run('record', '-q', '--with', 'tracefs', '-o', trace, '--', 'sh', '-c', 'echo out; exit 3');
     expect(recorded).toMatchObject({ status: 0, stdout: 'out\n', stderr: 'vmalock: sh exited with 3\n' });

@@ -63,6 +63,11 @@ describe('perf script', () => {
     expect(faults).toMatchObject([{ dur: 3000 }]);
   });
 
+  test('a switch from thread to thread needs its state', async () => {
+    const error = imported([BEFORE, line(1, 10, 'sched:sched_switch: prev_comm=a prev_pid=10')].join('\n'));
+    await expect(error).rejects.toMatchObject({ class: 'schema', message: expect.stringContaining('is cut off') });
+  });
+
   test('a loss whose number is cut off is one at least', async () => {
     const { summary } = await imported([BEFORE, line(1, 10, 'PERF_RECORD_LOST lost')].join('\n'));
     expect(summary.lost).toBe(1);

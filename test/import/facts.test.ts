@@ -86,6 +86,30 @@ test('a swap entry: its page was in the swap cache, or had to be read; without a
   expect(await page(...swapIn, fault(9))).toEqual({ entry: 'swap' });
 });
 
+test('who slept for a swapped page, and who did not: known from the first sched_switch on, of threads that are known', async () => {
+  const swapIn = [counted(1, 'MM_SWAPENTS', 5), fault(2)];
+  const [mapped, done] = [counted(8, 'MM_SWAPENTS', 4), line(9, 10, 'major-faults:     7f0000001000')];
+  const leaves = (us: number, state: string, tid = 10) =>
+    line(
+      us,
+      tid,
+      `sched:sched_switch: prev_comm=a prev_pid=${tid} prev_prio=120 prev_state=${state} ==> next_comm=b next_pid=0`,
+    );
+  const other = leaves(1, 'S', 99);
+  expect(await page(...swapIn, mapped, done)).toMatchObject({ wait: 6000 });
+  expect(await page(other, ...swapIn, mapped, done)).toMatchObject({ wait: 0 });
+  expect(await page(other, ...swapIn, leaves(4, 'R+'), mapped, done)).toMatchObject({ wait: 0 });
+  expect(await page(other, ...swapIn, leaves(4, 'D'), mapped, done)).toMatchObject({ wait: 6000 });
+  const reclaim = ['direct', 'memcg'].map(whose =>
+    line(6, 10, `vmscan:mm_vmscan_${whose}_reclaim_end: nr_reclaimed=26   0`),
+  );
+  for (const end of reclaim)
+    expect(await page(other, ...swapIn, leaves(4, 'D'), end, mapped, done)).toMatchObject({ wait: 0 });
+  const { header, events } = await imported([other, ...swapIn, mapped, done].join('\n'));
+  expect(header.meta).toMatchObject({ 'x-sleeps': true });
+  expect(events.filter(({ tid }) => tid === 99)).toEqual([]);
+});
+
 test('readahead inside a fault: the page was absent, whether or not its handler was seen, and for how long if the end was', async () => {
   expect(await page(fault(2, 4), readAhead(3), line(9, 10, 'major-faults:     7f0000001000'))).toEqual({
     folio: 'absent',

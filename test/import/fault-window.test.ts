@@ -43,8 +43,58 @@ describe('a swap entry, when the counter of swap entries falls', () => {
 
   test('and may have slept where the page was in memory, on its way, and that took long', () => {
     const asleep = (ns: number, kind: 'minor' | 'major') =>
-      windowOf(READ, w => [w.rss(1_400, 'MM_SWAPENTS', -4096), w.complete(1_000 + ns, kind)]).mayHaveSlept;
+      windowOf(READ, w => [w.rss(1_400, 'MM_SWAPENTS', -4096), w.complete(1_000 + ns, kind)]).mayHaveWaited;
     expect([asleep(9_999, 'minor'), asleep(10_000, 'minor'), asleep(10_000, 'major')]).toEqual([false, true, false]);
+  });
+
+  describe('where the recording shows who sleeps', () => {
+    const swapped = (kind: 'minor' | 'major' | null, ns: number, ...before: ((w: FaultWindow) => void)[]) => {
+      const window = new FaultWindow(1_000, '0x0', READ, false, true);
+      for (const happens of before) happens(window);
+      window.rss(1_000 + ns, 'MM_SWAPENTS', -4096);
+      if (kind !== null) window.complete(1_000 + ns, kind);
+      return [window.facts(), window.mayHaveWaited];
+    };
+    const sleeps = (w: FaultWindow) => w.sleeps();
+    const reclaimed = (w: FaultWindow) => w.reclaimed();
+    const swap = { entry: 'swap' };
+
+    test('who slept for a read waited for it; a read that was over at once may still have been one', () => {
+      expect(swapped('major', 50_000, sleeps)).toEqual([{ ...swap, folio: 'absent', wait: 50_000 }, false]);
+      expect(swapped('major', 50_000)).toEqual([{ ...swap, folio: 'absent', wait: 0 }, true]);
+    });
+
+    test('who did not sleep, and was not held up, found a page of the swap cache unlocked', () => {
+      expect(swapped('minor', 9_999)).toEqual([{ ...swap, folio: 'cached' }, false]);
+      expect(swapped('minor', 10_000)).toEqual([{ ...swap, folio: 'cached' }, true]);
+      expect(swapped('minor', 9_999, sleeps)).toEqual([{ ...swap, folio: 'cached' }, true]);
+    });
+
+    test('where no event says that the fault is over, too', () => {
+      expect(swapped(null, 9_999)).toEqual([{ ...swap, wait: 0 }, false]);
+      expect(swapped(null, 10_000)).toEqual([{ ...swap, wait: 0 }, true]);
+      expect(swapped(null, 9_999, sleeps)).toEqual([swap, true]);
+    });
+
+    test('reclaim is another reason to sleep', () => {
+      expect(swapped('minor', 9_999, sleeps, reclaimed)).toEqual([{ ...swap, folio: 'cached' }, false]);
+      expect(swapped('minor', 9_999, sleeps, reclaimed, sleeps)).toEqual([{ ...swap, folio: 'cached' }, true]);
+      expect(
+        windowOf(READ, w => [w.reclaimed(), w.handlerCalled(1_100), w.complete(51_100, 'minor')]).mayHaveWaited,
+      ).toBe(true);
+    });
+
+    test('a page of a file was not locked for who did not sleep', () => {
+      const read = (...before: ((w: FaultWindow) => void)[]) => {
+        const window = new FaultWindow(1_000, '0x0', READ, false, true);
+        window.handlerCalled(1_100);
+        for (const happens of before) happens(window);
+        window.complete(1_100 + FOLIO_WAIT_NS, 'minor');
+        return window.facts();
+      };
+      expect(read(sleeps)).toEqual({ folio: 'locked', wait: FOLIO_WAIT_NS });
+      expect(read()).toEqual({});
+    });
   });
 
   test('not when it rises or stays, nor when another falls', () => {
@@ -110,7 +160,7 @@ describe('the page cache', () => {
   test('may have had it locked where ->fault took a little longer, with no reason known', () => {
     const asleep = (ns: number, ...more: ((w: FaultWindow) => void)[]) =>
       windowOf(READ, w => [w.handlerCalled(1_100), ...more.map(happens => happens(w)), w.complete(1_100 + ns, 'minor')])
-        .mayHaveSlept;
+        .mayHaveWaited;
     expect([19_999, 20_000, FOLIO_WAIT_NS - 1, FOLIO_WAIT_NS].map(ns => asleep(ns))).toEqual([
       false,
       true,
@@ -119,9 +169,9 @@ describe('the page cache', () => {
     ]);
     expect(asleep(50_000, w => w.handlerCalled(60_000))).toBe(false);
     expect(asleep(50_000, w => w.readAhead(1_150, 'page_cache_sync_ra'))).toBe(false);
-    expect(windowOf(READ, w => w.complete(90_000, 'minor')).mayHaveSlept).toBe(false);
+    expect(windowOf(READ, w => w.complete(90_000, 'minor')).mayHaveWaited).toBe(false);
     const neighbours = (w: FaultWindow) => [w.rss(1_050, 'MM_FILEPAGES', 4096), w.handlerCalled(1_100)];
-    const counted = (at: number) => windowOf(READ, w => [neighbours(w), w.rss(at, 'MM_FILEPAGES', 4096)]).mayHaveSlept;
+    const counted = (at: number) => windowOf(READ, w => [neighbours(w), w.rss(at, 'MM_FILEPAGES', 4096)]).mayHaveWaited;
     expect([counted(21_000), counted(21_100)]).toEqual([false, true]);
   });
 
@@ -133,7 +183,7 @@ describe('the page cache', () => {
         ...more.map(happens => happens(w)),
         w.complete(1_100 + ns, 'minor'),
       ]);
-    expect(write(short).mayHaveSlept).toBe(false);
+    expect(write(short).mayHaveWaited).toBe(false);
     expect(write(long).facts()).toEqual({});
     const again = (w: FaultWindow) => w.handlerCalled(1_000 + long + 100);
     expect(write(2 * long, again).facts()).toEqual({ folio: 'locked', wait: long });

@@ -14,6 +14,7 @@ import {
   migrationAddress,
   rssFields,
   signalFields,
+  switchedState,
 } from '../../src/trace/import/fields.js';
 
 const FAULT = ' address=0x7f12a4b3c123 ip=0x401dc2 error_code=0x6';
@@ -136,6 +137,21 @@ test('the last thread of its process, where the kernel says so', () => {
   expect(groupDead(' comm=x pid=10 prio=120 group_dead=false')).toBe(false);
   for (const text of [' comm=x pid=10 prio=120', ' group_dead=trueish', ' xgroup_dead=true'])
     expect(groupDead(text)).toBe(null);
+});
+
+test.each([
+  ['the kernel', ' prev_comm=a b prev_pid=10 prev_prio=120 prev_state=D ==> next_comm=x next_pid=0 next_prio=120', 'D'],
+  [
+    'the kernel, of who could go on',
+    ' prev_comm=a prev_pid=10 prev_prio=120 prev_state=R+ ==> next_comm=x next_pid=9',
+    'R+',
+  ],
+  ['perf', ' a b:10 [120] D ==> swapper/1:0 [120]               0', 'D'],
+  ['perf, of who could go on', ' a:10 [120] R+ ==> x:9 [120]', 'R+'],
+])('the state in which a thread is left, as %s prints it', (_, text, state) => {
+  expect(switchedState(text)).toBe(state);
+  expect(switchedState(text.slice(0, text.indexOf('>')))).toBe(null);
+  expect(switchedState(text.padEnd(8_193))).toBe(null);
 });
 
 test('the path that was executed', () => {

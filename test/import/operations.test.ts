@@ -220,7 +220,13 @@ test('a thread asleep in futex holds nothing back; a call that maps does, until 
       ...call(5, 10, '11 (7f0000000000, 2000, 0, 0, 0, 0)', [], 6, '0'),
       line(7, 12, 'raw_syscalls:sys_exit: NR 9 = 139637976727552   0'),
       line(8, 10, 'raw_syscalls:sys_enter: NR 202 (0, 0, 0, 0, 0, 0)   0'),
-      ...Array.from({ length: 70 }, (_, i) => line(9 + i, 10, 'sched:sched_switch: prev_comm=x prev_pid=10   0')),
+      ...Array.from({ length: 70 }, (_, i) =>
+        line(
+          9 + i,
+          10,
+          'sched:sched_switch: prev_comm=x prev_pid=10 prev_prio=120 prev_state=S ==> next_comm=y next_pid=0 next_prio=120   0',
+        ),
+      ),
     ];
     for (const text of lines) {
       order.push(/sys_\w+: NR \d+/.exec(text)?.[0] ?? '');

@@ -113,6 +113,18 @@ describe('undecided', () => {
     expect(await reasons('mmap_lock')).toEqual([null, null, null]);
   });
 
+  test('not where the recording shows who slept for it, unless something else is hidden', async () => {
+    const page = { entry: 'swap', folio: 'absent', wait: 50_000 };
+    const met = [{}, { 'x-hidden': 'folio lock' }].map((more, i) =>
+      fault(i, { t: 10 + 200_000 * i, page, ...FELL_BACK, ...more }),
+    );
+    const path = traceFile([vma(0, 8, { t: 0 }), ...met]);
+    const reasons = async () => (await verify(path, 'v6.18')).rows.map(({ reason }) => reason);
+    expect(await reasons()).toEqual(['swap_io', 'swap_io']);
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"version":1', '"version":1,"meta":{"x-sleeps":true}'));
+    expect(await reasons()).toEqual([null, 'swap_io']);
+  });
+
   test('where no VMA is known, in a recording that hides some', async () => {
     const nowhere = fault(64, { t: 20, ...STAYED });
     const guessed = { 'x-inferred': 'a fault there ended well' };

@@ -137,7 +137,7 @@ describe('the scanner', () => {
     expect(sure).toBeGreaterThan(300);
   });
 
-  test('says the same as the strict parser of any damaged line', { timeout: 60_000 + LINES }, () => {
+  test('says the same as the strict parser of any damaged line', { timeout: 300_000 + LINES }, () => {
     const paths = new Paths();
     const damage = fc.array(
       fc.oneof(fc.array(edit, { minLength: 1, maxLength: 3 }), fc.array(slip, { maxLength: 3 })),

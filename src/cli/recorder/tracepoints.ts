@@ -41,6 +41,11 @@ const GROUPS: readonly Group[] = [
     ],
     tells: 'whether a page was read ahead or not cached at all',
   },
+  {
+    // reclaim sleeps too, and for something else
+    events: ['sched:sched_switch', 'vmscan:mm_vmscan_direct_reclaim_end', 'vmscan:mm_vmscan_memcg_reclaim_end'],
+    tells: 'which faults slept for a page that was on its way in',
+  },
   // since 6.0
   { events: ['migrate:set_migration_pte', 'migrate:remove_migration_pte'], tells: 'which pages were being moved' },
 ];

@@ -18,6 +18,8 @@ export interface HeaderObject {
     command?: string;
     /** ns: what the recorder lost came after this */
     'x-lost-from'?: number;
+    /** every fault that slept for a folio says so: `wait` of what did not is 0 */
+    'x-sleeps'?: true;
     /** the swap device reads synchronously, also where no event tells which faults met a swap entry */
     'x-swap-sync'?: true;
   };
@@ -69,6 +71,8 @@ export interface ImportSummary {
   lost: number;
   /** ns: the first of these came after this; infinite when there is none */
   lostFrom: number;
+  /** sched_switch was recorded */
+  sleeps: boolean;
   /** MMAP2 lines that contradict the calls before them */
   mismatched: number;
   /** the first hundred of these: line of the text, range that it shows, range that the calls make */
@@ -85,7 +89,7 @@ const LISTED = 20;
 export function newSummary(): ImportSummary {
   const counts = { lines: 0, events: 0, faults: 0, unknownLines: 0, lost: 0, mismatched: 0 };
   const lostFrom = Number.POSITIVE_INFINITY;
-  return { ...counts, lostFrom, mismatches: [], unclassified: {}, unclassifiedAt: {} };
+  return { ...counts, lostFrom, sleeps: false, mismatches: [], unclassified: {}, unclassifiedAt: {} };
 }
 
 /** Counts and lists what could not be classified. */

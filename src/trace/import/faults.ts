@@ -4,7 +4,7 @@
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
-import { type FaultFields, rssFields } from './fields.js';
+import { type FaultFields, rssFields, switchedState } from './fields.js';
 import { hiddenFrom } from './hidden.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
@@ -62,7 +62,13 @@ export class Faults {
   /** page_fault_user or page_fault_kernel. */
   begin(thread: Thread, record: TraceRecord, { address, errorCode }: FaultFields): void {
     const { mm } = thread.process;
-    const window = new FaultWindow(record.t, address, errorCode, record.name === 'page_fault_kernel');
+    const window = new FaultWindow(
+      record.t,
+      address,
+      errorCode,
+      record.name === 'page_fault_kernel',
+      this.#recording.sleeps,
+    );
     thread.fault = {
       window,
       entry: this.#outbox.open(),
@@ -106,7 +112,7 @@ export class Faults {
     const extent = mm.map.at(pageOf(window.address));
     const hidden = hiddenFrom(this.#recording, mm, window, extent, this.#recording.now - window.t);
     if (hidden !== null) event['x-hidden'] = hidden;
-    else if (window.mayHaveSlept) event['x-hidden'] = 'folio lock';
+    else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
     const before = [...fault.before];
     if (over) before.push(...this.#uffdEvidence(event, window, mm));
     const endedWell = over || next === 'livesOn';
@@ -240,6 +246,16 @@ export class Faults {
     thread.fault = null;
     this.#outbox.close(fault.entry, ...fault.before, this.#event(thread, fault));
     notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
+  }
+
+  /** A processor goes from a thread, who need not be of the program, to another; false when that cannot be read. */
+  switched({ tid, text }: TraceRecord): boolean {
+    const state = switchedState(text);
+    if (state === null) return false;
+    this.#recording.sleeps = true;
+    this.#summary.sleeps = true;
+    if (!state.startsWith('R')) this.#world.known(tid)?.fault?.window.sleeps();
+    return true;
   }
 
   /**

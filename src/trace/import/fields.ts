@@ -21,6 +21,8 @@ const LOCK = new RegExp(
 const RSS = /^ *mm_id=(\d+) curr=([01]) (?:type|member)=(\S+) size=(-?\d+)B/;
 const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S/;
 const CHILD = new RegExp(`^.* child_pid=(\\d+)${END}`);
+/** As the kernel prints it, and as libtraceevent does. */
+const SWITCH = /^.*(?: prev_state=|:\d+ \[\d+\] )([A-Z+|]+) ==> \S/i;
 const GROUP_DEAD = / group_dead=(true|false)(?=\s|$)/;
 const EXEC = /^ *filename=(.*) pid=(\d+) old_pid=(\d+)(?=\s|$)/;
 const INODE = /^ *dev[= ](\d+:\d+) ino[= ]([0-9a-f]+)(?= )/;
@@ -107,6 +109,12 @@ export function migrationAddress(text: string): string | null {
 export function childOf(text: string): number | null {
   const child = CHILD.exec(text)?.[1];
   return child === undefined ? null : Number(child);
+}
+
+/** sched_switch: letters of the state in which the thread is left, R for one that could go on; null when cut off. */
+export function switchedState(text: string): string | null {
+  if (text.length > MOST_PRINTED) return null;
+  return SWITCH.exec(text)?.[1] ?? null;
 }
 
 /** sched_process_exit: was it the last thread of its process? Kernels before 6.15 do not say. */

@@ -129,6 +129,7 @@ async function* importLines(
     if (events.length > 0 || over) {
       header ??= headerOf(importer.name, options, reader);
       header.meta.lost = summary.lost;
+      if (summary.sleeps) header.meta['x-sleeps'] = true;
       if (summary.lost > 0) header.meta['x-lost-from'] = summary.lostFrom;
       yield { header, events };
     }

@@ -119,6 +119,10 @@ export class Pairing {
       this.#sideBand(record);
       return;
     }
+    if (record.name === 'sched_switch') {
+      if (!this.#faults.switched(record)) throw this.#cutOff(record);
+      return;
+    }
     const thread = this.#thread(record);
     this.#images.begin(thread, record.t);
     if (thread.exited) return;
@@ -173,6 +177,10 @@ export class Pairing {
         break;
       case 'remove_migration_pte':
         this.#migrated(thread, record);
+        break;
+      case 'mm_vmscan_direct_reclaim_end':
+      case 'mm_vmscan_memcg_reclaim_end':
+        thread.fault?.window.reclaimed();
         break;
       case 'sched_process_fork':
         this.#schedFork(thread, record);

@@ -26,6 +26,8 @@ export class Recording {
   signals = false;
   /** system calls, of which those that map at least */
   calls = false;
+  /** sched_switch: a thread that sleeps shows */
+  sleeps = false;
   /** raw_syscalls: every call shows, so no lock between two of them is a call's */
   everyCall = false;
   /** MMAP2 lines or a maps file: what execve mapped is known */
