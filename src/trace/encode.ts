@@ -33,7 +33,7 @@ import {
 import type { FileFacts } from './columns.js';
 import { ADDRESS_KEYS, type Draft, KEY, type KeyName, keyBelongs } from './draft.js';
 import { defaultFileOps } from './file-ops.js';
-import type { Interner } from './intern.js';
+import type { Interner, Names } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { ANON_PREPARES, LOCK_MODES, PAGE_KEYS, PROTS, TRUTH_KEYS } from './words.js';
 
@@ -68,7 +68,7 @@ function unknownKeys(object: JsonObject, known: readonly string[], prefix: strin
  * Fills the draft from an event of a known operation.
  * @returns false when the event does not have its operation's shape; the draft is then meaningless
  */
-export function encodeEvent(event: JsonObject, draft: Draft, names: Interner, unknown: UnknownKey): boolean {
+export function encodeEvent(event: JsonObject, draft: Draft, names: Names, unknown: UnknownKey): boolean {
   draft.reset();
   if (typeof event.op !== 'string' || !Object.hasOwn(OP, event.op)) return false;
   const op = OP[event.op as OpName];
@@ -109,7 +109,7 @@ function encodeValue(
   value: JsonValue,
   op: number,
   draft: Draft,
-  names: Interner,
+  names: Names,
   unknown: UnknownKey,
 ): boolean {
   const slot = KEY[key];
@@ -202,7 +202,7 @@ function encodeFaultMode(value: JsonValue, draft: Draft): boolean {
 }
 
 /** `mode` of an operation: a word, a number, or a list of words. */
-function encodeMode(value: JsonValue, draft: Draft, names: Interner): boolean {
+function encodeMode(value: JsonValue, draft: Draft, names: Names): boolean {
   if (Array.isArray(value)) {
     if (!value.every(word => typeof word === 'string')) return false;
     draft.mode = names.string(value.join(' '));
@@ -267,7 +267,7 @@ const PAGE_WORDS: readonly (readonly [key: string, list: readonly string[], shif
   ['race', RACES, RACE_SHIFT],
 ];
 
-function encodeTruth(value: JsonValue, draft: Draft, names: Interner, unknown: UnknownKey): boolean {
+function encodeTruth(value: JsonValue, draft: Draft, names: Names, unknown: UnknownKey): boolean {
   if (!isObject(value)) return false;
   unknownKeys(value, TRUTH_KEYS, 'truth.', unknown);
   const { path, fallback, anon_prepare, via, wait } = value;

@@ -69,6 +69,9 @@ export class ByteCache<T> {
 /** Limits on what events name. */
 export type NameLimits = Limited<'maxNames' | 'maxThreads' | 'maxMms'>;
 
+/** What reads an event asks of them. */
+export type Names = Pick<Interner, 'string' | 'file'>;
+
 export class Interner {
   private readonly threads: Dense;
   private readonly mms: Dense;

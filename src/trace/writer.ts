@@ -17,6 +17,9 @@ const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_
 /** Strings that JSON spells as they are. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
+/** Addresses that are spelled as they are to be. */
+const CANONICAL = /^0x[1-9a-f][0-9a-f]*$/;
+
 /** Words that nearly every event has, as they are spelled. */
 const SPELLED: ReadonlyMap<string, string> = new Map([...OPS, ...ACCESSES, ...PATHS].map(word => [word, `"${word}"`]));
 
@@ -68,7 +71,7 @@ function spellObject(object: Plain, order: Order): string {
     const value = object[key];
     if (value === undefined) continue;
     text += (text === '' ? first : later) + spell(value);
-    others--;
+    if (--others === 0) break;
   }
   if (others > 0) {
     for (const [key, value] of Object.entries(object)) {
@@ -97,7 +100,42 @@ export function formatTrailer(meta: Plain): string {
 
 /** One event as one line, without its line end. */
 export function formatEvent(event: TraceEvent): string {
-  return spellObject(event, ORDER.get(event.op) ?? FOREIGN);
+  const order = ORDER.get(event.op) ?? FOREIGN;
+  return (event.op === 'fault' ? spellFault(event) : null) ?? spellObject(event, order);
+}
+
+/** The same of a fault, key by key: most events are faults, and it takes half the time. Null when it has a key of its own. */
+function spellFault(fault: TraceEvent): string | null {
+  const { t, tid, mm, cpu, addr, access, mode, page, truth, dur } = fault;
+  if (t === undefined || tid === undefined || addr === undefined || access === undefined) return null;
+  let keys = 5;
+  let text = `{"t":${spell(t)},"tid":${spell(tid)}`;
+  if (mm !== undefined) {
+    text += `,"mm":${spell(mm)}`;
+    keys++;
+  }
+  if (cpu !== undefined) {
+    text += `,"cpu":${spell(cpu)}`;
+    keys++;
+  }
+  text += `,"op":"fault","addr":${spellAddress(addr)},"access":${spell(access)}`;
+  if (mode !== undefined) {
+    text += `,"mode":${spell(mode)}`;
+    keys++;
+  }
+  if (page !== undefined) {
+    text += `,"page":${spellObject(page, PAGE)}`;
+    keys++;
+  }
+  if (truth !== undefined) {
+    text += `,"truth":${spellObject(truth, TRUTH)}`;
+    keys++;
+  }
+  if (dur !== undefined) {
+    text += `,"dur":${spell(dur)}`;
+    keys++;
+  }
+  return Object.keys(fault).length === keys ? `${text}}` : null;
 }
 
 /** What stands before, between and behind the events of a trace; `none` is behind a trace without any. */
@@ -154,7 +192,7 @@ const ORDER: ReadonlyMap<string, Order> = new Map(
 
 /** How the value of a key is written. */
 function spellingOf(op: string, key: string): Spell {
-  if (ADDRESS_KEYS.has(key)) return address => spellText(canonicalAddress(address as string | number));
+  if (ADDRESS_KEYS.has(key)) return address => spellAddress(address as string | number);
   switch (key) {
     case 'flags':
       return words => spell(inOrder(words as string[], op === 'mremap' ? MREMAP_FLAGS : MAP_FLAGS));
@@ -174,8 +212,9 @@ function spellingOf(op: string, key: string): Spell {
 }
 
 /** Hex in lower case without leading zeros. */
-function canonicalAddress(value: string | number): string {
-  return typeof value === 'number' ? `0x${value.toString(16)}` : value.replace(/^0x0+(?=[0-9a-f])/, '0x');
+function spellAddress(value: string | number): string {
+  if (typeof value === 'number') return `"0x${value.toString(16)}"`;
+  return CANONICAL.test(value) ? `"${value}"` : spellText(value.replace(/^0x0+(?=[0-9a-f])/, '0x'));
 }
 
 /** The words of a set, each once, in the order of the vocabulary. */

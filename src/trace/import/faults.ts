@@ -126,9 +126,11 @@ export class Faults {
 
   /** The event without its truth. */
   #event(thread: Thread, { window, mm, cpu }: OpenFault): EventObject {
-    const event: EventObject = { t: window.t, tid: thread.tid, op: 'fault' };
+    // its keys in the order in which they are written
+    const event = { t: window.t, tid: thread.tid } as EventObject;
     if (mm.id !== 1) event.mm = mm.id;
     if (cpu >= 0) event.cpu = cpu;
+    event.op = 'fault';
     event.addr = window.address;
     event.access = window.access;
     if (window.kernelMode) event.mode = 'kernel';
