@@ -40,7 +40,7 @@ export class Calls {
     if (call === null || call.entry === null || call.entry.done) return;
     const args = failed(result) ? partDone(thread.process.mm.map, call, result) : call.args;
     const event = args === null ? null : this.#event(thread, { ...call, args }, result, t);
-    this.#outbox.close(call.entry, ...(event === null ? this.#other(thread, call, t) : [event]));
+    this.#outbox.close(call.entry, event === null ? this.#other(thread, call, t) : [event]);
   }
 
   /** The call will never return: its thread is gone, or the recording ends. Says whether something was lost by it. */
@@ -48,7 +48,7 @@ export class Calls {
     const { call } = thread;
     thread.call = null;
     if (call === null || call.entry === null || call.entry.done) return false;
-    this.#outbox.close(call.entry, ...this.#other(thread, call, t));
+    this.#outbox.close(call.entry, this.#other(thread, call, t));
     return true;
   }
 

@@ -1,6 +1,7 @@
 /**
  * The open fault of each thread: begun by its exception, ended by its completion or by what shows that there is none.
  */
+import type { Extent } from './address-map.js';
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
@@ -10,6 +11,7 @@ import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
 import type { Recording } from './recording.js';
 import { type Circumstances, truthOf, UNKNOWN_LOCK } from './truth.js';
+import type { Userfault } from './uffd.js';
 import { pageOf, protBits } from './words.js';
 import { type Mm, mmKey, type OpenFault, type Thread, type World } from './world.js';
 
@@ -113,13 +115,14 @@ export class Faults {
     const hidden = hiddenFrom(this.#recording, mm, window, extent, this.#recording.now - window.t);
     if (hidden !== null) event['x-hidden'] = hidden;
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
-    const before = [...fault.before];
-    if (over) before.push(...this.#uffdEvidence(event, window, mm));
+    const { before } = fault;
+    if (over && mm.uffd !== null) before.push(...this.#uffdEvidence(event, window, mm, mm.uffd, extent));
     const endedWell = over || next === 'livesOn';
     const mayBe = endedWell || (next === 'unknown' && window.signal === 0);
     const unseen = mayBe && !this.#recording.maps ? mm.unseen.vmaOf(window, mm, endedWell) : null;
     if (unseen !== null) before.push({ t: window.t, tid: thread.tid, ...mmKey(mm), op: 'vma', ...unseen });
-    const judged = { window, about: this.#about(thread, fault, next), entry, before, event, line: fault.line };
+    const about = this.#about(thread, fault, extent, next);
+    const judged = { window, about, entry, before, event, line: fault.line };
     if (fault.lossy) this.#tell(judged, 'fault during which records were lost');
     else this.#judge(judged);
   }
@@ -140,8 +143,7 @@ export class Faults {
     return event;
   }
 
-  #about(thread: Thread, { window, mm }: OpenFault, next: Next): Circumstances {
-    const extent = mm.map.at(pageOf(window.address));
+  #about(thread: Thread, { window, mm }: OpenFault, extent: Extent | null, next: Next): Circumstances {
     const { dying } = thread.process;
     const ending = {
       covered: this.#covered(pageOf(window.address), extent !== null),
@@ -199,7 +201,8 @@ export class Faults {
       event.truth = truth;
       if (truth.path === undefined) notClassified(this.#summary, window.kernelMode ? DISABLED : NO_END, line);
     }
-    this.#outbox.close(entry, ...before, event);
+    before.push(event);
+    this.#outbox.close(entry, before);
   }
 
   #page(page: PageObject): PageObject {
@@ -208,17 +211,22 @@ export class Faults {
   }
 
   /** The registration that this fault proves; it goes before the first fault that still waits for the same monitor. */
-  #uffdEvidence(event: EventObject, window: FaultWindow, mm: Mm): EventObject[] {
+  #uffdEvidence(
+    event: EventObject,
+    window: FaultWindow,
+    mm: Mm,
+    uffd: Userfault,
+    extent: Extent | null,
+  ): EventObject[] {
     const by = window.resolvedBy;
-    const extent = by === null ? null : mm.map.at(pageOf(window.address));
-    if (by === null || extent === null || mm.uffd === null) return [];
+    if (by === null || extent === null) return [];
     let first: { t: number; tid: number; fault: OpenFault | null } = { t: event.t, tid: event.tid, fault: null };
     for (const { fault, tid } of this.#world.threads()) {
       if (fault === null || fault.mm !== mm || fault.window.t >= first.t || fault.window.resolvedBy === null) continue;
       const page = pageOf(fault.window.address);
       if (extent.start <= page && page < extent.end) first = { t: fault.window.t, tid, fault };
     }
-    const before = mm.uffd.evidence({ t: first.t, tid: first.tid, ...mmKey(mm) }, extent, by);
+    const before = uffd.evidence({ t: first.t, tid: first.tid, ...mmKey(mm) }, extent, by);
     if (first.fault === null) return before;
     first.fault.before.push(...before);
     return [];
@@ -246,7 +254,7 @@ export class Faults {
       return;
     }
     thread.fault = null;
-    this.#outbox.close(fault.entry, ...fault.before, this.#event(thread, fault));
+    this.#outbox.close(fault.entry, [...fault.before, this.#event(thread, fault)]);
     notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
   }
 

@@ -136,7 +136,7 @@ export class Locking {
     const { episode } = thread;
     if (episode === null || thread.held.some(held => held.owner === episode)) return;
     thread.episode = null;
-    this.#outbox.close(episode.entry, ...episodeEvents(thread, episode, t));
+    this.#outbox.close(episode.entry, episodeEvents(thread, episode, t));
   }
 
   /** Ties a pointer to an address space: the thread's own, or the one that its fork or execve is making. */

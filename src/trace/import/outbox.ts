@@ -12,11 +12,15 @@ export const HELD_TOO_LONG = `held back too long: dropped (${LIMITS.maxHeld.opti
 
 export interface Entry {
   /** null when nothing came of it */
-  events: EventObject[];
+  events: readonly EventObject[];
   done: boolean;
   /** not yet handed out: its events may still be changed */
   queued: boolean;
 }
+
+const NONE: readonly EventObject[] = [];
+/** Entries that were handed out and are still in the queue: to take them out one by one takes longer. */
+const SPENT = 1024;
 
 export class Outbox {
   /** entries that were filled after the limit had pushed them out empty */
@@ -30,17 +34,17 @@ export class Outbox {
 
   /** A place in the order, to be filled later. */
   open(): Entry {
-    const entry = { events: [], done: false, queued: true };
+    const entry = { events: NONE, done: false, queued: true };
     this.#queue.push(entry);
     return entry;
   }
 
   /** An event that is complete at once. */
   add(event: EventObject): void {
-    this.close(this.open(), event);
+    this.close(this.open(), [event]);
   }
 
-  close(entry: Entry, ...events: EventObject[]): void {
+  close(entry: Entry, events: readonly EventObject[]): void {
     if (!entry.queued && events.length > 0) this.late++;
     entry.events = events;
     entry.done = true;
@@ -53,9 +57,8 @@ export class Outbox {
       entry.queued = false;
       for (const event of entry.events) into.push(event);
     }
-    if (this.#head === this.#queue.length) this.#queue.length = 0;
-    else if (this.#head > 1024) this.#queue.splice(0, this.#head);
-    else return;
+    if (this.#head <= SPENT) return;
+    this.#queue.splice(0, this.#head);
     this.#head = 0;
   }
 }

@@ -100,7 +100,7 @@ export class Pairing {
       this.#locking.drop(thread, this.#recording.now);
     }
     this.#faults.settle();
-    for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, event);
+    for (const { entry, event } of this.#migrating.values()) this.#outbox.close(entry, [event]);
     this.#outbox.drain(into, 0);
     for (let late = this.#outbox.late; late > 0; late--) this.#count(HELD_TOO_LONG);
   }
@@ -204,9 +204,10 @@ export class Pairing {
 
   /** Whose record it is; a thread that is new, where the text prints its name, is introduced by that. */
   #thread({ pid, tid, t, comm }: TraceRecord): Thread {
-    const known = this.#world.known(tid) !== undefined;
+    const known = this.#world.known(tid);
+    if (known !== undefined && known.process.pid === pid) return known;
     const thread = this.#world.thread(pid, tid);
-    if (!known && comm !== '') this.#named(thread, t, comm);
+    if (known === undefined && comm !== '') this.#named(thread, t, comm);
     return thread;
   }
 
@@ -305,7 +306,7 @@ export class Pairing {
       return;
     }
     const locks = this.#recording.locks ? { locks: call.sections } : {};
-    this.#outbox.close(call.entry, { t: call.t, tid: parent.tid, ...keys, dur: t - call.t, ...locks });
+    this.#outbox.close(call.entry, [{ t: call.t, tid: parent.tid, ...keys, dur: t - call.t, ...locks }]);
   }
 
   /** Without PERF_RECORD_FORK lines, this tracepoint says who was made. */
@@ -378,7 +379,7 @@ export class Pairing {
     const found = this.#migrating.get(key);
     if (found !== undefined) {
       this.#migrating.delete(key);
-      this.#outbox.close(found.entry, { ...found.event, dur: record.t - found.event.t });
+      this.#outbox.close(found.entry, [{ ...found.event, dur: record.t - found.event.t }]);
     }
     return { key, address };
   }

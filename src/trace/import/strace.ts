@@ -231,21 +231,21 @@ export class StraceReader implements Reader {
     if (name === 'pidfd_open') this.#pidfd(thread, call);
     if (entry === null || entry.done) return;
     // nothing comes of it if it failed, or cannot be read
-    this.#outbox.close(entry);
+    this.#outbox.close(entry, []);
     if (result === '?' || result.startsWith('-')) return;
     if (isFork(name)) {
       this.#forks(thread, call, entry, Number(result), call.took);
     } else {
       const args = splitArguments(call.text);
       if (args === null) throw call.cutOff();
-      this.#outbox.close(entry, ...this.#events(thread, call, args));
+      this.#outbox.close(entry, this.#events(thread, call, args));
     }
   }
 
   /** The call that a thread is in will not be seen to return. */
   #abandon({ tid }: Thread): void {
     const entry = this.#open.get(tid)?.entry;
-    if (entry?.done === false) this.#outbox.close(entry);
+    if (entry?.done === false) this.#outbox.close(entry, []);
     this.#open.delete(tid);
   }
 
@@ -284,7 +284,7 @@ export class StraceReader implements Reader {
     const pid = /\bCLONE_THREAD\b/.test(call.text) ? parent.process.pid : tid;
     const child = this.#world.fork(pid, tid, childMm);
     const keys = { ...mmKey(mm), op: 'fork', child_tid: tid, child_mm: childMm.id };
-    this.#outbox.close(entry, { t: call.t, tid: parent.tid, ...keys, dur });
+    this.#outbox.close(entry, [{ t: call.t, tid: parent.tid, ...keys, dur }]);
     return child;
   }
 

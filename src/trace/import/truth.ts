@@ -59,6 +59,8 @@ export function truthOf(
   about: Circumstances,
   recording: Recording,
 ): TruthObject | typeof UNKNOWN_VMA | typeof UNKNOWN_LOCK {
+  // nearly all faults, and what the rest would say of them
+  if (attempts.length === 0 && about.doneAt >= 0) return { fallback: false, path: 'vma_lock' };
   const chains = attempts.some(attempt => attempt.by !== null);
   const slow = byCallChain(attempts) ?? byOrder(attempts, about, recording);
   if (typeof slow === 'string') return slow;
