@@ -108,17 +108,9 @@ export function formatEvent(event: TraceEvent): string {
 function spellFault(fault: TraceEvent): string | null {
   const { t, tid, mm, cpu, addr, access, mode, page, truth, dur } = fault;
   if (t === undefined || tid === undefined || addr === undefined || access === undefined) return null;
-  let keys = 5;
-  let text = `{"t":${spell(t)},"tid":${spell(tid)}`;
-  if (mm !== undefined) {
-    text += `,"mm":${spell(mm)}`;
-    keys++;
-  }
-  if (cpu !== undefined) {
-    text += `,"cpu":${spell(cpu)}`;
-    keys++;
-  }
-  text += `,"op":"fault","addr":${spellAddress(addr)},"access":${spell(access)}`;
+  if (tid !== lastWhere.tid || mm !== lastWhere.mm || cpu !== lastWhere.cpu) lastWhere = spellWhere(tid, mm, cpu);
+  let keys = lastWhere.keys + 4;
+  let text = `{"t":${spell(t)}${lastWhere.text}${spellAddress(addr)},"access":${spell(access)}`;
   if (mode !== undefined) {
     text += `,"mode":${spell(mode)}`;
     keys++;
@@ -128,7 +120,7 @@ function spellFault(fault: TraceEvent): string | null {
     keys++;
   }
   if (truth !== undefined) {
-    text += `,"truth":${spellObject(truth, TRUTH)}`;
+    text += `,"truth":${spellTruth(truth)}`;
     keys++;
   }
   if (dur !== undefined) {
@@ -137,6 +129,32 @@ function spellFault(fault: TraceEvent): string | null {
   }
   return Object.keys(fault).length === keys ? `${text}}` : null;
 }
+
+/** Whose fault it was, and where it ran: most are as the one before. */
+function spellWhere(tid: number, mm: number | undefined, cpu: number | undefined) {
+  let keys = 1;
+  let text = `,"tid":${spell(tid)}`;
+  if (mm !== undefined) {
+    text += `,"mm":${spell(mm)}`;
+    keys++;
+  }
+  if (cpu !== undefined) {
+    text += `,"cpu":${spell(cpu)}`;
+    keys++;
+  }
+  // one string instead of its parts, which would be put together for every fault
+  return { tid, mm, cpu, keys, text: Buffer.from(`${text},"op":"fault","addr":`).toString() };
+}
+
+let lastWhere = spellWhere(-1, undefined, undefined);
+
+/** Most faults end alike. */
+function spellTruth(truth: Plain): string {
+  if (truth.path === 'vma_lock' && truth.fallback === false && Object.keys(truth).length === 2) return UNDER_VMA_LOCK;
+  return spellObject(truth, TRUTH);
+}
+
+const UNDER_VMA_LOCK = '{"path":"vma_lock","fallback":false}';
 
 /** What stands before, between and behind the events of a trace; `none` is behind a trace without any. */
 export interface Frame {

@@ -19,8 +19,8 @@ const SIDE_BAND = /^PERF_RECORD_[A-Z0-9_]+/;
 /** An event and its modifiers: `mmap_lock:mmap_lock_released`, `minor-faults`, `minor-faults:u`. */
 const EVENT = /^([\w-]+)(?::([\w-]+))?(?::[ukhpPGHSDIWe]+)?$/;
 const MODIFIERS = /^[ukhpPGHSDIWe]{1,6}$/;
-const FRAME = /^\s+([0-9a-f]{4,16}) (\S+)/;
-const TAIL_FRAME = /\s([0-9a-f]{16}) (\S+)(?: \([^)]*\))?$/;
+const FRAME = /^\s+[0-9a-f]{4,16} (\S+)/;
+const TAIL_FRAME = /\s[0-9a-f]{16} (\S+)(?: \([^)]*\))?$/;
 /** A line that begins like an event and stops before it is one. */
 const TORN_HEAD = /^\s*-?\d+\/-?\d+\s+\[\d+\]?(?:\s+[\d.]*:?)?\s*$/;
 
@@ -184,6 +184,9 @@ function kindOf(printed: string, event: string): Kind {
   return { text: kept(printed), name: kept(name), next: null };
 }
 
+/** Of all call chains only those of mmap_lock events are looked at. */
+const isLock = (name: string): boolean => name.startsWith('mmap_lock_');
+
 /** Is this line one that `perf script` prints for an event? */
 export function isPerfLine(text: string): boolean {
   return new EventLine().read(text);
@@ -217,10 +220,13 @@ export class PerfScriptParser extends RecordParser {
 
   /** Is it a frame of a call chain? */
   #frame({ text, unterminated }: Line): boolean {
-    const frame = this.pending === null || unterminated ? null : FRAME.exec(text);
-    if (frame === null || this.pending === null) return false;
-    this.pending.stack ??= [];
-    this.pending.stack.push(frame[2]);
+    const { pending } = this;
+    if (pending === null || unterminated) return false;
+    if (!isLock(pending.name)) return FRAME.test(text);
+    const frame = FRAME.exec(text);
+    if (frame === null) return false;
+    pending.stack ??= [];
+    pending.stack.push(frame[1]);
     return true;
   }
 
@@ -228,7 +234,7 @@ export class PerfScriptParser extends RecordParser {
     const { head, fraction, digits, kind, rest } = this.#event;
     const { pid, tid, cpu, sec } = head;
     const { name } = kind;
-    const tail = name.startsWith('mmap_lock_') ? TAIL_FRAME.exec(rest) : null;
+    const tail = isLock(name) ? TAIL_FRAME.exec(rest) : null;
     const synthesized = sec === 0 && fraction === 0;
     return {
       synthesized,
@@ -239,7 +245,7 @@ export class PerfScriptParser extends RecordParser {
       comm: '',
       name,
       text: rest,
-      stack: tail === null ? null : [tail[2]],
+      stack: tail === null ? null : [tail[1]],
       line,
     };
   }

@@ -25,7 +25,7 @@ export interface TraceRecord {
   name: string;
   /** what follows the name */
   text: string;
-  /** kernel symbols of the call chain as printed, innermost first; null when none was printed */
+  /** of an mmap_lock event, kernel symbols of the call chain as printed, innermost first; null when none was printed */
   stack: string[] | null;
   /** line of the text, from 1 */
   line: number;

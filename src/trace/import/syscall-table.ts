@@ -53,7 +53,12 @@ const NAMES: Readonly<Record<number, string>> = {
   462: 'mseal',
 };
 
+const named = (nr: number): string => NAMES[nr] ?? `syscall_${nr}`;
+
+/** So for all there are: a string that is made once is compared and looked up faster than one that is made for every call. */
+const ALL = Array.from({ length: 512 }, (_, nr) => named(nr));
+
 /** Name of a system call, or its number where the table is silent. */
 export function syscallName(nr: number): string {
-  return NAMES[nr] ?? `syscall_${nr}`;
+  return ALL[nr] ?? named(nr);
 }

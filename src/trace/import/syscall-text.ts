@@ -11,11 +11,14 @@
 import { END, End } from './fields.js';
 import type { TraceRecord } from './record.js';
 import { syscallName } from './syscall-table.js';
+import { argumentsOf } from './syscalls.js';
 
 const RAW_ENTER = /^\s*NR (\d+) \(([0-9a-f]+(?:, [0-9a-f]+){5})\)/;
 const RAW_EXIT = /^\s*NR (-?\d+) = (-?\d+)/;
 const ARGUMENT = /^(?:[\w *]+ \*?)?\w+: (?:0x)?([0-9a-f]{1,16})(?![0-9a-f])/;
 const NAMED_EXIT = new RegExp(`^\\s*(?:0x([0-9a-f]{1,16})|(-?\\d+))${END}`);
+
+const NONE: readonly string[] = [];
 
 const enterEnd = new End();
 const exitEnd = new End();
@@ -24,8 +27,8 @@ export interface Enter {
   name: string;
   /** raw_syscalls, not the call's own event */
   raw: boolean;
-  /** hex digits without 0x; as many as were printed */
-  args: string[];
+  /** hex digits without 0x; as many as were printed, none of a raw call that is understood without */
+  args: readonly string[];
 }
 
 export interface Exit {
@@ -40,7 +43,8 @@ export function parseEnter({ name, text }: TraceRecord): Enter | null {
   if (name !== 'sys_enter') return namedEnter(name.slice('sys_enter_'.length), text.trim());
   const match = RAW_ENTER.exec(text);
   if (match === null || !enterEnd.isAt(text, match[0].length)) return null;
-  return { name: syscallName(Number(match[1])), raw: true, args: match[2].split(', ') };
+  const called = syscallName(Number(match[1]));
+  return { name: called, raw: true, args: argumentsOf(called) === 0 ? NONE : match[2].split(', ') };
 }
 
 /** tracefs puts the arguments in parentheses, perf does not. A string beside a pointer is left out. */
