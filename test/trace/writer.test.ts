@@ -55,6 +55,30 @@ describe('the writer', () => {
     expect(known(formatEvent(backwards(event) as TraceEvent))).toBe(known(formatEvent(event)));
   });
 
+  test('spells each of many faults as JSON does, whichever keys the one before had', () => {
+    const few = fc.nat({ max: 2 });
+    const path = fc.constantFrom('vma_lock', 'mmap_lock');
+    const truth = fc.record({ path, fallback: fc.boolean(), via: fc.constant('f'), wait: few }, { requiredKeys: [] });
+    const fault = fc.record(
+      {
+        ...{ t: few, tid: few, mm: fc.option(few, { nil: undefined }), cpu: few, op: fc.constant('fault') },
+        ...{
+          addr: fc.constantFrom('0x0', '0x7f00'),
+          access: fc.constantFrom('read', 'write'),
+          mode: fc.constant('kernel'),
+        },
+        ...{ page: fc.constantFrom({}, { wait: 1 }), truth, dur: few, 'x-a': few },
+      },
+      { requiredKeys: ['op', 'tid'] },
+    );
+    fc.assert(
+      fc.property(fc.array(fault, { minLength: 30, maxLength: 60 }), faults => {
+        for (const one of faults) expect(formatEvent(one as TraceEvent)).toBe(JSON.stringify(one));
+      }),
+      { seed: 7 },
+    );
+  });
+
   test('spells addresses that come as numbers, or with zeros, and leaves out what is undefined', () => {
     const event = { op: 'munmap', tid: 1, addr: 4096, len: '0x0002000', dur: undefined, 'x-a': undefined };
     expect(formatEvent(event as unknown as TraceEvent)).toBe('{"tid":1,"op":"munmap","addr":"0x1000","len":"0x2000"}');
