@@ -204,10 +204,9 @@ export class Pairing {
 
   /** Whose record it is; a thread that is new, where the text prints its name, is introduced by that. */
   #thread({ pid, tid, t, comm }: TraceRecord): Thread {
-    const known = this.#world.known(tid);
-    if (known !== undefined && known.process.pid === pid) return known;
+    const known = comm === '' || this.#world.known(tid) !== undefined;
     const thread = this.#world.thread(pid, tid);
-    if (known === undefined && comm !== '') this.#named(thread, t, comm);
+    if (!known) this.#named(thread, t, comm);
     return thread;
   }
 
