@@ -132,13 +132,13 @@ export class Faults {
   #event(thread: Thread, { window, mm, cpu }: OpenFault): EventObject {
     const { t, address: addr, access } = window;
     const { tid } = thread;
-    // to copy what mmKey() says takes ten times as long as the rest
+    // most events are made here, in one step: nothing is copied where the cpu is printed
     const event: EventObject =
       cpu < 0
-        ? { t, tid, ...mmKey(mm), op: 'fault', addr, access }
+        ? { t, tid, op: 'fault', ...mmKey(mm), addr, access }
         : mm.id === 1
-          ? { t, tid, cpu, op: 'fault', addr, access }
-          : { t, tid, mm: mm.id, cpu, op: 'fault', addr, access };
+          ? { t, tid, op: 'fault', cpu, addr, access }
+          : { t, tid, op: 'fault', mm: mm.id, cpu, addr, access };
     if (window.kernelMode) event.mode = 'kernel';
     if (window.done !== null) event.dur = window.doneAt - window.t;
     const page = this.#page(window.facts());
