@@ -5,7 +5,7 @@ import type { Extent } from './address-map.js';
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
-import { type FaultFields, rssFields, switchedState } from './fields.js';
+import { type FaultFields, fileOf, rssFields, switchedState } from './fields.js';
 import { hiddenFrom } from './hidden.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
@@ -258,6 +258,22 @@ export class Faults {
     thread.fault = null;
     this.#outbox.close(fault.entry, [...fault.before, this.#event(thread, fault)]);
     notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
+  }
+
+  /** mm_filemap_fault. */
+  handlerCalled({ fault }: Thread, { t, text }: TraceRecord): void {
+    this.#recording.pages = true;
+    if (fault === null) return;
+    const file = fileOf(text);
+    fault.window.handlerCalled(t, file !== null && this.#recording.mayRead(file));
+  }
+
+  /** An event of readahead. */
+  readAhead({ fault }: Thread, { t, name, text }: TraceRecord): void {
+    this.#recording.pages = true;
+    fault?.window.readAhead(t, name);
+    const file = fileOf(text);
+    if (file !== null) this.#recording.readsAhead(file);
   }
 
   /** A processor goes from a thread, who need not be of the program, to another; false when that cannot be read. */

@@ -15,7 +15,6 @@ import {
   deliveredSignal,
   execPath,
   faultFields,
-  fileOf,
   groupDead,
   migrationAddress,
   signalFields,
@@ -166,11 +165,7 @@ export class Pairing {
         if (!this.#faults.rss(thread, t, text)) throw this.#cutOff(record);
         break;
       case 'mm_filemap_fault':
-        this.#recording.pages = true;
-        if (thread.fault !== null) {
-          const file = fileOf(text);
-          thread.fault.window.handlerCalled(t, file !== null && this.#recording.mayRead(file));
-        }
+        this.#faults.handlerCalled(thread, record);
         break;
       case 'set_migration_pte':
         this.#migrate(thread, record);
@@ -192,12 +187,8 @@ export class Pairing {
         this.#threadExits(thread, t, groupDead(text) ?? thread.process.threads === 1);
         break;
       default:
-        if (name.startsWith('page_cache_')) {
-          this.#recording.pages = true;
-          thread.fault?.window.readAhead(t, name);
-          const file = fileOf(text);
-          if (file !== null) this.#recording.readsAhead(file);
-        } else if (name.startsWith('sys_enter_')) this.#enter(thread, record);
+        if (name.startsWith('page_cache_')) this.#faults.readAhead(thread, record);
+        else if (name.startsWith('sys_enter_')) this.#enter(thread, record);
         else if (name.startsWith('sys_exit_')) this.#exit(thread, record);
     }
   }
