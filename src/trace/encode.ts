@@ -37,9 +37,6 @@ import type { Interner, Names } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { ANON_PREPARES, LOCK_MODES, PAGE_KEYS, PROTS, TRUTH_KEYS } from './words.js';
 
-/** Told of every key that the format does not know. */
-export type UnknownKey = (path: string) => void;
-
 const FILE_KEYS: readonly string[] = ['name', 'fs', ...FILE_OPS];
 const LOCK_TIMES = ['ask', 'got', 'end'] as const;
 const MAX_INT32 = 0x7fffffff;
@@ -60,22 +57,22 @@ export function natural(value: JsonValue | undefined, max = Number.MAX_SAFE_INTE
   return value <= max ? value : -1;
 }
 
-function unknownKeys(object: JsonObject, known: readonly string[], prefix: string, unknown: UnknownKey): void {
-  for (const key of Object.keys(object)) if (!known.includes(key) && !isForeign(key)) unknown(prefix + key);
+function unknownKeys(object: JsonObject, known: readonly string[], prefix: string, unknown: string[]): void {
+  for (const key of Object.keys(object)) if (!known.includes(key) && !isForeign(key)) unknown.push(prefix + key);
 }
 
 /**
- * Fills the draft from an event of a known operation.
+ * Fills the draft from an event of a known operation; `unknown` gets the path of every key that the format does not know.
  * @returns false when the event does not have its operation's shape; the draft is then meaningless
  */
-export function encodeEvent(event: JsonObject, draft: Draft, names: Names, unknown: UnknownKey): boolean {
+export function encodeEvent(event: JsonObject, draft: Draft, names: Names, unknown: string[]): boolean {
   draft.reset();
   if (typeof event.op !== 'string' || !Object.hasOwn(OP, event.op)) return false;
   const op = OP[event.op as OpName];
   draft.val[KEY.op] = op;
   for (const key of Object.keys(event)) {
     if (!Object.hasOwn(KEY, key) || !keyBelongs(op, KEY[key as KeyName])) {
-      if (!isForeign(key)) unknown(key);
+      if (!isForeign(key)) unknown.push(key);
       continue;
     }
     if (!encodeValue(key as KeyName, event[key], op, draft, names, unknown)) return false;
@@ -110,7 +107,7 @@ function encodeValue(
   op: number,
   draft: Draft,
   names: Names,
-  unknown: UnknownKey,
+  unknown: string[],
 ): boolean {
   const slot = KEY[key];
   if (ADDRESS_KEYS.has(key)) return encodeAddress(value, slot, draft);
@@ -215,14 +212,12 @@ function encodeMode(value: JsonValue, draft: Draft, names: Names): boolean {
 
 /** The facts of a `file` whose every key is known; null otherwise. */
 export function plainFile(value: JsonValue): FileFacts | null {
-  let strange = false;
-  const facts = encodeFile(value, () => {
-    strange = true;
-  });
-  return strange || !isObject(value) || Object.keys(value).some(isForeign) ? null : facts;
+  const unknown: string[] = [];
+  const facts = encodeFile(value, unknown);
+  return unknown.length > 0 || !isObject(value) || Object.keys(value).some(isForeign) ? null : facts;
 }
 
-function encodeFile(value: JsonValue, unknown: UnknownKey): FileFacts | null {
+function encodeFile(value: JsonValue, unknown: string[]): FileFacts | null {
   if (!isObject(value)) return null;
   unknownKeys(value, FILE_KEYS, 'file.', unknown);
   const { name, fs } = value;
@@ -237,7 +232,7 @@ function encodeFile(value: JsonValue, unknown: UnknownKey): FileFacts | null {
   return { name: name ?? null, fs: fs ?? null, ops };
 }
 
-function encodePage(value: JsonValue, draft: Draft, unknown: UnknownKey): boolean {
+function encodePage(value: JsonValue, draft: Draft, unknown: string[]): boolean {
   if (!isObject(value)) return false;
   unknownKeys(value, PAGE_KEYS, 'page.', unknown);
   let facts = 0;
@@ -267,7 +262,7 @@ const PAGE_WORDS: readonly (readonly [key: string, list: readonly string[], shif
   ['race', RACES, RACE_SHIFT],
 ];
 
-function encodeTruth(value: JsonValue, draft: Draft, names: Names, unknown: UnknownKey): boolean {
+function encodeTruth(value: JsonValue, draft: Draft, names: Names, unknown: string[]): boolean {
   if (!isObject(value)) return false;
   unknownKeys(value, TRUTH_KEYS, 'truth.', unknown);
   const { path, fallback, anon_prepare, via, wait } = value;
@@ -288,7 +283,7 @@ function encodeTruth(value: JsonValue, draft: Draft, names: Names, unknown: Unkn
   return wait === undefined || draft.truthWait >= 0;
 }
 
-function encodeLocks(value: JsonValue, draft: Draft, unknown: UnknownKey): boolean {
+function encodeLocks(value: JsonValue, draft: Draft, unknown: string[]): boolean {
   if (!Array.isArray(value)) return false;
   const sections = new Float64Array(value.length * 4);
   for (const [i, section] of value.entries()) {

@@ -72,12 +72,17 @@ class Walk {
     scan: boolean,
   ) {
     this.info = emptyInfo(path);
-    this.names = new Interner(this.info, options, () => ({ file: path, line: this.frames.line }));
+    this.names = new Interner(this.info, options, this);
     this.frames = new Frames(
       path,
       options.maxLine ?? LIMITS.maxLine.standard,
       scan ? new Scanner(this.draft, this.names) : null,
     );
+  }
+
+  /** Line of the event at hand. */
+  get line(): number {
+    return this.frames.line;
   }
 
   async *all(): AsyncGenerator<JsonObject | Complaint> {
@@ -155,7 +160,7 @@ class Walk {
     const { spelling } = frames;
     if (spelling !== 'document' && (final ? !this.trailer : spelling !== 'stream')) return;
     const unknown: string[] = [];
-    if (!readHeader(frames.head, info, key => unknown.push(key))) {
+    if (!readHeader(frames.head, info, unknown)) {
       // a document's header is judged whole, at its end
       if (final || spelling === 'stream') yield* await headerComplaints(frames);
       return;
@@ -174,7 +179,7 @@ class Walk {
     if (isObject(value)) {
       const foreign = typeof value.op === 'string' && isForeign(value.op);
       if (foreign) encodeForeign(value, draft, names);
-      if (foreign || encodeEvent(value, draft, names, key => unknown.push(key))) problem = draft.check();
+      if (foreign || encodeEvent(value, draft, names, unknown)) problem = draft.check();
     }
     if (problem !== FINE) {
       yield* await eventComplaints(frames, value, problem, this.index, draft);

@@ -2,7 +2,7 @@
  * The header by hand: format, version, `meta` and `expect` into a TraceInfo. Accepts exactly what the schema accepts.
  */
 import type { Expectation, Meta, TraceInfo } from './columns.js';
-import { isForeign, isObject, natural, type UnknownKey } from './encode.js';
+import { isForeign, isObject, natural } from './encode.js';
 import type { JsonObject, JsonValue } from './json.js';
 
 export const FORMAT = 'vmalock-trace';
@@ -16,7 +16,7 @@ export const META_KEYS: readonly string[] = [...META_TEXTS, ...META_NUMBERS, 'cl
  * Reads a header, or a document's members beside its events, into `info`.
  * @returns false when it does not have the header's shape; `info` is then unchanged
  */
-export function readHeader(head: JsonObject, info: TraceInfo, unknown: UnknownKey): boolean {
+export function readHeader(head: JsonObject, info: TraceInfo, unknown: string[]): boolean {
   if (head.format !== FORMAT || head.version !== VERSION || 'events' in head) return false;
   if (head.$schema !== undefined && typeof head.$schema !== 'string') return false;
   const meta = head.meta === undefined ? {} : readMeta(head.meta);
@@ -25,8 +25,8 @@ export function readHeader(head: JsonObject, info: TraceInfo, unknown: UnknownKe
   if (expect === undefined) return false;
   info.meta = meta;
   info.expect = expect;
-  for (const key of Object.keys(head)) if (!TOP_KEYS.includes(key) && !isForeign(key)) unknown(key);
-  for (const key of Object.keys(meta)) if (!META_KEYS.includes(key) && !isForeign(key)) unknown(`meta.${key}`);
+  for (const key of Object.keys(head)) if (!TOP_KEYS.includes(key) && !isForeign(key)) unknown.push(key);
+  for (const key of Object.keys(meta)) if (!META_KEYS.includes(key) && !isForeign(key)) unknown.push(`meta.${key}`);
   return true;
 }
 

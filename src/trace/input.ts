@@ -61,9 +61,10 @@ async function* rawBytes(path: string, options: InputOptions, memory: Memory): A
   const { onProgress } = options;
   let read = 0;
   if (path === '-') {
-    // Node takes a directory for an end.
-    if (fstatSync(0).isDirectory()) throw isDirectory(path);
-    for await (const chunk of process.stdin) {
+    // Node takes a directory for an end. In a worker it has no descriptor of its own.
+    const { stdin } = process;
+    if (fstatSync(stdin.fd ?? 0).isDirectory()) throw isDirectory(path);
+    for await (const chunk of stdin) {
       read += chunk.length;
       onProgress?.(read, null);
       yield chunk;

@@ -82,19 +82,19 @@ export class Interner {
   /** what all names take, in bytes */
   private bytes = 0;
 
-  /** @param where the event at hand */
+  /** @param at where the event at hand is; looked at only for a complaint */
   constructor(
     readonly info: TraceInfo,
     limits: NameLimits,
-    private readonly where: () => Where,
+    private readonly at: Pick<Where, 'line'>,
   ) {
     const { maxThreads = LIMITS.maxThreads.standard, maxMms = LIMITS.maxMms.standard } = limits;
     this.maxNames = limits.maxNames ?? LIMITS.maxNames.standard;
     this.threads = new Dense(info.tids, maxThreads, () => {
-      throw tooMany('maxThreads', maxThreads, where());
+      throw tooMany('maxThreads', maxThreads, this.where());
     });
     this.mms = new Dense(info.mms, maxMms, () => {
-      throw tooMany('maxMms', maxMms, where());
+      throw tooMany('maxMms', maxMms, this.where());
     });
   }
 
@@ -138,6 +138,10 @@ export class Interner {
   private grow(length: number): void {
     this.bytes += length + NAME_COST;
     if (this.bytes > this.maxNames) throw tooMany('maxNames', this.maxNames, this.where());
+  }
+
+  private where(): Where {
+    return { file: this.info.file, line: this.at.line };
   }
 
   /** The index of an entry that an event now carries. */

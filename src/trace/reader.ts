@@ -83,10 +83,15 @@ class Reader {
     private readonly options: ReadOptions,
   ) {
     this.info = emptyInfo(path);
-    this.names = new Interner(this.info, options, () => ({ file: path, line: this.frames.line }));
+    this.names = new Interner(this.info, options, this);
     this.columns = new Columns(options.batch ?? BATCH);
     const scanner = options.scan === false ? null : new Scanner(this.draft, this.names);
     this.frames = new Frames(path, options.maxLine ?? LIMITS.maxLine.standard, scanner);
+  }
+
+  /** Line of the event at hand. */
+  get line(): number {
+    return this.frames.line;
   }
 
   /** Reads all that the window holds. */
@@ -138,7 +143,7 @@ class Reader {
     unknown.length = 0;
     if (!isObject(value)) return false;
     if (typeof value.op === 'string' && isForeign(value.op)) encodeForeign(value, draft, this.names);
-    else if (!encodeEvent(value, draft, this.names, key => unknown.push(key))) return false;
+    else if (!encodeEvent(value, draft, this.names, unknown)) return false;
     this.problem = draft.check();
     if (this.problem !== FINE || (this.options.strict === true && unknown.length > 0)) return false;
     for (const key of unknown) this.count(key);
@@ -203,7 +208,7 @@ class Reader {
   private readHead(): boolean {
     const { frames, info, unknown } = this;
     unknown.length = 0;
-    if (!readHeader(frames.head, info, key => unknown.push(key))) return false;
+    if (!readHeader(frames.head, info, unknown)) return false;
     if (this.options.strict === true && unknown.length > 0) throw unknownKeyComplaint(frames, unknown[0]);
     return true;
   }
@@ -214,7 +219,7 @@ class Reader {
     if ((spelling === 'document' || this.trailer) && !this.readHead()) return false;
     if (spelling === 'document' || spelling === 'stream') {
       const counted: string[] = [];
-      readHeader(this.frames.head, this.info, key => counted.push(key));
+      readHeader(this.frames.head, this.info, counted);
       for (const key of counted) this.count(key);
     }
     return true;

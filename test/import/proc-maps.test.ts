@@ -138,6 +138,10 @@ test('an MMAP2 line rounds its length to pages, and says whose it is', () => {
   expect(mapped).toMatchObject({ pid: -1, tid: 12, extent: { start: 1, end: 3, offset: 2, prot: 1, name: '/a b' } });
 });
 
+test('an empty line says nothing', async () => {
+  expect(await parse(`\n${head('rw-p', '00000000')}\n\nRss: 4 kB\n`)).toHaveLength(1);
+});
+
 test('has no more bytes than its limit, in one piece or in several', async () => {
   const lines = `${head('rw-p', '00000000')}\n`;
   const pieces = async function* () {

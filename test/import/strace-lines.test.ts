@@ -93,6 +93,24 @@ describe('a line', () => {
     expect((await lines(open, waiting)).events).toEqual([]);
   });
 
+  test('that resumes what had to be let go because too much came behind it is counted, not told', async () => {
+    const text = [
+      BRK,
+      '8 1.000010 munmap(0x7f0000000000, 4096 <unfinished ...>',
+      ...[20, 30].map(us => `7 1.0000${us} munmap(0x7f0000000000, 4096) = 0 <0.000003>`),
+      '8 1.000040 <... munmap resumed>) = 0 <0.000030>',
+    ].join('\n');
+    const told = async (maxHeld: number) => {
+      const { events, summary } = await imported(text, { maxHeld });
+      const reasons = Object.entries(summary.unclassified).filter(([reason]) =>
+        reason.startsWith('held back too long'),
+      );
+      return [events.filter(({ op }) => op === 'munmap').map(({ t }) => t), reasons.map(([, count]) => count)];
+    };
+    expect(await told(3)).toEqual([[10_000, 20_000, 30_000], []]);
+    expect(await told(2)).toEqual([[20_000, 30_000], [1]]);
+  });
+
   test('of strace itself, a frame, or nothing is left out; anything else is counted', async () => {
     const kept = ['strace: Process 8 attached', 'strace: Process 8 detached', ' > /lib/libc.so(f+0x1) [0x2]', '', '  '];
     expect((await lines(...kept, 'hello', '1.5 apples', ...kept)).summary.unknownLines).toBe(2);

@@ -65,9 +65,14 @@ describe.each(CASES)('%s', (_, one) => {
       'v6.18',
     );
     const mapped = Array.from({ length: WIDTH }, (_, page) => page).filter(page => before.mm_mt.walk(BASE + page));
-    // migration_entry_wait() sleeps with the VMA lock held.
+    // migration_entry_wait() sleeps with the VMA lock held; the higher the page the longer, so that each mark is waited for.
     const inside = mapped.map((page, i) =>
-      fault(page, { tid: 500 + i, t: T - 5_000, access: 'read', page: { entry: 'migration', wait: 100_000 } }),
+      fault(page, {
+        tid: 500 + i,
+        t: T - 5_000,
+        access: 'read',
+        page: { entry: 'migration', wait: 100_000 + 10_000 * i },
+      }),
     );
     for (const stage of ['v6.12', 'v6.18'] as const) {
       const { waited, same } = await disturbed(one, stage, inside);

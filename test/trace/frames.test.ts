@@ -15,7 +15,7 @@ const NAMES: Readonly<Record<number, string>> = {
 
 /** What the steps through a text are, and on which line each begins; `size` bytes are given at a time. */
 function steps(text: string, { size = 1 << 20, maxLine = 1000 } = {}): string[] {
-  const frames = new Frames('-', maxLine, new Scanner(new Draft(), new Interner(emptyInfo('-'), {}, () => ({}))));
+  const frames = new Frames('-', maxLine, new Scanner(new Draft(), new Interner(emptyInfo('-'), {}, {})));
   const bytes = Buffer.from(text);
   const found: string[] = [];
   let given = 0;

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -132,6 +132,13 @@ describe('what is no file', () => {
     );
     vi.spyOn(process, 'stdin', 'get').mockReturnValue(stdin as typeof process.stdin);
   }
+
+  test('standard input that is a directory is refused, though it ends at once', async () => {
+    const fd = openSync(tmpdir(), 'r');
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(Object.assign(Readable.from([]), { fd }) as never);
+    await expect(readFile('-')).rejects.toMatchObject({ class: 'io', message: 'is a directory', where: { file: '-' } });
+    closeSync(fd);
+  });
 
   test('standard input tells how much has come so far', async () => {
     const chunks = [HEADER, `${FAULT}\n`, `${FAULT}\n`].map(text => Buffer.from(text));

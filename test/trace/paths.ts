@@ -11,8 +11,8 @@ import { rowsOf } from './helpers.js';
 
 /** Both paths, each with names of its own. */
 export class Paths {
-  readonly fast = { draft: new Draft(), names: new Interner(emptyInfo('-'), {}, () => ({})), columns: new Columns(1) };
-  readonly slow = { draft: new Draft(), names: new Interner(emptyInfo('-'), {}, () => ({})), columns: new Columns(1) };
+  readonly fast = { draft: new Draft(), names: new Interner(emptyInfo('-'), {}, {}), columns: new Columns(1) };
+  readonly slow = { draft: new Draft(), names: new Interner(emptyInfo('-'), {}, {}), columns: new Columns(1) };
   readonly scanner = new Scanner(this.fast.draft, this.fast.names);
 
   /** Row and names, `not sure`, or the number of the check that failed. */
@@ -35,9 +35,9 @@ export class Paths {
       if (!isObject(value)) return 'refused';
       if (typeof value.op === 'string' && isForeign(value.op)) encodeForeign(value, this.slow.draft, this.slow.names);
       else {
-        let unknown = 0;
-        if (!encodeEvent(value, this.slow.draft, this.slow.names, () => unknown++)) return 'refused';
-        if (unknown > 0) return 'unknown keys';
+        const unknown: string[] = [];
+        if (!encodeEvent(value, this.slow.draft, this.slow.names, unknown)) return 'refused';
+        if (unknown.length > 0) return 'unknown keys';
       }
     } catch (error) {
       if (error instanceof JsonError) return error.class;

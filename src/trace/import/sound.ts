@@ -55,7 +55,7 @@ export class Sound {
   #isSound(event: EventObject): boolean {
     if (isPlainFault(event)) return true;
     const draft = this.#draft;
-    if (!encodeEvent(event as JsonObject, draft, ANY_NAMES, () => {}) || draft.check() !== FINE) return false;
+    if (!encodeEvent(event as JsonObject, draft, ANY_NAMES, []) || draft.check() !== FINE) return false;
     draft.remember();
     return true;
   }
