@@ -79,8 +79,9 @@ function should_fault_around(task: Task, vma: Vma): boolean {
   if (vma.vm_flags & (VM_UFFD_WP | VM_UFFD_MINOR)) return false;
   if (says(task.facts, 'readahead') && !task.readAhead) return false;
   if (says(task.facts, 'eof') || (task.facts & 15) === ENTRY.swap) return false;
-  if (task.settled) return true;
-  if (says(task.facts, 'hole_punch')) return false;
+  if (says(task.facts, 'hole_punch')) {
+    if (!task.settled) return false;
+  } else if (task.settled) return true;
   return isCached(task, vma) && folioOf(task.facts) !== FOLIO_LOCKED;
 }
 
@@ -99,20 +100,19 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
     task.site = isShmem(k, vma) ? 'shmem_fault.eof' : 'filemap_fault.eof';
     return SIGNAL;
   }
-  if (!task.settled) {
-    if (isShmem(k, vma)) {
-      k.witness?.enters(task, 'shmem_fault');
-      if (says(task.facts, 'hole_punch')) {
-        k.witness?.enters(task, 'shmem_falloc_wait');
-        return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
-      }
-      // A page in swap is one.
-      const there = (task.facts & 15) === ENTRY.swap || isCached(task, vma);
-      if (vma.vm_flags & (there ? VM_UFFD_MINOR : VM_UFFD_MISSING)) return handle_userfault(k, task, vmaLocked);
-      // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
-      if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
-      else if (isFolioLocked(task)) waitHolding(task, k.costs.wait_folio);
+  if (isShmem(k, vma)) {
+    k.witness?.enters(task, 'shmem_fault');
+    if (says(task.facts, 'hole_punch') && !task.settled) {
+      k.witness?.enters(task, 'shmem_falloc_wait');
+      return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
     }
+    // A page in swap is one.
+    const there = (task.facts & 15) === ENTRY.swap || isCached(task, vma);
+    const asks = vma.vm_flags & (there ? VM_UFFD_MINOR : VM_UFFD_MISSING);
+    if (asks && !task.answered) return handle_userfault(k, task, vmaLocked);
+    // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
+    if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
+    else if (isFolioLocked(task)) waitHolding(task, k.costs.wait_folio);
   }
   if (hasPageCache(vma) && !isShmem(k, vma) && filemap_fault(k, task, vma, vmaLocked) === RETRY) return RETRY;
   install(task, state);

@@ -7,6 +7,7 @@
 import type { Ns } from '../units.js';
 import { FOLIO_CACHED, FOLIO_LOCKED } from '../vocab.js';
 import { do_fault } from './do-fault.js';
+import { do_wp_page } from './do-wp-page.js';
 import type { Kernel } from './kernel.js';
 import {
   folioOf,
@@ -23,6 +24,7 @@ import {
   retryAt,
   SIGNAL,
   UNLOCKED,
+  uffdBits,
   vmf_anon_prepare,
   waitHolding,
 } from './outcome.js';
@@ -34,11 +36,13 @@ import {
   PTE_FILE_RO,
   PTE_FILE_RW,
   PTE_HWPOISON,
+  PTE_KIND_MASK,
   PTE_MARKER_GUARD,
   PTE_MARKER_POISON,
   PTE_MARKER_UFFD_WP,
   PTE_MIGRATION,
   PTE_NONE,
+  PTE_SHARED_COW,
   PTE_UFFD_WP,
   PTE_ZERO,
 } from './page-table.js';
@@ -50,15 +54,16 @@ export function do_swap_page(
   task: Task,
   vma: Vma,
   vmaLocked: boolean,
-  kind: number,
+  state: number,
   write: boolean,
 ): Outcome {
   k.witness?.enters(task, 'do_swap_page');
   if (vmaLocked && k.at.do_swap_page === 'retry') return retryAt(task, 'do_swap_page');
-  const mapped = write ? PTE_ANON : vma.vm_flags & VM_SHARED ? PTE_FILE_RO : PTE_ANON_WP;
-  switch (kind) {
+  const forbidden = uffdBits(vma, state);
+  const mapped = forbidden | (write ? PTE_ANON : vma.vm_flags & VM_SHARED ? PTE_FILE_RO : PTE_ANON_WP);
+  switch (state & PTE_KIND_MASK) {
     case PTE_MIGRATION:
-      install(task, vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON);
+      install(task, forbidden | (vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON));
       return migration_entry_wait(k, task, vmaLocked);
     case PTE_DEVICE_EXCLUSIVE:
       return remove_device_exclusive_entry(k, task, vmaLocked, mapped);
@@ -81,7 +86,14 @@ export function do_swap_page(
     case PTE_MARKER_UFFD_WP:
       return pte_marker_handle_uffd_wp(k, task, vma, vmaLocked, write);
   }
-  return swapIn(k, task, vmaLocked, mapped);
+  const outcome = swapIn(k, task, vmaLocked, mapped);
+  // A page that a userfaultfd write-protects is not made writable; what it keeps from every access is left to the next fault.
+  if (outcome !== HANDLED || !write || forbidden !== PTE_UFFD_WP) return outcome;
+  if (k.at['do_swap_page.uffd_wp'] === 'handled' && !(state & PTE_SHARED_COW)) return HANDLED;
+  const { cost } = task;
+  const written = do_wp_page(k, task, vma, vmaLocked, mapped);
+  task.cost += cost;
+  return written;
 }
 
 /** A page in swap: in the swap cache, on a device read at once (zram, pmem), or on a disk. */
@@ -153,7 +165,7 @@ function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: b
   }
   if (write) task.cost = k.costs.anon_write;
   if (write && !vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
-  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (vma.vm_flags & VM_UFFD_MISSING && !task.answered) return handle_userfault(k, task, vmaLocked);
   if (!write) task.cost = k.costs.anon_read;
   install(task, (write ? PTE_ANON : PTE_ZERO) | PTE_UFFD_WP);
   return HANDLED;

@@ -25,7 +25,7 @@ export function do_wp_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, 
   task.cost = k.costs.wp;
   // userfaultfd_wp_async(): the bit is taken off in place, and the write goes on.
   const sync = vma.vm_flags & VM_UFFD_WP && !(vma.vm_flags & UFFD_WP_ASYNC);
-  if (state & PTE_UFFD_WP && sync && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (state & PTE_UFFD_WP && sync && !task.answered) return handle_userfault(k, task, vmaLocked);
   if (vma.vm_flags & VM_SHARED) {
     return vma.vm_flags & VM_PFNMAP ? wp_pfn_shared(k, task, vma, vmaLocked) : wp_page_shared(k, task, vma, vmaLocked);
   }

@@ -75,6 +75,7 @@ export function access_error(task: Task, vma: Vma): boolean {
 export function awaitMonitor(k: Kernel, task: Task, next: number): number {
   if (task.wait >= 0) {
     task.settled = true;
+    task.answered = true;
     task.waited += task.wait;
     k.ledger.slept(task, 'monitor', k.engine.now, task.wait);
     return after(k, task, task.wait, next);
@@ -95,15 +96,15 @@ export function userfaultAnswered(k: Kernel, task: Task): void {
 }
 
 /**
- * Wakes the faults asleep on `[start, end)`, for `by` or nobody the trace shows; `settled` says that nobody will be asked again
- * (the monitor is gone).
+ * Wakes the faults asleep on `[start, end)`, for `by` or nobody the trace shows; `gone` says that nobody will be asked again: there is
+ * no monitor any more.
  */
 export function wake_userfault(
   k: Kernel,
   mm: Task['mm'],
   start: number,
   end: number,
-  settled: boolean,
+  gone: boolean,
   by: Task | null,
 ): void {
   const { userfaults } = mm;
@@ -113,15 +114,16 @@ export function wake_userfault(
       userfaults[kept++] = task;
       continue;
     }
-    wakeFromMonitor(k, task, settled, by);
+    wakeFromMonitor(k, task, gone, by);
   }
   userfaults.length = kept;
 }
 
-function wakeFromMonitor(k: Kernel, task: Task, settled: boolean, by: Task | null): void {
+function wakeFromMonitor(k: Kernel, task: Task, gone: boolean, by: Task | null): void {
   k.witness?.answered(task, by);
   const waited = k.engine.now - task.since;
-  task.settled ||= settled;
+  task.settled ||= gone;
+  task.answered ||= gone;
   // What the trace says of the page was so before.
   task.facts = 0;
   task.waited += waited;

@@ -7,7 +7,16 @@
  */
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { PTE_ANON, PTE_ANON_WP, PTE_KIND_MASK, PTE_PROTNONE, PTE_SHARED_COW, PTE_UFFD_WP } from './page-table.js';
+import { UFFD_RWP_BITS } from './outcome.js';
+import {
+  PTE_ANON,
+  PTE_ANON_WP,
+  PTE_KIND_MASK,
+  PTE_MARKER_UFFD_WP,
+  PTE_NONE,
+  PTE_SHARED_COW,
+  PTE_UFFD_WP,
+} from './page-table.js';
 import {
   enter,
   hold,
@@ -23,7 +32,16 @@ import {
   WRITE_KILLABLE,
 } from './section.js';
 import type { Task } from './task.js';
-import { AnonVma, VM_DONTCOPY, VM_LOCKED_MASK, VM_PFNMAP, VM_UFFD_ARMED, VM_WIPEONFORK, type Vma } from './vma.js';
+import {
+  AnonVma,
+  VM_DONTCOPY,
+  VM_LOCKED_MASK,
+  VM_MAYBE_GUARD,
+  VM_PFNMAP,
+  VM_UFFD_ARMED,
+  VM_WIPEONFORK,
+  type Vma,
+} from './vma.js';
 import { vm_area_dup } from './vma-ops.js';
 
 /** fork(2), vfork(2), clone(2). A thread, or a child that shares the mm, takes no lock. */
@@ -84,7 +102,7 @@ function dupVma(k: Kernel, task: Task, child: Mm, vma: Vma): void {
 
 /** Copies the pages the child could not fault in again. Returns how many those were. */
 function copy_page_range(parent: Mm, child: Mm, vma: Vma): number {
-  if (vma.anon_vma === null && (vma.vm_flags & VM_PFNMAP) === 0) return 0;
+  if (vma.anon_vma === null && (vma.vm_flags & (VM_PFNMAP | VM_MAYBE_GUARD)) === 0) return 0;
   const pages = parent.page_table.countRange(vma.vm_start, vma.vm_end);
   parent.page_table.transformRange(vma.vm_start, vma.vm_end, shareCow);
   parent.page_table.copyTo(child.page_table, vma.vm_start, vma.vm_end, unprotect);
@@ -92,7 +110,10 @@ function copy_page_range(parent: Mm, child: Mm, vma: Vma): number {
 }
 
 /** No userfaultfd goes along with a fork, and nothing that it forbade. */
-const unprotect = (pte: number) => (pte & PTE_UFFD_WP ? pte & ~(PTE_UFFD_WP | PTE_PROTNONE) : pte);
+function unprotect(pte: number): number {
+  if ((pte & PTE_KIND_MASK) === PTE_MARKER_UFFD_WP) return PTE_NONE;
+  return pte & PTE_UFFD_WP ? pte & ~UFFD_RWP_BITS : pte;
+}
 
 /** copy_present_page(): an anonymous page is write-protected in both and shared from now on. */
 function shareCow(pte: number): number {

@@ -26,6 +26,7 @@ import {
   RETRY,
   retryAt,
   says,
+  uffdBits,
   vmf_anon_prepare,
   waitHolding,
 } from './outcome.js';
@@ -105,8 +106,8 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   }
   // A shared file's page in swap leaves no entry: its ->fault finds it.
   if (kind === PTE_SWAP && vma.vm_flags & VM_SHARED) return do_fault(k, task, vma, vmaLocked, write);
-  if (kind >= PTE_SWAP) return do_swap_page(k, task, vma, vmaLocked, kind, write);
-  if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (kind >= PTE_SWAP) return do_swap_page(k, task, vma, vmaLocked, state, write);
+  if (isReadWriteProtected(state, vma) && !task.answered) return handle_userfault(k, task, vmaLocked);
   if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
     // It copies the page to another node with the lock held.
     k.witness?.enters(task, 'do_numa_page');
@@ -140,7 +141,11 @@ export function entryOf(k: Kernel, task: Task, vma: Vma): number {
     else if (kind === PTE_ANON && isWrite(task) && !(vma.vm_flags & VM_UFFD_ARMED))
       state = PTE_ANON_WP | (derived & ~PTE_KIND_MASK);
   } else if (entry !== 0) {
-    if (exists(k, KIND_OF_ENTRY[entry])) state = KIND_OF_ENTRY[entry];
+    if (exists(k, KIND_OF_ENTRY[entry])) {
+      state = KIND_OF_ENTRY[entry];
+      // What was write-protected is so still, wherever it went.
+      if (state !== PTE_NONE) state |= derived & PTE_UFFD_WP;
+    }
   } else if (folioOf(task.facts) === FOLIO_ABSENT && isFileEntry(derived)) {
     // What is not in the page cache any more is mapped nowhere: unmap_mapping_range() was here.
     state = PTE_NONE;
@@ -175,7 +180,7 @@ function presentState(task: Task, vma: Vma): number {
 /** do_anonymous_page(). */
 function do_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, write: boolean): Outcome {
   k.witness?.enters(task, 'do_anonymous_page');
-  const missing = (vma.vm_flags & VM_UFFD_MISSING) !== 0 && !task.settled;
+  const missing = (vma.vm_flags & VM_UFFD_MISSING) !== 0 && !task.answered;
   if (!write) {
     if (missing) return handle_userfault(k, task, vmaLocked);
     task.cost = k.costs.anon_read;
@@ -202,7 +207,7 @@ function do_huge_pmd_anonymous_page(k: Kernel, task: Task, vma: Vma, vmaLocked: 
   k.witness?.enters(task, 'do_huge_pmd_anonymous_page');
   task.cost = k.costs.huge;
   if (!vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
-  if (vma.vm_flags & VM_UFFD_MISSING && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (vma.vm_flags & VM_UFFD_MISSING && !task.answered) return handle_userfault(k, task, vmaLocked);
   installHuge(task.mm, vma, task.page, PTE_ANON | PTE_HUGE);
   return HANDLED;
 }
@@ -226,13 +231,13 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   if (kind === PTE_MIGRATION) {
     // In every version with the lock held.
     k.witness?.enters(task, 'pmd_migration_entry_wait');
-    installHuge(task.mm, vma, task.page, (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
+    installHuge(task.mm, vma, task.page, uffdBits(vma, state) | (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
     return waitHolding(task, k.costs.wait_migration);
   }
   if (kind === PTE_DEVICE_PRIVATE && k.at.do_huge_pmd_device_private === 'retry') {
     k.witness?.enters(task, 'do_huge_pmd_device_private');
     if (vmaLocked) return retryAt(task, 'do_huge_pmd_device_private');
-    installHuge(task.mm, vma, task.page, PTE_ANON | PTE_HUGE);
+    installHuge(task.mm, vma, task.page, uffdBits(vma, state) | PTE_ANON | PTE_HUGE);
     return HANDLED;
   }
   if (kind === PTE_NONE || kind === PTE_DEVICE_PRIVATE) {
@@ -245,7 +250,7 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
     if (!pud) installHuge(task.mm, vma, task.page, (write ? PTE_FILE_RW : PTE_FILE_RO) | PTE_HUGE);
     return HANDLED;
   }
-  if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (isReadWriteProtected(state, vma) && !task.answered) return handle_userfault(k, task, vmaLocked);
   if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
     k.witness?.enters(task, 'do_huge_pmd_numa_page');
     const first = firstOfPmd(task.page);
@@ -255,7 +260,7 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   const writable = (kind === PTE_ANON || kind === PTE_FILE_RW) && !(state & (PTE_UFFD_WP | PTE_SHARED_COW));
   if (!write || (writable && folioOf(task.facts) !== FOLIO_LOCKED)) return HANDLED;
   const async = vma.vm_flags & UFFD_WP_ASYNC;
-  if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !async && !task.settled)
+  if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !async && !task.answered)
     return handle_userfault(k, task, vmaLocked);
   k.witness?.enters(task, anonymous ? 'do_huge_pmd_wp_page' : pud ? 'wp_huge_pud' : 'wp_huge_pmd');
   const whole = anonymous

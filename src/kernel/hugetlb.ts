@@ -19,6 +19,7 @@ import {
   retryAt,
   SIGNAL,
   says,
+  uffdBits,
   vmf_anon_prepare,
   waitHolding,
 } from './outcome.js';
@@ -53,7 +54,7 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
     case PTE_MIGRATION:
       // It sleeps with the VMA lock held.
       k.witness?.enters(task, 'migration_entry_wait_huge');
-      install(task, writable(vma));
+      install(task, writable(vma) | uffdBits(vma, state));
       return waitHolding(task, k.costs.wait_migration);
     case PTE_HWPOISON:
       task.site = 'hugetlb_fault.hwpoison';
@@ -62,10 +63,10 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
       task.site = 'hugetlb_fault.poison';
       return SIGNAL;
   }
-  if (isReadWriteProtected(state, vma) && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (isReadWriteProtected(state, vma) && !task.answered) return handle_userfault(k, task, vmaLocked);
   if (!isWrite(task)) return HANDLED;
   const sync = vma.vm_flags & VM_UFFD_WP && !(vma.vm_flags & UFFD_WP_ASYNC);
-  if (state & PTE_UFFD_WP && sync && !task.settled) return handle_userfault(k, task, vmaLocked);
+  if (state & PTE_UFFD_WP && sync && !task.answered) return handle_userfault(k, task, vmaLocked);
   return hugetlb_wp(k, task, vma, vmaLocked, state);
 }
 
@@ -90,7 +91,7 @@ function entryOf(k: Kernel, task: Task, vma: Vma): number {
       if (absent) state = vma.anon_vma ? PTE_ANON : PTE_FILE_RO;
       break;
     case ENTRY.migration:
-      return PTE_MIGRATION;
+      return PTE_MIGRATION | (known & PTE_UFFD_WP);
     case ENTRY.hwpoison:
       return PTE_HWPOISON;
     case ENTRY.marker_poison:
@@ -107,7 +108,7 @@ function entryOf(k: Kernel, task: Task, vma: Vma): number {
 function hugetlb_no_page(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, bits: number): Outcome {
   k.witness?.enters(task, 'hugetlb_no_page');
   const folio = folioOf(task.facts);
-  if (!task.settled) {
+  if (!task.answered) {
     if (vma.vm_flags & VM_UFFD_MISSING && folio !== FOLIO_CACHED) return handle_userfault(k, task, vmaLocked);
     if (vma.vm_flags & VM_UFFD_MINOR && folio !== FOLIO_ABSENT) return handle_userfault(k, task, vmaLocked);
   }

@@ -18,8 +18,10 @@ import {
   PTE_HUGE,
   PTE_KIND_MASK,
   PTE_MARKER_GUARD,
+  PTE_MARKER_UFFD_WP,
   PTE_NONE,
   PTE_SWAP,
+  PTE_UFFD_WP,
   PTE_ZERO,
 } from './page-table.js';
 import { faultIn } from './populate.js';
@@ -31,12 +33,14 @@ import {
   VM_DONTDUMP,
   VM_HUGEPAGE,
   VM_LOCKED,
+  VM_MAYBE_GUARD,
   VM_MERGEABLE,
   VM_NOHUGEPAGE,
   VM_RAND_READ,
   VM_SEQ_READ,
   VM_SHARED,
   VM_SPECIAL,
+  VM_UFFD_WP,
   VM_WIPEONFORK,
   type Vma,
   vma_is_anonymous,
@@ -140,19 +144,20 @@ function* zap(k: Kernel, task: Task, underVmaLock: boolean): Operation {
     if (task.code === ADVICE.guard_install) prepareGuards(k, task, mm, end);
   }
   const cost = k.costs.op + mm.page_table.countRange(task.page, end) * k.costs.zap_page;
-  apply(task, mm, end);
+  apply(k, task, mm, end);
   if (!hold(k, task, cost)) yield;
   if (vma !== null) unlockVma(k, task, mm, vma);
   else leave(k, task, mm, READ);
 }
 
-/** madvise_guard_install(): an anon_vma keeps the page tables at fork; the first version gave one to files too. */
+/** madvise_guard_install(): fork copies the page tables of what has an anon_vma; the first version gave one to files too. */
 function prepareGuards(k: Kernel, task: Task, mm: Mm, end: Page): void {
-  const files = k.at['madvise_lock.guard'] === 'mmap_read';
   for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
-    if (files || vma_is_anonymous(vma)) anon_vma_prepare(mm, vma);
+    if (needsAnonVma(k, vma)) anon_vma_prepare(mm, vma);
   }
 }
+
+const needsAnonVma = (k: Kernel, vma: Vma) => k.at['vma_needs_copy.guard'] === 'anon_vma' || vma_is_anonymous(vma);
 
 /**
  * try_vma_read_lock(): the range must lie in one VMA that no userfaultfd watches; a VMA that is to have guards and has no
@@ -161,35 +166,35 @@ function prepareGuards(k: Kernel, task: Task, mm: Mm, end: Page): void {
 function try_vma_read_lock(k: Kernel, task: Task, end: Page): Vma | null {
   const vma = tryReadVma(k, task, task.mm, task.page);
   if (vma === null) return null;
-  const needsAnonVma = task.code === ADVICE.guard_install && vma_is_anonymous(vma) && vma.anon_vma === null;
-  if (end <= vma.vm_end && vma.vm_userfaultfd_ctx === 0 && !needsAnonVma) return vma;
+  const prepares = task.code === ADVICE.guard_install && vma.anon_vma === null && needsAnonVma(k, vma);
+  if (end <= vma.vm_end && vma.vm_userfaultfd_ctx === 0 && !prepares) return vma;
   unlockVma(k, task, task.mm, vma);
   return null;
 }
 
 /** What the advice makes of the pages of `[task.page, end)`. */
-function apply(task: Task, mm: Mm, end: Page): void {
+function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
   const { page_table } = mm;
   switch (task.code) {
     case ADVICE.free:
       return;
     case ADVICE.guard_install:
-      installGuards(mm, task.page, end);
+      installGuards(k, mm, task.page, end);
       return;
     case ADVICE.guard_remove:
       page_table.transformRange(task.page, end, pte => ((pte & PTE_KIND_MASK) === PTE_MARKER_GUARD ? PTE_NONE : pte));
       return;
     case ADVICE.pageout:
-      page_table.transformRange(task.page, end, pagedOut);
+      pageOut(k, mm, task.page, end);
       shmem_undo_range(mm.mm_mt, task.page, end);
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:
-      page_table.clearRange(task.page, end);
+      transform(mm, task.page, end, (pte, vma) => zapped(k, pte, vma));
       return;
     case ADVICE.remove: {
       const until = madvise_remove(mm, task.page, end);
-      page_table.clearRange(task.page, until);
+      transform(mm, task.page, until, (pte, vma) => zapped(k, pte, vma));
       shmem_undo_range(mm.mm_mt, task.page, until);
     }
   }
@@ -204,21 +209,46 @@ function madvise_remove({ mm_mt }: Mm, start: Page, end: Page): Page {
 }
 
 /** A marker in the place of every page that is mapped, of the first 1 GiB. */
-function installGuards({ mm_mt, page_table }: Mm, start: Page, end: Page): void {
+function installGuards(k: Kernel, { mm_mt, page_table }: Mm, start: Page, end: Page): void {
   const last = Math.min(end, start + PMD_PAGES * PMD_PAGES);
   page_table.clearRange(start, end);
   for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < last; vma = mm_mt.next(vma)) {
+    if (k.at['vma_needs_copy.guard'] === 'vm_maybe_guard') vma.vm_flags |= VM_MAYBE_GUARD;
     for (let page = Math.max(start, vma.vm_start); page < Math.min(last, vma.vm_end); page++) {
       page_table.set(page, PTE_MARKER_GUARD);
     }
   }
 }
 
-/** What reclaim leaves of an entry: anonymous pages go to swap, one by one, file pages are dropped, the zero page is nobody's. */
-export function pagedOut(pte: number): number {
+function transform(mm: Mm, start: Page, end: Page, change: (pte: number, vma: Vma) => number): void {
+  mm.page_table.splitEnds(start, end);
+  for (let vma = mm.mm_mt.find(start); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
+    const inside = vma;
+    const [from, to] = [Math.max(start, vma.vm_start), Math.min(end, vma.vm_end)];
+    mm.page_table.transformRange(from, to, pte => change(pte, inside));
+  }
+}
+
+/** What reclaim leaves: anonymous pages go to swap, one by one, file pages are dropped, the zero page is nobody's. */
+export function pageOut(k: Kernel, mm: Mm, start: Page, end: Page): void {
+  transform(mm, start, end, (pte, vma) => {
+    const kind = pte & PTE_KIND_MASK;
+    if (kind === PTE_ANON || kind === PTE_ANON_WP) return PTE_SWAP | (pte & ~(PTE_KIND_MASK | PTE_HUGE));
+    return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : leftBehind(k, pte, vma);
+  });
+}
+
+/** zap_pte_range() without ZAP_FLAG_DROP_MARKER: guards stay, and markers in files. */
+function zapped(k: Kernel, pte: number, vma: Vma): number {
   const kind = pte & PTE_KIND_MASK;
-  if (kind === PTE_ANON || kind === PTE_ANON_WP) return PTE_SWAP | (pte & ~(PTE_KIND_MASK | PTE_HUGE));
-  return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : PTE_NONE;
+  if (kind === PTE_MARKER_GUARD || (kind === PTE_MARKER_UFFD_WP && !vma_is_anonymous(vma))) return pte;
+  return leftBehind(k, pte, vma);
+}
+
+/** pte_install_uffd_wp_if_needed(): what was write-protected in a file leaves a marker. */
+function leftBehind(k: Kernel, pte: number, vma: Vma): number {
+  const marks = pte & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !vma_is_anonymous(vma);
+  return marks && k.at['handle_pte_marker.uffd_wp'] !== 'absent' ? PTE_MARKER_UFFD_WP : PTE_NONE;
 }
 
 /** willneed, cold, pageout, and every advice we know nothing of but its lock; a file's pages that go take their time. */
@@ -226,7 +256,7 @@ function* underReadLock(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const before = mm.page_table.count;
-  apply(task, mm, task.page + task.len);
+  apply(k, task, mm, task.page + task.len);
   if (!hold(k, task, k.costs.op + (before - mm.page_table.count) * k.costs.populate_page)) yield;
   leave(k, task, mm, READ);
 }
@@ -253,7 +283,7 @@ function* aroundFile(k: Kernel, task: Task): Operation {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
     if (!hold(k, task, k.costs.op, section === 1)) yield;
     leave(k, task, mm, READ);
-    if (section === 0) apply(task, mm, task.page + task.len);
+    if (section === 0) apply(k, task, mm, task.page + task.len);
   }
 }
 

@@ -188,6 +188,8 @@ export function* remap_file_pages(k: Kernel, task: Task): Operation {
   const { vm_flags, vm_file, vm_ops } = vma;
   const end = task.page + task.len;
   const mapped = new Vma(task.page, end, vm_flags & MAPPED_ANEW, unknownOffset(k), vm_file, vm_ops, -1);
+  // do_mmap(): what mlockall(MCL_FUTURE) asked for.
+  if (vma_supports_mlock(mapped, k.files[vm_file]?.fs)) mapped.vm_flags |= mm.def_flags;
   mapped.label = vma.label;
   mapped.shmem = vma.shmem;
   yield* mmap_region(k, task, mm, mapped, false);

@@ -34,6 +34,7 @@ import {
   FILE_HUGETLB,
   FILE_SHMEM,
   VM_ACCOUNT,
+  VM_DONTDUMP,
   VM_GROWSDOWN,
   VM_HUGETLB,
   VM_LOCKED,
@@ -75,6 +76,8 @@ export function describe(k: Kernel, task: Task): Vma {
   if (map & MAP.hugetlb || facts?.fs === 'hugetlbfs') flags |= VM_HUGETLB;
   if (map & MAP.noreserve) flags |= VM_NORESERVE;
   if (accountable_mapping(flags)) flags |= VM_ACCOUNT;
+  // secretmem_mmap()
+  if (facts?.fs === 'secretmem') flags |= VM_LOCKED | VM_DONTDUMP;
   let file = task.file;
   let ops = facts?.ops ?? 0;
   // A private mapping of /dev/zero is anonymous memory.

@@ -11,7 +11,7 @@ import type { Ns, Page } from '../units.js';
 import { MAPS_KINDS, type MapsKind, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import type { Kernel } from './kernel.js';
-import { pagedOut } from './madvise.js';
+import { pageOut } from './madvise.js';
 import type { Mm } from './mm.js';
 import {
   PTE_ANON,
@@ -47,9 +47,9 @@ import { VM_ACCESS_FLAGS, VM_READ, VM_SPECIAL, VM_WRITE, type Vma } from './vma.
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
 /** Pages of the range are reclaimed: found through rmap, under no lock of the mm. */
-export function reclaim(_k: Kernel, task: Task): null {
+export function reclaim(k: Kernel, task: Task): null {
   const { mm, page, len } = task;
-  mm.page_table.transformRange(page, page + len, pagedOut);
+  pageOut(k, mm, page, page + len);
   shmem_undo_range(mm.mm_mt, page, page + len);
   return null;
 }

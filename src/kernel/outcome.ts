@@ -22,7 +22,7 @@ import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { firstOfPmd, PMD_PAGES, PTE_PROTNONE, PTE_UFFD_WP } from './page-table.js';
 import type { Task } from './task.js';
-import { AnonVma, VM_UFFD_RWP, type Vma } from './vma.js';
+import { AnonVma, VM_UFFD_RWP, VM_UFFD_WP, type Vma } from './vma.js';
 import { find_mergeable_anon_vma } from './vma-merge.js';
 
 /** Done: `task.sleep` ns of waiting and `task.cost` of work with the lock held, then it is released. */
@@ -71,6 +71,7 @@ export function releaseAndWait(task: Task, site: string, ns: Ns): typeof RETRY {
   if (task.wait < 0) task.sleep = ns;
   else task.sleep = task.settled ? 0 : task.wait;
   task.settled = true;
+  task.answered ||= task.wait >= 0;
   return retryAt(task, site);
 }
 
@@ -108,6 +109,16 @@ export function handle_userfault(k: Kernel, task: Task, vmaLocked: boolean): Out
 /** userfaultfd_pte_rwp() of an entry that is protnone: every access is the monitor's. */
 export function isReadWriteProtected(state: number, vma: Vma): boolean {
   return (state & PTE_PROTNONE) !== 0 && (state & PTE_UFFD_WP) !== 0 && (vma.vm_flags & VM_UFFD_RWP) !== 0;
+}
+
+/** UFFDIO_RWPROTECT takes every access away. */
+export const UFFD_RWP_BITS = PTE_UFFD_WP | PTE_PROTNONE;
+
+/** pte_swp_uffd(): what a monitor forbade of a page that was away is forbidden again when it is back. */
+export function uffdBits({ vm_flags }: Vma, state: number): number {
+  if (!(state & PTE_UFFD_WP)) return 0;
+  if (vm_flags & VM_UFFD_RWP) return UFFD_RWP_BITS;
+  return vm_flags & VM_UFFD_WP ? PTE_UFFD_WP : 0;
 }
 
 /** vmf_can_call_fault(): ->fault may run under the VMA lock only when the file has ->map_pages. */

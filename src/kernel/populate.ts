@@ -8,7 +8,7 @@
 import type { Ns, Page } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { anon_vma_prepare } from './outcome.js';
+import { anon_vma_prepare, uffdBits } from './outcome.js';
 import {
   PMD_PAGES,
   PTE_ANON,
@@ -70,7 +70,7 @@ export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Write
   const skipped = writes === 'private' ? VM_LOCKONFAULT : 0;
   for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < end && left > 0; vma = mm_mt.next(vma)) {
     if (vma.vm_flags & skipped) continue;
-    if (!(vma.vm_flags & VM_ACCESS_FLAGS) || vma.vm_flags & VM_PFNMAP) {
+    if (check_vma_flags(k, vma)) {
       if (onError === 'stop') break;
       continue;
     }
@@ -95,6 +95,10 @@ export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Write
   return cost;
 }
 
+/** Does get_user_pages() refuse the VMA: no access, no struct pages, or memory that the kernel itself cannot read? */
+const check_vma_flags = (k: Kernel, { vm_flags, vm_file }: Vma): boolean =>
+  !(vm_flags & VM_ACCESS_FLAGS) || (vm_flags & VM_PFNMAP) !== 0 || k.files[vm_file]?.fs === 'secretmem';
+
 /** What a page's entry becomes; the same where nothing is to be done, or the fault fails, or would wait for a monitor. */
 function faultedIn(vma: Vma, pte: number, write: boolean): number {
   const shared = (vma.vm_flags & VM_SHARED) !== 0;
@@ -105,12 +109,11 @@ function faultedIn(vma: Vma, pte: number, write: boolean): number {
       if (write || vma.vm_flags & VM_HUGETLB) return writable;
       return vma_is_anonymous(vma) ? PTE_ZERO : PTE_FILE_RO;
     case PTE_MIGRATION:
-      return writable;
+      return writable | uffdBits(vma, pte);
     case PTE_SWAP:
     case PTE_DEVICE_PRIVATE:
     case PTE_DEVICE_EXCLUSIVE:
-      if (write) return writable;
-      return shared ? PTE_FILE_RO : PTE_ANON_WP;
+      return uffdBits(vma, pte) | (write ? writable : shared ? PTE_FILE_RO : PTE_ANON_WP);
   }
   const present = kind < PTE_SWAP && !(pte & PTE_UFFD_WP);
   const breaks = write && (kind !== writable || pte & PTE_SHARED_COW);

@@ -55,6 +55,7 @@ export const SITES = {
   // mm/memory.c, top to bottom as handle_mm_fault() meets them
   do_swap_page: vma('a page-table entry that is not present', 'retry', 'go'),
   'do_swap_page.device_private': vma('a device-private entry', 'retry', 'go'),
+  'do_swap_page.uffd_wp': all('a write to a swapped page that a userfaultfd write-protects', 'handled', 'userfault'),
   'do_swap_page.speculative': speculation('a page-table entry that is not present', 'sleep', 'swap_cache', 'abort'),
   'handle_pte_marker.uffd_wp': all('a marker of userfaultfd write protection', 'absent', 'missing'),
   'handle_pte_marker.poison': all('a poison marker', 'absent', 'signal'),
@@ -117,6 +118,9 @@ export const SITES = {
   // kernel/fork.c, since 6.18 mm/mmap.c
   'dup_mmap.start_write': all('which parent VMAs fork marks', 'none', 'copied', 'all', 'all_killable'),
   'dup_mmap.child': all('which VMAs of the child it marks', 'none', 'all'),
+
+  // mm/memory.c
+  'vma_needs_copy.guard': all('guards in a file: what tells fork to copy them', 'anon_vma', 'vm_maybe_guard'),
 
   // mm/mseal.c
   mseal: all('mseal', 'absent', 'write'),

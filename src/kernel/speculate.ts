@@ -112,7 +112,9 @@ function causeOf(k: Kernel, task: Task, vma: Vma, write: boolean): string | null
     if (k.at['do_swap_page.speculative'] === 'abort') return 'do_swap_page.spf_abort_swap';
     if (kind !== PTE_SWAP) return 'do_swap_page.spf_abort_non_swap_entry';
     if (isFolioLocked(task)) return 'do_swap_page';
-    return inSwapCache(task) ? null : 'do_swap_page.spf_abort_swap_nopage';
+    if (!inSwapCache(task)) return 'do_swap_page.spf_abort_swap_nopage';
+    const copies = write && state & PTE_SHARED_COW && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP;
+    return copies ? 'do_wp_page.spf_abort_userfaultfd' : null;
   }
   if (!write) return null;
   if (state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP) return 'do_wp_page.spf_abort_userfaultfd';

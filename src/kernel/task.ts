@@ -98,6 +98,8 @@ export class Task {
   tries = 0;
   /** the wait the trace speaks of is over: the next pass finds the page */
   settled = false;
+  /** no monitor is asked any more: it is gone, or all that the fault waited is over */
+  answered = false;
   /** FAULT_FLAG_TRIED: an attempt under mmap_lock returned RETRY, or one under the VMA lock that was MAJOR */
   tried = false;
   /** a speculation's sequence count, the entry it found, and the one it will map */
@@ -188,6 +190,7 @@ export class Task {
     this.site = null;
     this.fallback = false;
     this.settled = false;
+    this.answered = false;
     this.tried = false;
     this.readAhead = false;
     this.spurious = false;

@@ -12,18 +12,17 @@ import { wake_userfault } from './fault-steps.js';
 import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
 import type { Mm } from './mm.js';
-import { anon_vma_prepare } from './outcome.js';
+import { anon_vma_prepare, UFFD_RWP_BITS } from './outcome.js';
 import {
   PTE_ANON,
   PTE_FILE_RO,
   PTE_FILE_RW,
+  PTE_HWPOISON,
   PTE_KIND_MASK,
   PTE_MARKER_GUARD,
   PTE_MARKER_POISON,
   PTE_MARKER_UFFD_WP,
   PTE_NONE,
-  PTE_PROTNONE,
-  PTE_SWAP,
   PTE_UFFD_WP,
   PTE_ZERO,
 } from './page-table.js';
@@ -43,9 +42,6 @@ import {
   vma_is_anonymous,
 } from './vma.js';
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
-
-/** An entry that read-write protection took every access away from. */
-const UFFD_RWP_BITS = PTE_UFFD_WP | PTE_PROTNONE;
 
 /** The context of the one userfaultfd of an mm. */
 const CTX = 1;
@@ -238,16 +234,24 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   if (resolves) wake_userfault(k, mm, task.page, end, false, task);
 }
 
+/** Any access to these is an error already, or the marker says it all. */
+const UNPROTECTED: ReadonlySet<number> = new Set([
+  PTE_MARKER_UFFD_WP,
+  PTE_MARKER_POISON,
+  PTE_MARKER_GUARD,
+  PTE_HWPOISON,
+]);
+
 /**
- * Sets or clears `bits` in what is mapped in `[start, end)` of `vma`. An empty entry of a file that is write-protected has a marker
- * instead; what is not there needs none to be told of its first access.
+ * Sets or clears `bits` in what is mapped in `[start, end)` of `vma`, or is in swap or on its way. An empty entry of a file that
+ * is write-protected has a marker instead; what is not there needs none to be told of its first access.
  */
 function uffd_wp_range(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page, bits: number, on: boolean): void {
   const { page_table } = mm;
   page_table.transformRange(start, end, pte => {
     const kind = pte & PTE_KIND_MASK;
     if (kind === PTE_MARKER_UFFD_WP && !on) return PTE_NONE;
-    if (kind >= PTE_SWAP) return pte;
+    if (UNPROTECTED.has(kind)) return pte;
     return on ? pte | bits : pte & ~bits;
   });
   if (!on || bits !== PTE_UFFD_WP || vma_is_anonymous(vma) || k.at['handle_pte_marker.uffd_wp'] === 'absent') return;

@@ -4,13 +4,13 @@
  * Models: mm/vma.c, is_mergeable_vma, is_mergeable_anon_vma, can_vma_merge_before, can_vma_merge_after,
  * vma_merge_existing_range, vma_merge_new_range, vma_expand, vma_merge_extend, copy_vma, dup_anon_vma, commit_merge,
  * find_mergeable_anon_vma (v6.12 to v6.18); mm/mmap.c, vma_merge and mmap_region (v6.4 to v6.11), whose cases are the same.
- * Leaves out: VM_SOFTDIRTY and the sticky flags, which no merge compares; vm_ops->close (nothing we map has one that keeps
+ * Leaves out: VM_SOFTDIRTY, which no merge compares; vm_ops->close (nothing we map has one that keeps
  * it from merging); failed allocations; that mmap_region before v6.12 joined only next when prev alone had no anon_vma.
  * Units: pages.
  */
 import { invariant } from '../errors.js';
 import type { Page } from '../units.js';
-import { type AnonVma, VM_ACCESS_FLAGS, VM_SPECIAL, type Vma } from './vma.js';
+import { type AnonVma, VM_ACCESS_FLAGS, VM_SPECIAL, VM_STICKY, type Vma } from './vma.js';
 import type { VmaTree } from './vma-tree.js';
 
 /** Which neighbours the range joins. */
@@ -143,7 +143,7 @@ function vma_is_fork_child(vma: Vma | null): boolean {
 /** Everything but the anon_vma and the offset. */
 export function is_mergeable_vma(vmg: VmaMerge, vma: Vma): boolean {
   return (
-    vma.vm_flags === vmg.flags &&
+    ((vma.vm_flags ^ vmg.flags) & ~VM_STICKY) === 0 &&
     vma.vm_file === vmg.file &&
     vma.vm_policy === vmg.policy &&
     vma.vm_userfaultfd_ctx === vmg.uffd_ctx &&
@@ -290,7 +290,11 @@ function shrink(vmg: VmaMerge, middle: Vma, start: Page, end: Page): void {
 export function commit_merge(tree: VmaTree, vmg: VmaMerge): Vma {
   const { target, shrunk, anon_from } = vmg;
   invariant(target !== null, 'merge: there is no plan to carry out');
-  for (const vma of vmg.removed) tree.erase(vma);
+  target.vm_flags |= vmg.flags & VM_STICKY;
+  for (const vma of vmg.removed) {
+    target.vm_flags |= vma.vm_flags & VM_STICKY;
+    tree.erase(vma);
+  }
   if (shrunk !== null) {
     tree.resize(shrunk, vmg.shrunk_start, vmg.shrunk_end);
     shrunk.vm_pgoff = vmg.shrunk_pgoff;
@@ -310,7 +314,7 @@ function anon_vma_compatible(a: Vma, b: Vma): boolean {
     a.vm_end === b.vm_start &&
     a.vm_policy === b.vm_policy &&
     a.vm_file === b.vm_file &&
-    ((a.vm_flags ^ b.vm_flags) & ~VM_ACCESS_FLAGS) === 0 &&
+    ((a.vm_flags ^ b.vm_flags) & ~(VM_ACCESS_FLAGS | VM_STICKY)) === 0 &&
     b.vm_pgoff === a.vm_pgoff + (b.vm_start - a.vm_start)
   );
 }

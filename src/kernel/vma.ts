@@ -39,6 +39,11 @@ export const VM_ACCOUNT = 1 << 23;
 /** MAP_NORESERVE: they never do */
 export const VM_NORESERVE = 1 << 24;
 
+/** there may be guards in its page table */
+export const VM_MAYBE_GUARD = 1 << 25;
+
+/** VM_STICKY, all that VM_IGNORE_MERGE has too: no merge compares it, and who merges keeps it. */
+export const VM_STICKY = VM_MAYBE_GUARD;
 export const VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 /** userfaultfd_armed(): any mode registered. */

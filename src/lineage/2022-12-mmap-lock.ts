@@ -11,6 +11,7 @@ export default {
   commits: ['8d7071af8907'],
   parent: null,
   changes: {
+    'do_swap_page.uffd_wp': { answer: 'handled', by: 'f45ec5ff16a7 userfaultfd: wp: support swap and page migration' },
     'handle_pte_marker.uffd_wp': { answer: 'missing', by: '5c041f5d1f23 mm: teach core mm about pte markers, in 5.19' },
     'handle_pte_marker.poison': { answer: 'signal', by: '15520a3f0469 mm: use pte markers for swap errors' },
     'handle_pte_marker.guard': { answer: 'absent', by: 'new in 6.13' },
@@ -44,6 +45,7 @@ export default {
     'do_brk_flags.start_write': { answer: 'before_store', by: 'no VMA lock to take' },
     'dup_mmap.start_write': { answer: 'none', by: 'no VMA lock to take' },
     'dup_mmap.child': { answer: 'none', by: 'no VMA lock to take' },
+    'vma_needs_copy.guard': { answer: 'anon_vma', by: '3.0; there are guards since 6.13' },
     mm_drop_all_locks: { answer: 'stay', by: 'no VMA lock to take' },
     exit_mmap: { answer: 'read_then_write', by: 'bf3980c85212 mm: drop oom code from exit_mmap' },
     'expand_stack.lock': {

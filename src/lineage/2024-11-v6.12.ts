@@ -23,6 +23,10 @@ export default {
       answer: 'read_then_write',
       by: 'mm: call the security_mmap_file() LSM hook in remap_file_pages()',
     },
+    'do_swap_page.uffd_wp': {
+      answer: 'userfault',
+      by: 'mm: set pte writable while pte_soft_dirty() is true in do_swap_page(), in 6.11',
+    },
     procmap_query: { answer: 'mmap_read', by: 'fs/procfs: implement efficient VMA querying API for /proc/PID/maps' },
   },
 } satisfies StageData;

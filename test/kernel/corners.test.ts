@@ -228,12 +228,6 @@ describe('an ioctl of a userfaultfd', () => {
     expect(replayed.row(NEW, 2)).toMatchObject({ site: 'handle_userfault', tries: 2 });
     expect(replayed.row(NEW, 2).wait_ns).toBeLessThan(60_000);
   });
-
-  test('that protects leaves what is swapped alone', async () => {
-    const register = range('uffd_register', 0, 4, { modes: ['wp'] });
-    const swapped = [vma(0, 4), fault(0), register, advise('pageout', 0, 1), ioctl('uffd_wp', 0)];
-    expect((await row(NEW, ...swapped, fault(0, { page: { wait: 0 } }))).site).toBe(null);
-  });
 });
 
 describe('a private mapping of /dev/zero', () => {

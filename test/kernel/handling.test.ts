@@ -40,7 +40,7 @@ const HANDLING: Readonly<Record<string, readonly [calls: string, held: string]>>
   shmem_read_new: ['do_read_fault __do_fault shmem_fault', 'file_fault + minor'],
   shmem_swapin: ['do_read_fault __do_fault shmem_fault', 'file_fault + minor + page.wait'],
   'shmem_write: the folio is locked': ['do_shared_fault __do_fault shmem_fault', 'file_fault + minor + page.wait'],
-  shmem_hole_punch: ['do_read_fault __do_fault shmem_fault shmem_falloc_wait', 'file_map'],
+  shmem_hole_punch: ['do_read_fault __do_fault shmem_fault shmem_falloc_wait', 'file_fault + minor'],
   beyond_eof: ['do_read_fault __do_fault', 'file_fault + minor'],
   dax_pte_map_pages: ['do_shared_fault __do_fault', 'file_fault + minor'],
   swap_cached_uncontended: ['do_swap_page', 'swap'],

@@ -124,3 +124,24 @@ test('a child locks nothing', async () => {
   const run = await addressSpace(events, 'v6.18', 2);
   expect([...'08'].map(page => (run.mm_mt.walk(BASE + Number(page))?.vm_flags ?? 0) & VM_LOCKED_MASK)).toEqual([0, 0]);
 });
+
+test('remap_file_pages maps anew, and so honours mlockall(MCL_FUTURE)', async () => {
+  const mapped = vma(0, 4, { flags: ['shared'], file: { fs: 'ext4', name: '/f' }, anon_vma: false });
+  const remap = range('remap_file_pages', 0, 4);
+  expect(await locks(mapped, remap)).toBe('0+4-');
+  expect(await locks(mapped, all('mlockall', 'future'), remap)).toBe('0+4L');
+  expect(await locks(mapped, all('mlockall', 'future onfault'), remap)).toBe('0+4F');
+  expect(await locks(mapped, range('mlock', 0, 4), remap)).toBe('0+4L');
+  const huge = vma(0, 512, { flags: ['shared', 'hugetlb'], anon_vma: false });
+  expect(await locks(huge, all('mlockall', 'future'), range('remap_file_pages', 0, 512))).toBe('0+512-');
+});
+
+test('memfd_secret memory is locked as it is made, no call changes that, and none faults it in', async () => {
+  const secret = mmap(0, 4, { flags: ['shared'], file: { fs: 'secretmem', name: '/secretmem' } });
+  for (const call of [[], [range('munlock', 0, 4)], [all('munlockall')], [onFault(0, 4)]])
+    expect(await locks(secret, ...call)).toBe('0+4L');
+  for (const call of [range('mlock', 0, 4), all('mlockall'), range('madvise', 0, 4, { advice: 'populate_write' })])
+    expect(await populated(secret, call)).toBe(0);
+  expect(await populated(secret, range('gup', 0, 4))).toBe(0);
+  expect(await populated(secret, fault(1, { t: 1 }))).toBe(1);
+});

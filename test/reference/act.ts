@@ -205,6 +205,7 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
   const like: string[] = flags.filter(flag => ['shared', 'growsdown', 'hugetlb', 'noreserve', 'pfnmap'].includes(flag));
   if (flags.includes('stack') && w.at['calc_vm_flag_bits.stack'] === 'nohugepage') like.push('nohugepage');
   if (isAccountable(raw.prot as string, like)) like.push('account');
+  if (named === 'secretmem') like.push('locked', 'dontdump');
   const offset = raw.offset === undefined ? unknownOffset(w) : Number(raw.offset) / 4096;
   return {
     id: w.newId(),

@@ -174,7 +174,9 @@ export class Writer {
       );
     }
     const { anon, chain } = heir ?? target;
-    this.put({ ...target, start, end, pgoff: target.pgoff - (target.start - start), anon, chain });
+    const all = [range, target, left && right ? next : null, swallowed ? part : null];
+    const guarded = all.some(area => area?.guarded);
+    this.put({ ...target, start, end, pgoff: target.pgoff - (target.start - start), anon, chain, guarded });
     return true;
   }
 

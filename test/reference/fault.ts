@@ -36,6 +36,7 @@ export function* fault(w: World, thread: Thread, event: Happening): Life<Row> {
     access: event.raw.access as string,
     facts,
     settled: false,
+    answered: false,
     tried: false,
     speculates: false,
     readAhead: false,
@@ -192,7 +193,9 @@ function* awaitMonitor(w: World, f: Faulting): Life {
   const { wait } = f.facts;
   if (wait !== undefined) yield* pageWait(w, f, wait);
   else f.facts = {};
-  f.settled = wait !== undefined || (yield* w.awaitMonitor(f.thread, f.mm, f.page)) === 'gone';
+  const over = wait !== undefined || (yield* w.awaitMonitor(f.thread, f.mm, f.page)) === 'gone';
+  f.settled ||= over;
+  f.answered ||= over;
 }
 
 function* holdVma(w: World, f: Faulting, vma: Area, ns: number): Life {

@@ -19,6 +19,7 @@ const OPERATIONS: Readonly<Record<string, Operations>> = {
   tmpfs: { cache: 'shmem' },
   shmem: { cache: 'shmem' },
   sysv_shm: {},
+  secretmem: {},
   'ext4-dax': { dax: true, mkwrite: true, huge: true },
   vfio: { pfn: true, huge: true },
   tcp: { empty: true },

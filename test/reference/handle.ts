@@ -34,6 +34,8 @@ export interface Faulting {
   facts: Facts;
   /** its wait is over, an attempt counts as the first (FAULT_FLAG_TRIED), the readahead that a mark asks for was started */
   settled: boolean;
+  /** no monitor is asked any more: it is gone, or all that the fault waited is over */
+  answered: boolean;
   tried: boolean;
   /** it holds no lock, and may not be told to come again */
   speculates: boolean;
@@ -109,7 +111,7 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
     case 'device_private':
     case 'device_exclusive':
     case 'hwpoison':
-      met = entry(facts.entry);
+      met = { ...entry(facts.entry), wp: known.wp, rwp: known.rwp };
       break;
     case 'marker_guard':
       if (w.at['handle_pte_marker.guard'] !== 'absent') met = entry('guard');
@@ -137,7 +139,7 @@ export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boo
     return isAnonymous(vma) ? anonymousPage(w, f, vma, vmaLocked) : do_fault(w, f, vma, vmaLocked);
   }
   if (ABSENT.has(met.kind)) return do_swap_page(w, f, vma, vmaLocked, met);
-  if (met.rwp && isArmed(vma, 'rwp') && !f.settled) return userfault(w.costs.minor);
+  if (met.rwp && isArmed(vma, 'rwp') && !f.answered) return userfault(w.costs.minor);
   if (f.facts.numa_hint ?? met.hint) return handled(w.costs.minor, { ...met, hint: false }, holding(f, 0));
   const writable = (met.kind === 'anon' || met.kind === 'file') && !met.cow && !met.wp;
   return write && !writable ? do_wp_page(w, f, vma, vmaLocked, met) : handled(w.costs.minor, null);
@@ -151,6 +153,7 @@ function dropping(f: Faulting, site: string, ns: number): Outcome {
   const { wait } = f.facts;
   const sleep = wait === undefined ? ns : f.settled ? 0 : wait;
   f.settled = true;
+  f.answered ||= wait !== undefined;
   return retry(site, sleep);
 }
 
@@ -192,7 +195,7 @@ export function anon_vma_prepare(w: World, thread: Thread, mm: string, vma: Area
 }
 
 function anonymousPage(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
-  const missing = isArmed(vma, 'missing') && !f.settled;
+  const missing = isArmed(vma, 'missing') && !f.answered;
   if (f.access !== 'write') return missing ? userfault(w.costs.minor) : handled(w.costs.anon_read, entry('zero'));
   const extra = vmf_anon_prepare(w, f, vma, vmaLocked);
   if (extra === null) return retry('vmf_anon_prepare');
@@ -221,7 +224,7 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
   const folio = facts.folio ?? (unmade ? 'absent' : 'cached');
   const mayMap = hasPageCache(vma) && !isArmed(vma, 'wp') && !isArmed(vma, 'minor');
   const lacks = facts.eof || facts.entry === 'swap' || (facts.hole_punch && !f.settled);
-  const around = mayMap && !mark && !lacks && (f.settled || folio === 'cached');
+  const around = mayMap && !mark && !lacks && ((f.settled && !facts.hole_punch) || folio === 'cached');
   const read = f.access !== 'write';
   if (read && around) return handled(w.costs.file_map, entry('file read-only'));
   const site = read ? 'do_read_fault' : isShared(vma) ? 'do_shared_fault' : 'do_cow_fault';
@@ -232,11 +235,11 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
   const cost = w.costs.minor + extra + w.costs.file_fault;
   if (facts.eof) return signal(isShmem(vma) ? 'shmem_fault.eof' : 'filemap_fault.eof', cost);
   let sleep = 0;
-  if (isShmem(vma) && !f.settled) {
-    if (facts.hole_punch) return dropping(f, 'shmem_falloc_wait', w.costs.wait_folio);
+  if (isShmem(vma)) {
+    if (facts.hole_punch && !f.settled) return dropping(f, 'shmem_falloc_wait', w.costs.wait_folio);
     // shmem_get_folio_gfp(): a page in swap is one.
     const there = facts.entry === 'swap' || folio !== 'absent';
-    if (isArmed(vma, there ? 'minor' : 'missing')) return userfault(0);
+    if (!f.answered && isArmed(vma, there ? 'minor' : 'missing')) return userfault(0);
     if (facts.entry === 'swap') sleep = holding(f, w.costs.wait_sync_swap);
     else if (isLocked(f)) sleep = holding(f, w.costs.wait_folio);
   } else if (hasPageCache(vma) && !isShmem(vma)) {
@@ -265,7 +268,23 @@ function filemap_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Ou
   return waits === null ? null : dropping(f, 'lock_folio_maybe_drop_mmap', waits);
 }
 
+/** What a monitor forbade of a page before it went away is forbidden when it is back. */
+export function forbiddenStill(vma: Area, { wp, rwp }: Entry): Pick<Entry, 'wp' | 'rwp'> {
+  return isArmed(vma, 'rwp') ? { wp: false, rwp: wp || rwp } : { wp: (wp || rwp) && isArmed(vma, 'wp'), rwp: false };
+}
+
 function do_swap_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met: Entry): Outcome {
+  const outcome = do_nonpresent(w, f, vma, vmaLocked, met);
+  if (outcome.maps === null || met.kind === 'marker') return outcome;
+  const maps = { ...outcome.maps, ...forbiddenStill(vma, met) };
+  const asks = met.kind === 'swap' && outcome.result === 'handled' && f.access === 'write' && maps.wp;
+  if (!asks || (w.at['do_swap_page.uffd_wp'] === 'handled' && !met.cow)) return { ...outcome, maps };
+  const written = do_wp_page(w, f, vma, vmaLocked, { ...maps, kind: 'anon' });
+  const cost = outcome.cost + written.cost;
+  return { ...written, cost, sleep: written.result === 'userfault' ? 0 : outcome.sleep, maps: written.maps ?? maps };
+}
+
+function do_nonpresent(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met: Entry): Outcome {
   const { costs, at } = w;
   if (vmaLocked && at.do_swap_page === 'retry') return retry('do_swap_page');
   const brought = entry(f.access === 'write' ? 'anon' : isShared(vma) ? 'file read-only' : 'anon read-only');
@@ -318,7 +337,7 @@ function marker(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
 
 function do_wp_page(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met: Entry): Outcome {
   const asks = isArmed(vma, 'wp') && !vma.like.includes('uffd_async');
-  if (met.wp && asks && !f.settled) return userfault(w.costs.wp);
+  if (met.wp && asks && !f.answered) return userfault(w.costs.wp);
   if (isShared(vma)) {
     return wpShared(w, f, vma, vmaLocked);
   }

@@ -18,6 +18,8 @@ export interface Area {
   readonly anon: number;
   /** how many anon_vmas it is linked to */
   readonly chain: number;
+  /** VM_MAYBE_GUARD: no merge asks for it, and none loses it */
+  readonly guarded?: boolean;
 }
 
 export type Fact =
@@ -83,8 +85,8 @@ export interface Entry {
     | 'marker';
   readonly cow: boolean;
   /** a userfaultfd write-protects it, or forbids every access */
-  readonly wp?: boolean;
-  readonly rwp?: boolean;
+  readonly wp?: boolean | undefined;
+  readonly rwp?: boolean | undefined;
   /** it is part of what a PMD maps */
   readonly huge?: boolean;
   /** a NUMA hinting fault is due */

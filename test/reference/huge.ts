@@ -3,6 +3,7 @@ import { opsOf } from './files.js';
 import {
   entry,
   type Faulting,
+  forbiddenStill,
   handled,
   holding,
   isArmed,
@@ -51,21 +52,20 @@ export function huge_fault(
     ...outcome,
     maps: { ...entry(kind), huge: true },
   });
+  const back = (outcome: Outcome): Outcome => ({ ...outcome, maps: { ...outcome.maps!, ...forbiddenStill(vma, met) } });
   const file = write ? 'file' : 'file read-only';
   if (met.kind === 'migration') {
-    return whole(
-      vma.file === null ? 'anon' : 'file read-only',
-      handled(costs.minor, null, holding(f, costs.wait_migration)),
-    );
+    const moved = vma.file === null ? 'anon' : 'file read-only';
+    return back(whole(moved, handled(costs.minor, null, holding(f, costs.wait_migration))));
   }
   if (met.kind === 'device_private' && at.do_huge_pmd_device_private === 'retry') {
-    return vmaLocked ? retry('do_huge_pmd_device_private') : whole('anon', handled(costs.minor, null));
+    return vmaLocked ? retry('do_huge_pmd_device_private') : back(whole('anon', handled(costs.minor, null)));
   }
   if (met.kind === 'none' || met.kind === 'device_private') {
     if (vma.file === null) {
       const extra = vmf_anon_prepare(w, f, vma, vmaLocked);
       if (extra === null) return retry('vmf_anon_prepare');
-      if (isArmed(vma, 'missing') && !f.settled) return userfault(costs.huge + extra);
+      if (isArmed(vma, 'missing') && !f.answered) return userfault(costs.huge + extra);
       return whole('anon', handled(costs.huge + extra, null));
     }
     if (!opsOf(vma).huge) {
@@ -75,13 +75,13 @@ export function huge_fault(
     if (vmaLocked && at.create_huge_pmd === 'retry') return retry(pud ? 'create_huge_pud' : 'create_huge_pmd');
     return pud ? handled(costs.huge, null) : whole(file, handled(costs.huge, null));
   }
-  if (met.rwp && isArmed(vma, 'rwp') && !f.settled) return userfault(costs.minor);
+  if (met.rwp && isArmed(vma, 'rwp') && !f.answered) return userfault(costs.minor);
   if (met.hint || f.facts.numa_hint) return { ...handled(costs.minor, null, holding(f, 0)), unhints: true };
   const locked = f.facts.folio === 'locked';
   const writable = (met.kind === 'anon' || met.kind === 'file') && !met.cow && !met.wp;
   if (!write || (writable && !locked)) return handled(costs.minor, null);
   const async = vma.like.includes('uffd_async');
-  if (vma.file === null && met.wp && isArmed(vma, 'wp') && !async && !f.settled) return userfault(costs.minor);
+  if (vma.file === null && met.wp && isArmed(vma, 'wp') && !async && !f.answered) return userfault(costs.minor);
   const splits = vma.file === null ? met.cow || (met.wp && async) : !opsOf(vma).huge || !isShared(vma);
   if (splits) {
     w.note(f.mm, f.thread, { what: 'split', page: f.page });

@@ -2,6 +2,7 @@
 import {
   entry,
   type Faulting,
+  forbiddenStill,
   handled,
   holding,
   isArmed,
@@ -32,19 +33,23 @@ function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, { kind, co
     case 'none': {
       const { folio } = f.facts;
       const asks = (isArmed(vma, 'missing') && folio !== 'cached') || (isArmed(vma, 'minor') && folio !== 'absent');
-      if (asks && !f.settled) return userfault(costs.minor);
+      if (asks && !f.answered) return userfault(costs.minor);
       const outcome = noPage(w, f, vma, vmaLocked, own);
       return kind === 'none' || outcome.maps === null ? outcome : { ...outcome, maps: { ...outcome.maps, wp: true } };
     }
     case 'migration':
-      return handled(costs.minor, own, holding(f, costs.wait_migration));
+      return handled(
+        costs.minor,
+        { ...own, ...forbiddenStill(vma, { kind, cow, wp, rwp }) },
+        holding(f, costs.wait_migration),
+      );
     case 'hwpoison':
     case 'poison':
       return signal(`hugetlb_fault.${kind}`, costs.minor);
   }
-  if (rwp && isArmed(vma, 'rwp') && !f.settled) return userfault(costs.minor);
+  if (rwp && isArmed(vma, 'rwp') && !f.answered) return userfault(costs.minor);
   const sync = isArmed(vma, 'wp') && !vma.like.includes('uffd_async');
-  if (write && wp && sync && !f.settled) return userfault(costs.minor);
+  if (write && wp && sync && !f.answered) return userfault(costs.minor);
   const exclusive = (kind === 'anon' || kind === 'anon read-only') && !cow;
   return !write || isShared(vma) || exclusive ? handled(costs.minor, null) : anonymous(w, f, vma, vmaLocked);
 }
@@ -75,7 +80,7 @@ function met(w: World, f: Faulting, vma: Area): Entry {
       break;
     case 'migration':
     case 'hwpoison':
-      return entry(f.facts.entry);
+      return { ...entry(f.facts.entry), wp: known.wp, rwp: known.rwp };
     case 'marker_poison':
       if (w.at['handle_pte_marker.poison'] !== 'absent') return entry('poison');
   }

@@ -1,10 +1,10 @@
 /** madvise(2) and PR_SET_VMA_ANON_NAME: mm/madvise.c. */
 import type { Act } from './act.js';
 import { madvise_collapse } from './collapse.js';
-import { anon_vma_prepare, isWatched, offsetOf } from './handle.js';
-import { type Area, NOTHING } from './history.js';
+import { anon_vma_prepare, isArmed, isWatched, offsetOf } from './handle.js';
+import { type Area, type Entry, NOTHING } from './history.js';
 import { faultIn } from './populate.js';
-import type { Life } from './world.js';
+import type { Life, World } from './world.js';
 
 /** Advice that is kept in a VMA's flags: what it adds and what it takes away. */
 const KEPT: Readonly<Record<string, [string[], string[]]>> = {
@@ -35,7 +35,7 @@ export function* madvise(act: Act): Life {
     case 'guard_install':
     case 'guard_remove':
       if (w.at['madvise_lock.guard'] === 'absent') return;
-      yield* underOneLock(act, w.at['madvise_lock.guard'], vma => mayGuard(vma, advice), guard);
+      yield* underOneLock(act, w.at['madvise_lock.guard'], vma => mayGuard(w, vma, advice), guard);
       break;
     case 'collapse':
       if (w.at.madvise_collapse === 'present') yield* madvise_collapse(act);
@@ -98,8 +98,10 @@ function zap(act: Act): number {
 }
 
 /** What is to have guards, and is copied by fork for its anon_vma only, needs one first. */
-const mayGuard = (vma: Area, advice: string) =>
-  !isWatched(vma) && (advice === 'guard_remove' || vma.file !== null || vma.anon !== 0);
+const prepares = (w: World, { file }: Pick<Area, 'file'>) =>
+  file === null || w.at['vma_needs_copy.guard'] === 'anon_vma';
+const mayGuard = (w: World, vma: Area, advice: string) =>
+  !isWatched(vma) && (advice === 'guard_remove' || vma.anon !== 0 || !prepares(w, vma));
 
 /** A marker in each place, whatever was there, or no marker; of a file no anon_vma is made where the VMA's lock will do. */
 function guard(act: Act): number {
@@ -110,8 +112,9 @@ function guard(act: Act): number {
   for (const { id, start, end, file } of w.past.areas(mm)) {
     const [from, to] = [Math.max(start, event.page), Math.min(end, act.end)];
     if (from >= to) continue;
-    const copies = file === null || w.at['madvise_lock.guard'] === 'mmap_read';
-    if (installs && copies) anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
+    if (installs && prepares(w, { file })) anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
+    if (installs && w.at['vma_needs_copy.guard'] === 'vm_maybe_guard')
+      act.writer.put({ ...w.past.area(mm, id), guarded: true });
     for (let page = from; page < to; page++) {
       if (installs) act.set(page, { kind: 'guard', cow: false });
       else if (w.past.page(mm, page).kind === 'guard') act.set(page, NOTHING);
@@ -162,11 +165,24 @@ function removable({ w, mm, event, end }: Act): number {
 /** MADV_WILLNEED reads a file ahead without mmap_lock, but not shmem and not what has no vm_ops. */
 function readsFile({ w, mm, event }: Act): boolean {
   const vma = w.areaAt(mm, event.page);
-  return vma !== null && ['ext4', 'squashfs', 'vfio'].includes(vma.file ?? '');
+  return vma !== null && ['ext4', 'squashfs', 'vfio', 'secretmem'].includes(vma.file ?? '');
 }
 
+/** Guards stay, and what says that a file is write-protected. */
 function clear(act: Act, end = act.end): void {
-  for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, end)) act.set(page, NOTHING);
+  const { w, mm, thread, event } = act;
+  for (const page of w.pagesIn(mm, thread, event.page, end)) {
+    const vma = w.areaAt(mm, page);
+    const met = w.past.page(mm, page);
+    if (vma === null || met.kind === 'guard' || (met.kind === 'marker' && vma.file !== null)) continue;
+    act.set(page, leftBehind(w, vma, met));
+  }
+}
+
+/** A file's page that is write-protected is so when it comes back. */
+function leftBehind(w: World, vma: Area, { wp, rwp }: Entry): Entry {
+  const marks = vma.file !== null && (wp || rwp) && isArmed(vma, 'wp');
+  return marks && w.at['handle_pte_marker.uffd_wp'] !== 'absent' ? { kind: 'marker', cow: false } : NOTHING;
 }
 
 /** Pages of shared anonymous memory in the range are no more. */
@@ -184,10 +200,12 @@ export function pageOut(act: Act): number {
   drop(act);
   let dropped = 0;
   for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, act.end)) {
-    const { kind, cow } = act.w.past.page(act.mm, page);
-    if (kind === 'anon' || kind === 'anon read-only') act.set(page, { kind: 'swap', cow });
-    else if (kind === 'file' || kind === 'file read-only') {
-      act.set(page, NOTHING);
+    const met = act.w.past.page(act.mm, page);
+    const vma = act.w.areaAt(act.mm, page);
+    if (vma === null) continue;
+    if (met.kind === 'anon' || met.kind === 'anon read-only') act.set(page, { ...met, kind: 'swap', huge: false });
+    else if (met.kind === 'file' || met.kind === 'file read-only') {
+      act.set(page, leftBehind(act.w, vma, met));
       dropped++;
     }
   }

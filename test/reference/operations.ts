@@ -70,6 +70,7 @@ function* mremap(act: Act): Life {
   const to = Number(event.raw.new_addr) / 4096;
   const newPages = Number(event.raw.new_len) / 4096;
   const { page: from, pages } = event;
+  const stays = (event.raw.flags as string[] | undefined)?.includes('dontunmap') ?? false;
   yield* act.enter(true);
   const vma = w.areaAt(mm, from);
   const may = vma !== null && !isSealed(vma);
@@ -79,14 +80,14 @@ function* mremap(act: Act): Life {
   }
   if (may && to === from && newPages > pages) yield* grow(act, vma, newPages - pages);
   if (may && to !== from && !(from + pages > to && to + newPages > from)) {
-    if (w.at.remap_move === 'one' || pages !== newPages) yield* moveOne(act, from, pages, to, newPages);
+    if (w.at.remap_move === 'one' || pages !== newPages) yield* moveOne(act, from, pages, to, newPages, stays);
     else {
       for (let at = from; at < act.end; ) {
         const area = w.areaFrom(mm, at);
         if (area === null || area.start >= act.end || isSealed(area)) break;
         const start = Math.max(at, area.start);
         at = Math.min(act.end, area.end);
-        yield* moveOne(act, start, at - start, to + (start - from), at - start);
+        yield* moveOne(act, start, at - start, to + (start - from), at - start, stays);
       }
     }
   }
@@ -108,7 +109,7 @@ function* grow(act: Act, vma: Area, more: number): Life {
 }
 
 /** Moves what lies at `from`: what is at the new place goes, the VMA is copied, its pages move, the old place goes. */
-function* moveOne(act: Act, from: number, pages: number, to: number, newPages: number): Life {
+function* moveOne(act: Act, from: number, pages: number, to: number, newPages: number, stays: boolean): Life {
   const { w, mm, writer } = act;
   if ((yield* writer.unmap(to, to + newPages)) === null) return;
   writer.zap(to, to + newPages);
@@ -134,6 +135,14 @@ function* moveOne(act: Act, from: number, pages: number, to: number, newPages: n
   for (const [page] of entries) act.set(page, NOTHING);
   w.split(mm, act.thread, to, to + moved);
   for (const [page, entry] of entries) act.set(to + (page - from), landed(entry, to - from));
+  if (stays) {
+    // dontunmap_complete(): nothing is left of it but the VMA.
+    const left = writer.now(source);
+    const whole = left.start === from && left.end === from + pages;
+    const like = left.like.filter(flag => flag !== 'locked' && flag !== 'onfault');
+    writer.put({ ...left, like, ...(whole && { anon: 0, chain: 0 }) });
+    return;
+  }
   yield* writer.unmap(from, from + Math.min(pages, newPages));
   writer.zap(from, from + Math.min(pages, newPages));
 }

@@ -1,6 +1,6 @@
 /** mbind(2), mseal(2), remap_file_pages(2): mm/mempolicy.c, mm/mseal.c, mm/mmap.c. */
 import { type Act, unknownOffset } from './act.js';
-import { mm_populate } from './populate.js';
+import { mayLock, mm_populate } from './populate.js';
 import type { Life } from './world.js';
 
 /** do_mbind(): queue_pages_range() looks for pages first, then each VMA gets the policy. */
@@ -33,7 +33,7 @@ export function* mseal(act: Act): Life {
 
 /**
  * Maps a range anew, in pieces of its file that a trace does not name: nothing but the access rights and whether it is locked
- * is kept of what was there.
+ * is kept of what was there; mlockall(MCL_FUTURE) is about it too.
  */
 export function* remap_file_pages(act: Act): Life {
   const { w, mm, event } = act;
@@ -47,12 +47,14 @@ export function* remap_file_pages(act: Act): Life {
   const vma = w.areaAt(mm, page);
   if (vma === null) yield* act.hold(w.costs.op);
   else {
-    const like = vma.like.filter(flag =>
+    const kept = vma.like.filter(flag =>
       ['shared', 'hugetlb', 'pfnmap', 'noreserve', 'account', 'locked'].includes(flag),
     );
+    const locks = mayLock({ ...vma, like: kept }) ? w.past.willLock(mm) : [];
+    const like = [...new Set([...kept, ...locks])].sort();
     const pgoff = unknownOffset(w);
     yield* act.map(
-      { ...vma, id: w.newId(), start: page, end: act.end, pgoff, like, anon: 0, chain: 0 },
+      { ...vma, id: w.newId(), start: page, end: act.end, pgoff, like, anon: 0, chain: 0, guarded: false },
       w.costs.op,
       false,
     );

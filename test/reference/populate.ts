@@ -1,14 +1,14 @@
 /** Pages faulted in by a system call, under mmap_lock: mm/gup.c faultin_page(), populate_vma_page_range(); mm/mlock.c. */
 import type { Act } from './act.js';
 import { opsOf } from './files.js';
-import { anon_vma_prepare, isShared, offsetOf } from './handle.js';
+import { anon_vma_prepare, forbiddenStill, isShared, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import { HUGE, headOf } from './hugetlb.js';
 import type { Life } from './world.js';
 
 /** Never VM_LOCKED: VM_SPECIAL, a hugetlb mapping, and what has no pages of memory. */
 export const mayLock = (vma: Area): boolean =>
-  !vma.like.some(flag => ['pfnmap', 'hugetlb'].includes(flag)) && !opsOf(vma).dax;
+  !vma.like.some(flag => ['pfnmap', 'hugetlb'].includes(flag)) && !opsOf(vma).dax && vma.file !== 'secretmem';
 
 /** A write breaks COW; a shared mapping has none, and would be dirtied for nothing. */
 const breaksCow = (vma: Area) => vma.prot.includes('w') && !isShared(vma);
@@ -31,7 +31,7 @@ const forbidden = ({ w, mm }: Act, start: number): number[] =>
     .filter(vma => vma.end > start && isClosed(vma) && !vma.like.includes('onfault'))
     .map(vma => Math.max(start, vma.start));
 
-const isClosed = (vma: Area): boolean => vma.prot === '---' || vma.like.includes('pfnmap');
+const isClosed = (vma: Area): boolean => vma.prot === '---' || vma.like.includes('pfnmap') || vma.file === 'secretmem';
 
 /** populate_vma_page_range() of each VMA; what is locked page by page is left to the faults. Returns how long that takes. */
 export const populate = (act: Act, start: number, end: number): number =>
@@ -65,7 +65,8 @@ export function faultIn(
 }
 
 /** What an entry becomes; null where there is nothing to do, the fault fails, or a monitor is to be asked first. */
-function faultedIn(vma: Area, { kind, cow, wp, rwp }: Entry, write: boolean): Entry | null {
+function faultedIn(vma: Area, met: Entry, write: boolean): Entry | null {
+  const { kind, cow, wp, rwp } = met;
   const writable = isShared(vma) ? 'file' : 'anon';
   const as = (kind: Entry['kind'], cow = false): Entry => ({ kind, cow });
   switch (kind) {
@@ -75,12 +76,11 @@ function faultedIn(vma: Area, { kind, cow, wp, rwp }: Entry, write: boolean): En
     case 'marker':
       return null;
     case 'migration':
-      return as(writable);
+      return { ...as(writable), ...forbiddenStill(vma, met) };
     case 'swap':
     case 'device_private':
     case 'device_exclusive':
-      if (!isShared(vma)) return as(write ? 'anon' : 'anon read-only');
-      return as(write ? 'file' : 'file read-only');
+      return { ...as(write ? writable : `${writable} read-only`), ...forbiddenStill(vma, met) };
     case NOTHING.kind:
       if (write || vma.like.includes('hugetlb')) return as(writable);
       return as(vma.file === null ? 'zero' : 'file read-only');

@@ -40,7 +40,8 @@ export function* fork(act: Act): Life {
     cost += w.costs.fork_vma;
     if (wiped) continue;
     if (marks === 'copied') yield* act.writer.mark(area());
-    if (area().anon !== 0 || like.includes('pfnmap')) cost += copyPages(act, area(), space) * w.costs.fork_page;
+    if (area().anon !== 0 || like.includes('pfnmap') || area().guarded)
+      cost += copyPages(act, area(), space) * w.costs.fork_page;
   }
   const heap = w.past.heap(mm);
   if (heap !== null) for (const page of [heap.from, heap.to]) w.note(space, thread, { what: 'break', page });
@@ -57,7 +58,8 @@ function copyPages({ w, thread, mm }: Act, { start, end }: Area, child: string):
     const own = known.kind === 'anon' || known.kind === 'anon read-only';
     const entry: Entry = own ? { ...known, kind: 'anon read-only', cow: true } : known;
     w.note(mm, thread, { what: 'page', page, entry });
-    w.note(child, thread, { what: 'page', page, entry: { ...entry, wp: false, rwp: false } });
+    if (entry.kind !== 'marker')
+      w.note(child, thread, { what: 'page', page, entry: { ...entry, wp: false, rwp: false } });
   }
   return pages.length;
 }

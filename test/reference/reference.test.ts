@@ -87,6 +87,8 @@ describe('the reference is not content', () => {
     ['v7.3', 'madvise_collapse', 'absent'],
     ['v6.18', 'collapse_huge_page.start_write', 'after_check'],
     ['v6.18', 'mseal', 'absent'],
+    ['v6.18', 'do_swap_page.uffd_wp', 'handled'],
+    ['v7.3', 'vma_needs_copy.guard', 'anon_vma'],
     ['v6.18', 'clear_refs_write.start_write', 'soft_dirty'],
     ['v6.12', 'remap_file_pages', 'write'],
     ['v6.8', 'uffd_move_lock', 'vma_read'],

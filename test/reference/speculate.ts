@@ -2,7 +2,7 @@
 import { forbids } from './fault.js';
 import { opsOf } from './files.js';
 import { entryOf, type Faulting, handle_mm_fault, isArmed, isShared } from './handle.js';
-import { ABSENT, type Area } from './history.js';
+import { ABSENT, type Area, type Entry } from './history.js';
 import { isWanted } from './huge.js';
 import type { Life, World } from './world.js';
 
@@ -93,7 +93,7 @@ function whyNotMm(w: World, f: Faulting, vma: Area | null): string | null {
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
     return vma.file === null ? whyNotAnonymous(vma, write) : whyNotFile(f, vma, write);
   }
-  if (ABSENT.has(met.kind)) return whyNotSwap(w, f, met.kind);
+  if (ABSENT.has(met.kind)) return whyNotSwap(w, f, vma, met);
   if (write && met.wp && isArmed(vma, 'wp')) return 'do_wp_page.spf_abort_userfaultfd';
   if (!write || vma.anon !== 0) return null;
   const own = (met.kind === 'anon' || met.kind === 'anon read-only') && !met.cow;
@@ -113,9 +113,11 @@ function whyNotFile({ facts }: Faulting, vma: Area, write: boolean): string | nu
 }
 
 /** do_swap_page(): in 2021 what is in the swap cache, where its lock is free. */
-function whyNotSwap(w: World, { facts }: Faulting, kind: string): string | null {
+function whyNotSwap(w: World, { facts, access }: Faulting, vma: Area, met: Entry): string | null {
   if (w.at['do_swap_page.speculative'] === 'abort') return 'do_swap_page.spf_abort_swap';
-  if (kind !== 'swap') return 'do_swap_page.spf_abort_non_swap_entry';
+  if (met.kind !== 'swap') return 'do_swap_page.spf_abort_non_swap_entry';
   if (facts.folio !== 'cached' && facts.folio !== 'locked') return 'do_swap_page.spf_abort_swap_nopage';
-  return facts.folio === 'locked' && facts.wait !== 0 ? 'do_swap_page' : null;
+  if (facts.folio === 'locked' && facts.wait !== 0) return 'do_swap_page';
+  const copies = access === 'write' && met.cow && met.wp && isArmed(vma, 'wp');
+  return copies ? 'do_wp_page.spf_abort_userfaultfd' : null;
 }

@@ -1,7 +1,7 @@
 /** Traces of what the reference knows: times that hardly ever coincide, so that every order is the kernel's. */
 import fc from 'fast-check';
 import { ADVICES, MAPS_KINDS } from '../../src/vocab.js';
-import { at, type Event, len, range, vma } from '../helpers.js';
+import { at, type Event, fault, len, range, vma } from '../helpers.js';
 
 const PAGES = 20;
 /** Where a stack is, and what is added to a page near it: some below it are too near to what lies there. */
@@ -22,7 +22,7 @@ const THEMES = {
   plain: [],
   heap: ['brk'],
   process: ['exec', 'exec', 'fork', 'exit'],
-  hugetlb: ['mlock', 'uffd_register', 'uffd_wp', 'uffd_rwp'],
+  hugetlb: ['mlock', 'uffd_register', 'uffd_wp', 'uffd_rwp', 'uffd_copy', 'uffd_continue', 'migrate'],
   huge: ['collapse', 'collapse', 'madvise', 'uffd_register', 'uffd_wp', 'reclaim', 'numa_scan', 'migrate'],
   userfault: [
     'uffd_register',
@@ -34,7 +34,10 @@ const THEMES = {
     'uffd_move',
     'uffd_wp',
     'uffd_rwp',
+    'reclaim',
+    'migrate',
   ],
+  away: ['uffd_wp', 'reclaim', 'reclaim', 'fork', 'fork', 'madvise', 'madvise', 'migrate'],
   advice: ['madvise', 'madvise', 'madvise', 'fork'],
   pages: ['reclaim', 'migrate', 'numa_scan', 'clear_refs', 'mmu_notifier_register', 'other', 'thread'],
   policy: ['mbind', 'mbind', 'mseal', 'remap_file_pages', 'pkey_mprotect', 'prctl_set_vma'],
@@ -82,6 +85,7 @@ const files = fc.constantFrom(
     { fs: 'ext4-dax', name: '/d' },
     { fs: 'squashfs', name: '/q' },
     { fs: 'sysv_shm', name: '/y' },
+    { fs: 'secretmem', name: '/m' },
   ],
 );
 
@@ -126,6 +130,7 @@ const details = fc.record({
     ['wp_async'],
     ['rwp'],
     ['rwp', 'missing'],
+    ['rwp', 'wp'],
   ),
   near: fc.nat({ max: 7 }).map(n => [NEAR_STACK, NEAR_HEAP][n] ?? 0),
   kernel: fc.nat({ max: 9 }).map(n => n === 0),
@@ -186,7 +191,7 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
     case 'pkey_mprotect':
       return { ...place, prot: p.prot };
     case 'madvise':
-      return { ...place, advice: p.advice };
+      return { ...place, advice: p.theme === 'away' && p.recorded ? 'guard_install' : p.advice };
     case 'mremap':
       if (isOfPmd(p)) {
         const to = at(PMDS_AT + 512 * (4 + (p.other % 2)) + (p.recorded ? 8 : 0));
@@ -197,6 +202,7 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
         old_len: len(p.pages),
         new_addr: at(p.same ? p.page : p.other + p.near),
         new_len: len(p.huge ? p.pages : p.size),
+        ...(p.huge && p.recorded && { flags: ['maymove', 'dontunmap'] }),
       };
     case 'brk':
       return { addr: at(HEAP + Math.max(0, p.page - 8), p.same ? 0 : 8) };
@@ -261,6 +267,19 @@ const WATCHED: readonly Event[] = [
   range('uffd_register', 23, 3, { t: 4_000, modes: ['minor', 'wp'] }),
 ];
 
+/** Write-protected, and some of it in swap. */
+const PROTECTED: readonly Event[] = [
+  ...[0, 1, 2, 3, 40, 41].map((page, i) => fault(page, { t: 1 + 3_000 * i })),
+  range('reclaim', 0, 2, { t: 25_000 }),
+  range('uffd_register', 0, 4, { t: 26_000, modes: ['wp'] }),
+  range('uffd_register', 40, 2, { t: 28_000, modes: ['wp'] }),
+  range('uffd_wp', 0, 42, { t: 30_000 }),
+  range('reclaim', 2, 1, { t: 40_000 }),
+];
+
+/** What is done first, under a theme. */
+const BEFORE: { readonly [T in Theme]?: readonly Event[] } = { userfault: WATCHED, huge: PMDS, away: PROTECTED };
+
 /** Up to four threads at the beginning; a fork makes one more, in the same mm or in one of its own. */
 export function traces(maxLength: number): fc.Arbitrary<Event[]> {
   const themes = fc.constantFrom(...(Object.keys(THEMES) as Theme[]));
@@ -270,7 +289,7 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
   });
   return events.map(({ theme, list }) => {
     const threads = [1, 2, 3, 4].map(tid => ({ tid, mm: 1 }));
-    let t = 10_000;
+    let t = theme === 'away' ? 50_000 : 10_000;
     const rest = list.map((p, i) => {
       t += p.gap;
       const thread = threads[p.thread === 3 ? threads.length - 1 : p.thread];
@@ -296,6 +315,6 @@ export function traces(maxLength: number): fc.Arbitrary<Event[]> {
         ...(locked && { locks: [{ mode, ask: t, got, end: got + p.dur! }] }),
       };
     });
-    return [...MAPPED, ...(theme === 'userfault' ? WATCHED : theme === 'huge' ? PMDS : []), ...rest];
+    return [...MAPPED, ...(BEFORE[theme] ?? []), ...rest];
   });
 }

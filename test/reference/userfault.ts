@@ -26,6 +26,8 @@ export function* uffd_register(act: Act): Life {
     mode => w.at[`userfaultfd_register.${mode}`] === 'absent',
   );
   if (absent.some(mode => FLAGS[mode].every(flag => wanted.includes(flag)))) return;
+  // EINVAL: the two share a bit.
+  if (wanted.includes('uffd_wp') && wanted.includes('uffd_rwp')) return;
   yield* act.enter(true);
   for (let vma = w.areaFrom(mm, event.page); vma !== null && vma.start < act.end; ) {
     const [from, to]: [number, number] = [Math.max(event.page, vma.start), Math.min(act.end, vma.end)];
@@ -195,7 +197,7 @@ function protect(act: Act, vma: Area, start: number, end: number, mode: 'wp' | '
     const marks = on && mode === 'wp' && vma.file !== null && w.at['handle_pte_marker.uffd_wp'] !== 'absent';
     if (met.kind === 'none' && marks) act.set(page, { kind: 'marker', cow: false });
     else if (met.kind === 'marker' && !on) act.set(page, NOTHING);
-    else if (['zero', 'anon', 'anon read-only', 'file', 'file read-only'].includes(met.kind))
+    else if (!['none', 'marker', 'guard', 'poison', 'hwpoison'].includes(met.kind))
       act.set(page, { ...met, [mode]: on });
   }
 }
