@@ -57,6 +57,7 @@ test('MADV_POPULATE_READ and MADV_POPULATE_WRITE do not, nor do they in memory t
   expect(await left(28, 0, 12, ENOMEM, '16')).toBe('madvise 0-4');
   expect(await left(28, 9, 16, EINVAL, '16')).toBe('madvise 9-16');
   expect(await left(28, 9, 16, EINVAL, '17')).toBeNull();
+  expect(await left(28, 13, 22, EINVAL, '17')).toBe('madvise 13-20');
   expect(await left(28, 0, 12, ENOMEM, '17')).toBe('madvise 0-4');
 });
 

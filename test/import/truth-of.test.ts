@@ -118,6 +118,12 @@ describe('a call chain decides', () => {
       {},
       { ...waited(10), anon_prepare: 'failed', via: 'lock_mm_and_find_vma' },
     ],
+    [
+      'for the anon_vma, refused and then given: it was refused',
+      [refused(5, '__vmf_anon_prepare'), by('__vmf_anon_prepare'), by('lock_mm_and_find_vma', held)],
+      {},
+      { ...waited(10), anon_prepare: 'failed', via: 'lock_mm_and_find_vma' },
+    ],
     ['not where one of two has none', [by('__vmf_anon_prepare'), held], {}, { ...waited(10), anon_prepare: 'ok' }],
     [
       'where only a write lock has none',
