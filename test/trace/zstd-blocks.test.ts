@@ -90,6 +90,14 @@ describe('is unpacked:', () => {
     await expect(unpacked(frame([block], [0x40, 0, 45, 0]))).rejects.toThrow('wrong length');
   });
 
+  test('literals of a tree of three bytes: two weights in one byte, the higher half first', async () => {
+    const [zero, one, two] = ['1', '00', '01'];
+    const stream = Number.parseInt(`1${zero}${one}${two}`, 2);
+    expect(await unpacked(frame([packed(...treeLiterals(3, 1, [129, 0x21, stream]), 0)]))).toEqual(
+      Buffer.from([0, 1, 2]),
+    );
+  });
+
   test('literals of a tree, in one stream or four', async () => {
     // each stream is read from its end: below the mark the first code, 1, then 0
     expect(await unpacked(frame([packed(...treeLiterals(2, 1, [...TREE, 0b110]), 0)]))).toEqual(Buffer.from([1, 0]));
