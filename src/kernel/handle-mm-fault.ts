@@ -269,8 +269,9 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   if (!whole) {
     // VM_FAULT_FALLBACK, after it has had the lock of an anonymous folio: it is the one page's business.
     task.mm.page_table.splitHuge(task.page);
+    if (!anonymous) return do_fault_huge(k, task, vma, vmaLocked, write);
     const outcome = do_wp_page(k, task, vma, vmaLocked, state & ~PTE_HUGE);
-    const waits = anonymous && folioOf(task.facts) === FOLIO_LOCKED && outcome === HANDLED;
+    const waits = folioOf(task.facts) === FOLIO_LOCKED && outcome === HANDLED;
     return waits ? waitHolding(task, k.costs.wait_folio) : outcome;
   }
   if (!anonymous && vmaLocked && k.at.wp_huge_pmd === 'retry')

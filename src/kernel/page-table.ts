@@ -121,11 +121,17 @@ export class PageTable {
     if (this.live[chunk] === 0) this.drop(chunk);
   }
 
-  /** __split_huge_pmd(): where `page` is part of a PMD mapping, the 2 MiB around it are pages of their own from now on. */
+  /**
+   * __split_huge_pmd(): where `page` is part of a PMD mapping, the 2 MiB around it are pages of their own from now on. Those of a
+   * file are not mapped any more, and have no table.
+   */
   splitHuge(page: Page): void {
-    if (!(this.get(page) & PTE_HUGE)) return;
+    const state = this.get(page);
+    if (!(state & PTE_HUGE)) return;
     const first = firstOfPmd(page);
-    this.transformRange(first, first + PMD_PAGES, state => state & ~PTE_HUGE);
+    const ofFile = isOfFile(state);
+    this.transformRange(first, first + PMD_PAGES, split);
+    if (ofFile && this.countRange(first, first + PMD_PAGES) === 0) this.freeTables(first, first + PMD_PAGES);
   }
 
   /** A PMD mapping that the ends of `[start, end)` cut in two is split. */
@@ -337,6 +343,13 @@ export class PageTable {
     this.freed.push(chunk);
   }
 }
+
+const isOfFile = (state: number): boolean => {
+  const kind = state & PTE_KIND_MASK;
+  return kind === PTE_FILE_RO || kind === PTE_FILE_RW;
+};
+
+const split = (state: number): number => (state & PTE_HUGE && isOfFile(state) ? PTE_NONE : state & ~PTE_HUGE);
 
 /** Mixes a key below 2^46 into 32 bits. */
 function hash(key: number): number {

@@ -17,6 +17,7 @@ import {
   PTE_ANON,
   PTE_FILE_RO,
   PTE_FILE_RW,
+  PTE_HUGE,
   PTE_HWPOISON,
   PTE_KIND_MASK,
   PTE_MARKER_GUARD,
@@ -252,6 +253,8 @@ function uffd_wp_range(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page, bits
     const kind = pte & PTE_KIND_MASK;
     if (kind === PTE_MARKER_UFFD_WP && !on) return PTE_NONE;
     if (UNPROTECTED.has(kind)) return pte;
+    // pgtable_split_needed(): what is mapped as a whole has no place for the bit of a file's page.
+    if (pte & PTE_HUGE && on && bits === PTE_UFFD_WP && !vma_is_anonymous(vma)) return PTE_NONE;
     return on ? pte | bits : pte & ~bits;
   });
   if (!on || bits !== PTE_UFFD_WP || vma_is_anonymous(vma) || k.at['handle_pte_marker.uffd_wp'] === 'absent') return;

@@ -99,10 +99,28 @@ describe('a huge page of a file that has no ->huge_fault', () => {
     expect((await row(NEW, tmpfs('shared'), huge('write', { hole_punch: true }))).site).toBe('shmem_falloc_wait');
   });
 
-  test('is written to page by page', async () => {
-    const before = [tmpfs('shared'), huge('read')];
-    expect(await held(...before, fault(3))).toBe(COSTS.wp);
-    expect(await held(...before, fault(3), fault(4))).toBe(COSTS.wp);
+  test('that was only read is unmapped by a write, and found by ->fault again', async () => {
+    const before = (mode: string) => [tmpfs(mode), huge('read')];
+    const cost = COSTS.file_fault + COSTS.minor;
+    expect(await held(...before('shared'), fault(3))).toBe(cost);
+    expect(await held(...before('shared'), fault(3), fault(4))).toBe(COSTS.minor);
+    expect(await held(...before('private'), fault(2), fault(3))).toBe(cost);
+    expect((await row('v6.6', ...before('private'), fault(3))).site).toBe('do_cow_fault');
+    expect(await held(...before('private'), fault(3), fault(4, { access: 'read' }))).toBe(COSTS.file_map);
+  });
+
+  test('is not mapped any more where a part of it is unmapped, zapped, protected or write-protected', async () => {
+    const read = (page: number) => fault(page, { access: 'read' });
+    const mapped = [tmpfs('shared'), huge('read'), fault(512, { access: 'read', page: { huge: 'pmd' } })];
+    expect(await held(...mapped, read(100))).toBe(COSTS.minor);
+    for (const part of [range('munmap', 0, 8), advise('dontneed', 0, 8), range('mprotect', 0, 8, { prot: 'r--' })]) {
+      expect(await held(...mapped, part, read(100))).toBe(COSTS.file_map);
+      expect(await held(...mapped, part, read(600))).toBe(COSTS.minor);
+    }
+    const watched = [...mapped, range('uffd_register', 0, 1_024, { modes: ['wp'] })];
+    expect(await held(...watched, range('uffd_wp', 8, 8), read(100))).toBe(COSTS.file_fault + COSTS.minor);
+    expect(await held(...watched, range('uffd_wp', 0, 512), read(600))).toBe(COSTS.minor);
+    expect((await row(NEW, ...watched, range('uffd_wp', 0, 512), read(3), fault(3))).site).toBe('handle_userfault');
   });
 });
 

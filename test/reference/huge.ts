@@ -84,9 +84,13 @@ export function huge_fault(
   if (vma.file === null && met.wp && isArmed(vma, 'wp') && !async && !f.answered) return userfault(costs.minor);
   const splits = vma.file === null ? met.cow || (met.wp && async) : !opsOf(vma).huge || !isShared(vma);
   if (splits) {
-    w.note(f.mm, f.thread, { what: 'split', page: f.page });
+    w.splitAround(f.mm, f.thread, f.page);
+    if (vma.file !== null) {
+      const outcome = small.do_fault(w, f, vma, vmaLocked);
+      return outcome.result === 'handled' && isShared(vma) ? whole('file', outcome) : outcome;
+    }
     const outcome = small.do_wp_page(w, f, vma, vmaLocked, met);
-    const waits = vma.file === null && locked && outcome.result === 'handled';
+    const waits = locked && outcome.result === 'handled';
     return waits ? { ...outcome, sleep: holding(f, costs.wait_folio) } : outcome;
   }
   if (vma.file !== null && vmaLocked && at.wp_huge_pmd === 'retry') return retry(pud ? 'wp_huge_pud' : 'wp_huge_pmd');

@@ -193,6 +193,8 @@ function protect(act: Act, vma: Area, start: number, end: number, mode: 'wp' | '
   const { w, mm } = act;
   w.split(mm, act.thread, start, end);
   for (let page = start; page < end; page++) {
+    // A PMD has no place for the bit of a file's page.
+    if (on && mode === 'wp' && vma.file !== null && w.past.page(mm, page).huge) w.splitAround(mm, act.thread, page);
     const met = w.past.page(mm, page);
     const marks = on && mode === 'wp' && vma.file !== null && w.at['handle_pte_marker.uffd_wp'] !== 'absent';
     if (met.kind === 'none' && marks) act.set(page, { kind: 'marker', cow: false });

@@ -4,7 +4,7 @@
 import type { Costs } from '../../src/kernel/costs.js';
 import type { Answers } from '../../src/kernel/sites.js';
 import type { Stage } from '../../src/kernel/stage.js';
-import { type Area, type Fact, History } from './history.js';
+import { type Area, type Fact, History, NOTHING } from './history.js';
 
 /** An event of a trace with its numbers read. */
 export interface Happening {
@@ -334,8 +334,22 @@ export class World {
   /** __split_huge_pmd(): what lies on both sides of an edge is mapped page by page. */
   split(mm: string, thread: Thread, ...edges: number[]): void {
     for (const page of edges) {
-      if (page % 512 !== 0 && this.past.page(mm, page).huge) this.note(mm, thread, { what: 'split', page });
+      if (page % 512 !== 0 && this.past.page(mm, page).huge) this.splitAround(mm, thread, page);
     }
+  }
+
+  /** What is mapped of a file is mapped no more, and its table is not there either. */
+  splitAround(mm: string, thread: Thread, page: number): void {
+    const isHugeOfFile = (other: number) => {
+      const { kind, huge } = this.past.page(mm, other);
+      return huge === true && (kind === 'file' || kind === 'file read-only');
+    };
+    const from = page - (page % 512);
+    const unmapped = isHugeOfFile(page) ? this.past.pages(mm, from, from + 512).filter(isHugeOfFile) : [];
+    this.note(mm, thread, { what: 'split', page });
+    for (const other of unmapped) this.note(mm, thread, { what: 'page', page: other, entry: NOTHING });
+    if (unmapped.length === 0 || this.past.pages(mm, from, from + 512).length > 0) return;
+    this.note(mm, thread, { what: 'tables gone', from, to: from + 512 });
   }
 
   /** Pages of `[start, end)` with an entry, for something that is about just these. */
