@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { PageObject } from '../../src/trace/import/event.js';
 import { Recording } from '../../src/trace/import/recording.js';
-import { call, imported, line, sample, samples } from './sample.js';
+import { call, imported, line, sample, samples, section } from './sample.js';
 
 const FACTS: readonly [what: string, sample: string, addr: string, page: PageObject | undefined][] = [
   ['a folio with the readahead mark', 'readahead-mark', '0x7f4e4ce4a0cc', { readahead: true }],
@@ -234,3 +234,44 @@ test.each([...samples('perf').filter(({ name }) => name !== 'stacks'), ...sample
     expect(await facts(text)).toEqual(await facts(sample(name, tool)));
   },
 );
+
+test('a fault lasts from its exception to its completion', async () => {
+  const { faults } = await imported([fault(2), line(9, 10, 'minor-faults:     7f0000001000')].join('\n'));
+  expect(faults[0]).toMatchObject({ t: 0, dur: 7_000 });
+  const later = [line(1, 10, 'minor-faults: 0'), fault(20), line(29, 10, 'minor-faults:     7f0000001000')];
+  expect((await imported(later.join('\n'))).faults[0]).toMatchObject({ t: 19_000, dur: 9_000 });
+});
+
+test('a fault that its thread does not outlive was killed, where another thread ended the process meanwhile', async () => {
+  const gone = (us: number, tid: number, dead = false) =>
+    line(us, tid, `sched:sched_process_exit: comm=a pid=${tid} prio=120 group_dead=${dead}   0`);
+  const calls = (us: number, tid: number, nr: number) =>
+    line(us, tid, `raw_syscalls:sys_enter: NR ${nr} (0, 0, 0, 0, 0, 0)   0`);
+  const before = [
+    ...section(1, 10, false),
+    line(5, 10, 'minor-faults: 0'),
+    ...call(6, 10, '9 (0, 2000, 3, 22, ffffffffffffffff, 0)', section(7, 10, true), 10, String(0x7f0000000000)),
+  ];
+  const path = async (...rows: string[]) => {
+    const { faults } = await imported([...before, ...rows, gone(40, 10, true)].join('\n'));
+    return (faults[0].truth as { path?: string } | undefined)?.path;
+  };
+  const [EXIT, EXIT_GROUP] = [60, 231];
+  expect(await path(fault(20), calls(24, 11, EXIT_GROUP), gone(25, 11))).toBe('killed');
+  expect(await path(fault(20), gone(25, 11))).toBe('killed');
+  expect(await path(fault(20), calls(20, 11, EXIT_GROUP), gone(25, 11))).toBe('killed');
+  // That one ended alone, or before the fault began; and no thread is its own murderer.
+  expect(await path(fault(20), calls(24, 11, EXIT), gone(25, 11))).toBe('signal');
+  expect(await path(calls(15, 11, EXIT_GROUP), fault(20), gone(25, 11))).toBe('signal');
+  expect(await path(fault(20))).toBe('signal');
+});
+
+test('a time of 2^53 ns or more after the first is told, with its line', async () => {
+  const late = '   10/10  [000] 99999999999.000000000: minor-faults: 0';
+  await expect(imported([line(1, 10, 'minor-faults: 0'), late].join('\n'))).rejects.toMatchObject({
+    class: 'semantic',
+    message: expect.stringMatching(/^a time of 2\^53 ns or more after the first, found \d+ ns$/),
+    where: { file: 'sample', line: 2 },
+    hint: 'leave it out with --keep-going',
+  });
+});
