@@ -185,16 +185,16 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
       page_table.transformRange(task.page, end, pte => ((pte & PTE_KIND_MASK) === PTE_MARKER_GUARD ? PTE_NONE : pte));
       return;
     case ADVICE.pageout:
-      pageOut(k, mm, task.page, end);
+      pageOut(mm, task.page, end);
       shmem_undo_range(mm.mm_mt, task.page, end);
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:
-      transform(mm, task.page, end, (pte, vma) => zapped(k, pte, vma));
+      transform(mm, task.page, end, zapped);
       return;
     case ADVICE.remove: {
       const until = madvise_remove(mm, task.page, end);
-      transform(mm, task.page, until, (pte, vma) => zapped(k, pte, vma));
+      transform(mm, task.page, until, zapped);
       shmem_undo_range(mm.mm_mt, task.page, until);
     }
   }
@@ -230,25 +230,25 @@ function transform(mm: Mm, start: Page, end: Page, change: (pte: number, vma: Vm
 }
 
 /** What reclaim leaves: anonymous pages go to swap, one by one, file pages are dropped, the zero page is nobody's. */
-export function pageOut(k: Kernel, mm: Mm, start: Page, end: Page): void {
+export function pageOut(mm: Mm, start: Page, end: Page): void {
   transform(mm, start, end, (pte, vma) => {
     const kind = pte & PTE_KIND_MASK;
     if (kind === PTE_ANON || kind === PTE_ANON_WP) return PTE_SWAP | (pte & ~(PTE_KIND_MASK | PTE_HUGE));
-    return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : leftBehind(k, pte, vma);
+    return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : leftBehind(pte, vma);
   });
 }
 
 /** zap_pte_range() without ZAP_FLAG_DROP_MARKER: guards stay, and markers in files. */
-function zapped(k: Kernel, pte: number, vma: Vma): number {
+function zapped(pte: number, vma: Vma): number {
   const kind = pte & PTE_KIND_MASK;
   if (kind === PTE_MARKER_GUARD || (kind === PTE_MARKER_UFFD_WP && !vma_is_anonymous(vma))) return pte;
-  return leftBehind(k, pte, vma);
+  return leftBehind(pte, vma);
 }
 
 /** pte_install_uffd_wp_if_needed(): what was write-protected in a file leaves a marker. */
-function leftBehind(k: Kernel, pte: number, vma: Vma): number {
+function leftBehind(pte: number, vma: Vma): number {
   const marks = pte & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !vma_is_anonymous(vma);
-  return marks && k.at['handle_pte_marker.uffd_wp'] !== 'absent' ? PTE_MARKER_UFFD_WP : PTE_NONE;
+  return marks ? PTE_MARKER_UFFD_WP : PTE_NONE;
 }
 
 /** willneed, cold, pageout, and every advice we know nothing of but its lock; a file's pages that go take their time. */

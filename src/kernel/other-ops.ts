@@ -47,9 +47,9 @@ import { VM_ACCESS_FLAGS, VM_READ, VM_SPECIAL, VM_WRITE, type Vma } from './vma.
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
 /** Pages of the range are reclaimed: found through rmap, under no lock of the mm. */
-export function reclaim(k: Kernel, task: Task): null {
+export function reclaim(_k: Kernel, task: Task): null {
   const { mm, page, len } = task;
-  pageOut(k, mm, page, page + len);
+  pageOut(mm, page, page + len);
   shmem_undo_range(mm.mm_mt, page, page + len);
   return null;
 }

@@ -175,14 +175,14 @@ function clear(act: Act, end = act.end): void {
     const vma = w.areaAt(mm, page);
     const met = w.past.page(mm, page);
     if (vma === null || met.kind === 'guard' || (met.kind === 'marker' && vma.file !== null)) continue;
-    act.set(page, leftBehind(w, vma, met));
+    act.set(page, leftBehind(vma, met));
   }
 }
 
 /** A file's page that is write-protected is so when it comes back. */
-function leftBehind(w: World, vma: Area, { wp, rwp }: Entry): Entry {
+function leftBehind(vma: Area, { wp, rwp }: Entry): Entry {
   const marks = vma.file !== null && (wp || rwp) && isArmed(vma, 'wp');
-  return marks && w.at['handle_pte_marker.uffd_wp'] !== 'absent' ? { kind: 'marker', cow: false } : NOTHING;
+  return marks ? { kind: 'marker', cow: false } : NOTHING;
 }
 
 /** Pages of shared anonymous memory in the range are no more. */
@@ -205,7 +205,7 @@ export function pageOut(act: Act): number {
     if (vma === null) continue;
     if (met.kind === 'anon' || met.kind === 'anon read-only') act.set(page, { ...met, kind: 'swap', huge: false });
     else if (met.kind === 'file' || met.kind === 'file read-only') {
-      act.set(page, leftBehind(act.w, vma, met));
+      act.set(page, leftBehind(vma, met));
       dropped++;
     }
   }
