@@ -90,7 +90,7 @@ async function* rawBytes(path: string, options: InputOptions, memory: Memory): A
       if (total !== null) {
         reading = next();
         // an error waits until somebody asks
-        reading.catch(() => {});
+        void Promise.allSettled([reading]);
       }
       yield chunk;
       if (total === null) reading = next();

@@ -1,6 +1,6 @@
 /** What a guard or a userfaultfd forbids: it is forbidden still after a fork, after a zap, and when the page comes back. */
 import { describe, expect, test } from 'vitest';
-import { type Event, fault, range, replay, vma } from '../helpers.js';
+import { at, type Event, fault, len, range, replay, vma } from '../helpers.js';
 
 const shared = (fs: string) => ({ flags: ['shared'], file: { fs, name: '/f' } });
 const watch = (...modes: string[]) => range('uffd_register', 0, 8, { t: 1_000, modes });
@@ -122,6 +122,34 @@ describe('write protection by userfaultfd', () => {
     expect(await cost(watch('wp'), protect)).toBe(await cost());
   });
 
+  test('is over where the page is moved, in swap or not; guards are not what it is about', async () => {
+    const move: Event = {
+      op: 'mremap',
+      tid: 1,
+      t: 20_000,
+      addr: at(0),
+      old_len: len(8),
+      new_addr: at(40),
+      new_len: len(8),
+    };
+    const there = late(43, { page: cached });
+    for (const gone of [[], [away('reclaim')]])
+      expect(await site('v6.18', ...written, watch('wp'), protect, ...gone, move, there)).toBeNull();
+    const guards = range('madvise', 3, 1, { t: 2_000, advice: 'guard_install' });
+    expect(await site('v6.18', ...written, watch('wp'), guards, protect, late(3))).toBe('handle_pte_marker.guard');
+  });
+
+  test('of what a child shares keeps a speculation from bringing it in for a write', async () => {
+    const fork: Event = { op: 'fork', tid: 1, t: 50, child_tid: 9, child_mm: 2 };
+    const swapped = [...written, fork, watch('wp'), protect, away('reclaim')];
+    const spf = (...events: Event[]) => site('spf_lespinasse_2021', ...events);
+    expect(await spf(...swapped, late(3, { page: cached }))).toBe('do_wp_page.spf_abort_userfaultfd');
+    expect(await spf(...swapped, late(3, { access: 'read', page: cached }))).toBeNull();
+    expect(await spf(...written, fork, watch('wp'), away('reclaim'), late(3, { page: cached }))).toBeNull();
+    expect(await spf(...written, fork, protect, away('reclaim'), late(3, { page: cached }))).toBeNull();
+    expect(await spf(...written, watch('wp'), protect, away('reclaim'), late(3, { page: cached }))).toBeNull();
+  });
+
   test('of a page that migrates, or that a device has, is there when it is back', async () => {
     const events = [...written, watch('wp'), protect];
     for (const entry of ['migration', 'device_private', 'device_exclusive', 'swap']) {
@@ -154,3 +182,22 @@ test.each(['read', 'write'])(
     expect(await asks('v6.18', vma(0, 8, { ...shared('tmpfs'), anon_vma: false }), punched())).toBe(false);
   },
 );
+
+describe('a private page of hugetlb', () => {
+  const mapped = (anon_vma: boolean) => vma(0, 512, { flags: ['private', 'hugetlb'], anon_vma });
+
+  test('said to be present is its own where it has any, and else the page cache’s, which a write copies', async () => {
+    const write = late(0, { page: { entry: 'present' } });
+    const [own, shared] = await Promise.all(
+      [true, false].map(async has => (await row('v6.18', mapped(has), write)).hold_ns),
+    );
+    expect(own).toBeLessThan(shared);
+  });
+
+  test('is not copied under the VMA lock while somebody writes, for want of an anon_vma', async () => {
+    const busy = range('mprotect', 4_096, 1, { tid: 8, t: 990_000, dur: 50_000, prot: 'r--' });
+    const write = late(0, { page: { entry: 'present' } });
+    expect(await site('v6.18', mapped(false), vma(4_096, 1), busy, write)).toBe('vmf_anon_prepare');
+    expect(await site('v6.18', mapped(false), vma(4_096, 1), write)).toBeNull();
+  });
+});
