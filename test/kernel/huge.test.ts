@@ -100,13 +100,13 @@ describe('a huge page of a file that has no ->huge_fault', () => {
   });
 
   test('that was only read is unmapped by a write, and found by ->fault again', async () => {
-    const before = (mode: string) => [tmpfs(mode), huge('read')];
+    const wasRead = (mode: string) => [tmpfs(mode), huge('read')];
     const cost = COSTS.file_fault + COSTS.minor;
-    expect(await held(...before('shared'), fault(3))).toBe(cost);
-    expect(await held(...before('shared'), fault(3), fault(4))).toBe(COSTS.minor);
-    expect(await held(...before('private'), fault(2), fault(3))).toBe(cost);
-    expect((await row('v6.6', ...before('private'), fault(3))).site).toBe('do_cow_fault');
-    expect(await held(...before('private'), fault(3), fault(4, { access: 'read' }))).toBe(COSTS.file_map);
+    expect(await held(...wasRead('shared'), fault(3))).toBe(cost);
+    expect(await held(...wasRead('shared'), fault(3), fault(4))).toBe(COSTS.minor);
+    expect(await held(...wasRead('private'), fault(2), fault(3))).toBe(cost);
+    expect((await row('v6.6', ...wasRead('private'), fault(3))).site).toBe('do_cow_fault');
+    expect(await held(...wasRead('private'), fault(3), fault(4, { access: 'read' }))).toBe(COSTS.file_map);
   });
 
   test('is not mapped any more where a part of it is unmapped, zapped, protected or write-protected', async () => {
