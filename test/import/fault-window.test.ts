@@ -85,15 +85,17 @@ describe('a swap entry, when the counter of swap entries falls', () => {
     });
 
     test('a page of a file was not locked for who did not sleep', () => {
-      const read = (...before: ((w: FaultWindow) => void)[]) => {
+      const read = (ns: number, ...before: ((w: FaultWindow) => void)[]) => {
         const window = new FaultWindow(1_000, '0x0', READ, false, true);
         window.handlerCalled(1_100);
         for (const happens of before) happens(window);
-        window.complete(1_100 + FOLIO_WAIT_NS, 'minor');
-        return window.facts();
+        window.complete(1_100 + ns, 'minor');
+        return [window.facts(), window.mayHaveWaited];
       };
-      expect(read(sleeps)).toEqual({ folio: 'locked', wait: FOLIO_WAIT_NS });
-      expect(read()).toEqual({});
+      expect(read(FOLIO_WAIT_NS, sleeps)).toEqual([{ folio: 'locked', wait: FOLIO_WAIT_NS }, false]);
+      expect(read(FOLIO_WAIT_NS)).toEqual([{}, false]);
+      expect(read(FOLIO_WAIT_NS - 1, sleeps)).toEqual([{}, true]);
+      expect(read(FOLIO_WAIT_NS - 1)).toEqual([{}, false]);
     });
   });
 
