@@ -8,58 +8,72 @@ import type { Ns } from '../../units.js';
 import { type Page, PROT_ALL } from './words.js';
 
 export interface Extent {
-  start: Page;
-  end: Page;
-  shared: boolean;
+  readonly start: Page;
+  readonly end: Page;
+  readonly shared: boolean;
   /** PROT_* bits */
-  prot: number;
+  readonly prot: number;
   /** a file or a special mapping, not anonymous memory */
-  mapsFile: boolean;
+  readonly mapsFile: boolean;
   /** MAP_GROWSDOWN: it grows when what is below it is touched */
-  growsdown: boolean;
+  readonly growsdown: boolean;
   /** name as perf prints it: a path, `[heap]`, `//anon` */
-  name: string;
+  readonly name: string;
   /** offset in the file, in pages */
-  offset: Page;
+  readonly offset: Page;
   /** when it was mapped; 0 where that is not known */
-  since: Ns;
+  readonly since: Ns;
 }
 
 function cut(extent: Extent, start: Page, end: Page): Extent {
   return { ...extent, start, end, offset: extent.offset + (start - extent.start) };
 }
 
+/** Extents of a block: a change copies one of them, and the list of all. */
+const BLOCK = 128;
+
+/** Extents by address, in blocks that are never empty and never changed: a change puts another in its place. */
 export class AddressMap {
-  #extents: Extent[] = [];
+  #blocks: (readonly Extent[])[] = [];
 
   /** A copy for a forked child. */
   clone(): AddressMap {
     const copy = new AddressMap();
-    copy.#extents = this.#extents.map(extent => ({ ...extent }));
+    copy.#blocks = [...this.#blocks];
     return copy;
   }
 
   /** The extent that holds `page`, or null for a hole. */
   at(page: Page): Extent | null {
-    const extent = this.#extents[this.#firstEndingAfter(page)];
-    return extent !== undefined && extent.start <= page ? extent : null;
+    const extent = this.above(page);
+    return extent !== null && extent.start <= page ? extent : null;
   }
 
   /** The first extent that ends above `page`, or null. */
   above(page: Page): Extent | null {
-    return this.#extents[this.#firstEndingAfter(page)] ?? null;
+    const block = this.#blocks[this.#blockEndingAfter(page)];
+    return block === undefined ? null : block[firstEndingAfter(block, page)];
+  }
+
+  /** The extent with the highest address, or null. */
+  get last(): Extent | null {
+    return this.#blocks.at(-1)?.at(-1) ?? null;
   }
 
   /** Every extent, by address. */
-  all(): readonly Extent[] {
-    return this.#extents;
+  all(): Extent[] {
+    return this.#blocks.flat();
   }
 
   /** Extents that overlap [start, end), whole, by address. */
   overlapping(start: Page, end: Page): Extent[] {
     const found: Extent[] = [];
-    for (let i = this.#firstEndingAfter(start); i < this.#extents.length && this.#extents[i].start < end; i++) {
-      found.push(this.#extents[i]);
+    for (let b = this.#blockEndingAfter(start); b < this.#blocks.length; b++) {
+      const block = this.#blocks[b];
+      for (let i = firstEndingAfter(block, start); i < block.length; i++) {
+        if (block[i].start >= end) return found;
+        found.push(block[i]);
+      }
     }
     return found;
   }
@@ -72,7 +86,9 @@ export class AddressMap {
   /** Everything in [start, end) is replaced by one extent. */
   map(extent: Extent): void {
     this.unmap(extent.start, extent.end);
-    this.#extents.splice(this.#firstEndingAfter(extent.start), 0, extent);
+    const b = Math.min(this.#blockEndingAfter(extent.start), this.#blocks.length - 1);
+    const block = this.#blocks[b] ?? [];
+    this.#put(Math.max(b, 0), block.toSpliced(firstEndingAfter(block, extent.start), 0, extent));
   }
 
   /**
@@ -81,16 +97,20 @@ export class AddressMap {
    */
   unmap(start: Page, end: Page, until: Ns = Number.POSITIVE_INFINITY): void {
     if (start >= end) return;
-    const newer = this.overlapping(start, end).filter(({ since }) => since > until);
-    const from = this.#firstEndingAfter(start);
-    let to = from;
-    const kept: Extent[] = [];
-    for (; to < this.#extents.length && this.#extents[to].start < end; to++) {
-      const extent = this.#extents[to];
-      if (extent.start < start) kept.push({ ...extent, end: start });
-      if (extent.end > end) kept.push(cut(extent, end, extent.end));
+    const newer: Extent[] = [];
+    for (let b = this.#blockEndingAfter(start); b < this.#blocks.length && this.#blocks[b][0].start < end; ) {
+      const block = this.#blocks[b];
+      const from = firstEndingAfter(block, start);
+      let to = from;
+      const kept: Extent[] = [];
+      for (; to < block.length && block[to].start < end; to++) {
+        const extent = block[to];
+        if (extent.since > until) newer.push(extent);
+        if (extent.start < start) kept.push({ ...extent, end: start });
+        if (extent.end > end) kept.push(cut(extent, end, extent.end));
+      }
+      b += this.#put(b, to > from ? block.toSpliced(from, to - from, ...kept) : block);
     }
-    if (to > from) this.#extents.splice(from, to - from, ...kept);
     for (const extent of newer) this.map(extent);
   }
 
@@ -119,14 +139,36 @@ export class AddressMap {
     );
   }
 
-  #firstEndingAfter(page: Page): number {
+  /** Puts `block` in the place of number `b`: as two when it has grown too long, not at all when it is empty. Says as how many. */
+  #put(b: number, block: readonly Extent[]): number {
+    const half = block.length >> 1;
+    const blocks = block.length > BLOCK ? [block.slice(0, half), block.slice(half)] : block.length > 0 ? [block] : [];
+    if (blocks.length === 1 && b < this.#blocks.length) this.#blocks[b] = block;
+    else this.#blocks.splice(b, 1, ...blocks);
+    return blocks.length;
+  }
+
+  #blockEndingAfter(page: Page): number {
+    const blocks = this.#blocks;
     let low = 0;
-    let high = this.#extents.length;
+    let high = blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#extents[middle].end > page) high = middle;
+      const block = blocks[middle];
+      if (block[block.length - 1].end > page) high = middle;
       else low = middle + 1;
     }
     return low;
   }
+}
+
+function firstEndingAfter(block: readonly Extent[], page: Page): number {
+  let low = 0;
+  let high = block.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (block[middle].end > page) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

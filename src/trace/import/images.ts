@@ -85,7 +85,7 @@ export class Images {
   exec(thread: Thread, t: number): void {
     const before = thread.process.mm;
     const { call } = thread;
-    const first = call === null && before.map.all().length === 0;
+    const first = call === null && before.map.last === null;
     const mm = first ? before : this.#world.newMm();
     mm.complete = true;
     this.#world.detach(thread, mm);

@@ -93,8 +93,8 @@ export class Unseen {
     const special = this.#special(page, window);
     if (special !== null) return this.#tell(page, special);
     if (map.above(page)?.growsdown) return null;
-    const last = map.all().at(-1);
-    const above = complete && last !== undefined && page >= last.end;
+    const { last } = map;
+    const above = complete && last !== null && page >= last.end;
     // below it, a stack grows by itself
     if (above && page < this.#stackEnd && this.#stackEnd - page <= STACK_LIMIT) return null;
     if (page === this.#stack || (above && access === 'write' && this.#stackEnd === 0)) return this.#tellStack(page);
