@@ -202,17 +202,17 @@ describe('the page cache', () => {
 });
 
 describe('a monitor', () => {
-  const answers = (w: FaultWindow) =>
-    w.resolvers.push(
-      { name: 'UFFDIO_ZEROPAGE', mode: 'missing', at: 1_200 },
-      { name: 'UFFDIO_COPY', mode: 'missing', at: 1_300 },
-    );
+  const answers = (w: FaultWindow) => {
+    w.answered({ name: 'UFFDIO_ZEROPAGE', mode: 'missing', at: 1_200 });
+    w.answered({ name: 'UFFDIO_COPY', mode: 'missing', at: 1_300 });
+  };
 
   test('answered with its last request, and the page was missing', () => {
     expect(windowOf(READ, answers).resolvedBy?.name).toBe('UFFDIO_COPY');
+    expect(windowOf(READ, answers).resolvedAt).toBe(1_200);
     expect(met(answers)).toEqual({ entry: 'none', wait: 300 });
     expect(met(answers, PRESENT_WRITE)).toEqual({ entry: 'present', wait: 300 });
-    expect(met(w => w.resolvers.push({ name: 'UFFDIO_WRITEPROTECT', mode: 'wp', at: 1_300 }))).toEqual({ wait: 300 });
+    expect(met(w => w.answered({ name: 'UFFDIO_WRITEPROTECT', mode: 'wp', at: 1_300 }))).toEqual({ wait: 300 });
   });
 
   test('did not, where the fault put its page there, or read it', () => {

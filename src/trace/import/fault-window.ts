@@ -33,6 +33,13 @@ const ERROR_PRESENT = 1;
 const ERROR_WRITE = 2;
 const ERROR_FETCH = 16;
 
+/** A userfaultfd request that returned. */
+export interface Resolver {
+  name: string;
+  mode: Mode;
+  at: Ns;
+}
+
 export class FaultWindow {
   readonly t: Ns;
   readonly address: string;
@@ -46,8 +53,8 @@ export class FaultWindow {
   /** 'minor' or 'major' once handle_mm_fault() completed */
   done: 'minor' | 'major' | null = null;
   doneAt: Ns = -1;
-  /** userfaultfd requests of other threads that ran from beginning to end while this fault waited */
-  readonly resolvers: { name: string; mode: Mode; at: Ns }[] = [];
+  /** when the first userfaultfd request of another thread returned that began while this fault waited; -1: none did */
+  resolvedAt: Ns = -1;
 
   /** first rss_stat; -1 when there was none */
   firstRss: Ns = -1;
@@ -55,6 +62,8 @@ export class FaultWindow {
   /** Did it sleep, and not to reclaim memory? null where the recording does not show that. */
   #slept: boolean | null;
 
+  /** the last of those requests */
+  #resolver: Resolver | null = null;
   #handlerCalls: Ns[] = [];
   #readAhead: Ns = -1;
   #reading = false;
@@ -118,10 +127,15 @@ export class FaultWindow {
     this.doneAt = t;
   }
 
+  /** A userfaultfd request of another thread ran from beginning to end while this fault waited. */
+  answered(by: Resolver): void {
+    if (this.resolvedAt < 0) this.resolvedAt = by.at;
+    this.#resolver = by;
+  }
+
   /** Which userfaultfd request ended this fault: none when the fault itself put the page there or read it in. */
-  get resolvedBy(): { name: string; mode: Mode; at: Ns } | null {
-    if (this.firstRss >= 0 || this.#readAhead >= 0 || this.#handlerCalls.length > 0) return null;
-    return this.resolvers.at(-1) ?? null;
+  get resolvedBy(): Resolver | null {
+    return this.firstRss >= 0 || this.#readAhead >= 0 || this.#handlerCalls.length > 0 ? null : this.#resolver;
   }
 
   /** The page cache could not be read off the events: the handler ran twice, with no readahead and no wait. */

@@ -80,6 +80,7 @@ export class Faults {
       lossy: false,
       before: [],
     };
+    this.#world.faulting.set(thread, thread.fault);
     this.#summary.faults++;
   }
 
@@ -101,7 +102,7 @@ export class Faults {
   close(thread: Thread, next: Next): void {
     const { fault } = thread;
     if (fault === null) return;
-    thread.fault = null;
+    this.#over(thread);
     const { window, entry, mm } = fault;
     const event = this.#event(thread, fault);
     const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
@@ -126,6 +127,11 @@ export class Faults {
     const judged = { window, about, entry, before, event, line: fault.line };
     if (fault.lossy) this.#tell(judged, 'fault during which records were lost');
     else this.#judge(judged);
+  }
+
+  #over(thread: Thread): void {
+    thread.fault = null;
+    this.#world.faulting.delete(thread);
   }
 
   /** The event without its truth. */
@@ -165,7 +171,7 @@ export class Faults {
       mapsFile: extent?.mapsFile ?? null,
       doneAt: window.doneAt,
       firstRss: window.firstRss,
-      resolvedAt: window.resolvers.at(0)?.at ?? -1,
+      resolvedAt: window.resolvedAt,
       signal: window.signal,
       ending,
     };
@@ -223,8 +229,8 @@ export class Faults {
     const by = window.resolvedBy;
     if (by === null || extent === null) return [];
     let first: { t: number; tid: number; fault: OpenFault | null } = { t: event.t, tid: event.tid, fault: null };
-    for (const { fault, tid } of this.#world.threads()) {
-      if (fault === null || fault.mm !== mm || fault.window.t >= first.t || fault.window.resolvedBy === null) continue;
+    for (const [{ tid }, fault] of this.#world.faulting) {
+      if (fault.mm !== mm || fault.window.t >= first.t || fault.window.resolvedBy === null) continue;
       const page = pageOf(fault.window.address);
       if (extent.start <= page && page < extent.end) first = { t: fault.window.t, tid, fault };
     }
@@ -232,11 +238,6 @@ export class Faults {
     if (first.fault === null) return before;
     first.fault.before.push(...before);
     return [];
-  }
-
-  /** Records were lost: what the open faults did is no longer known. */
-  lost(): void {
-    for (const { fault } of this.#world.threads()) if (fault !== null) fault.lossy = true;
   }
 
   /**
@@ -255,7 +256,7 @@ export class Faults {
       this.close(thread, settled && !fault.lossy ? 'livesOn' : settled || locked ? 'unknown' : 'cutOff');
       return;
     }
-    thread.fault = null;
+    this.#over(thread);
     this.#outbox.close(fault.entry, [...fault.before, this.#event(thread, fault)]);
     notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
   }

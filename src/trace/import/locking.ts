@@ -98,6 +98,12 @@ export class Locking {
     this.#endEpisode(thread, t);
   }
 
+  /** Records were lost: what an open fault of the thread did is not known, nor what it holds. */
+  lost(thread: Thread, t: number): void {
+    if (thread.fault !== null) thread.fault.lossy = true;
+    this.drop(thread, t);
+  }
+
   #downgrade(thread: Thread, held: Held, t: number, stack: readonly string[] | null): void {
     const { owner } = held;
     if (owner.kind === 'fault') {

@@ -6,6 +6,7 @@
  */
 import { LIMITS } from '../limits.js';
 import type { EventObject } from './event.js';
+import { Queue } from './queue.js';
 
 /** Counted for each entry that was filled after the limit had pushed it out empty. */
 export const HELD_TOO_LONG = `held back too long: dropped (${LIMITS.maxHeld.option} moves the limit)`;
@@ -19,17 +20,14 @@ export interface Entry {
 }
 
 const NONE: readonly EventObject[] = [];
-/** Entries that were handed out and are still in the queue: to take them out one by one takes longer. */
-const SPENT = 1024;
 
 export class Outbox {
   /** entries that were filled after the limit had pushed them out empty */
   late = 0;
-  #queue: Entry[] = [];
-  #head = 0;
+  readonly #queue = new Queue<Entry>();
 
   get length(): number {
-    return this.#queue.length - this.#head;
+    return this.#queue.length;
   }
 
   /** A place in the order, to be filled later. */
@@ -52,13 +50,11 @@ export class Outbox {
 
   /** Hands out what no earlier event can precede any more; with `limit`, also what stands before the newest `limit`. */
   drain(into: EventObject[], limit = Number.POSITIVE_INFINITY): void {
-    while (this.#head < this.#queue.length && (this.#queue[this.#head].done || this.length > limit)) {
-      const entry = this.#queue[this.#head++];
+    for (let entry = this.#queue.first; entry !== null; entry = this.#queue.first) {
+      if (!entry.done && this.length <= limit) return;
+      this.#queue.shift();
       entry.queued = false;
       for (const event of entry.events) into.push(event);
     }
-    if (this.#head <= SPENT) return;
-    this.#queue.splice(0, this.#head);
-    this.#head = 0;
   }
 }

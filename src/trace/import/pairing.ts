@@ -239,8 +239,7 @@ export class Pairing {
     } else if (name.startsWith('PERF_RECORD_LOST')) {
       this.summary.lost += Number(/lost (\d+)/.exec(text)?.[1] ?? 1);
       this.summary.lostFrom = Math.min(this.summary.lostFrom, this.#recording.before);
-      this.#faults.lost();
-      for (const thread of this.#world.threads()) this.#locking.drop(thread, record.t);
+      for (const thread of this.#world.seenLately()) this.#locking.lost(thread, record.t);
     }
   }
 

@@ -15,6 +15,7 @@ import { type EventObject, type ImportSummary, notClassified } from './event.js'
 import type { Line } from './lines.js';
 import { identified } from './mapped.js';
 import { type Entry, HELD_TOO_LONG, Outbox } from './outbox.js';
+import { Queue } from './queue.js';
 import type { Reader } from './reader.js';
 import { Origin, torn, unterminated } from './record.js';
 import { Recording } from './recording.js';
@@ -91,6 +92,8 @@ export class StraceReader implements Reader {
   readonly #world = new World(new Recording(undefined));
   readonly #outbox = new Outbox();
   readonly #open = new Map<number, Unfinished>();
+  /** the forks of those, and some that are over */
+  readonly #forking = new Queue<{ parent: Thread; call: Unfinished; entry: Entry }>();
   /** what a pidfd of a process names, by process and fd */
   readonly #pidfds = new Map<string, number>();
   #first: Thread | null = null;
@@ -133,7 +136,7 @@ export class StraceReader implements Reader {
   }
 
   end(into: EventObject[]): void {
-    for (const thread of this.#world.threads()) this.#abandon(thread);
+    for (const { entry } of this.#open.values()) if (entry?.done === false) this.#outbox.close(entry, []);
     this.#outbox.drain(into);
     for (let late = this.#outbox.late; late > 0; late--) this.#count(HELD_TOO_LONG);
   }
@@ -185,26 +188,21 @@ export class StraceReader implements Reader {
   /** A line without a pid is of the only thread that strace has. */
   #thread(printed: string | undefined, t: Ns): Thread {
     if (printed === undefined) {
-      const alive = [...this.#world.threads()].filter(thread => !thread.exited);
-      if (alive.length === 1) return alive[0];
+      const { only } = this.#world;
+      if (only !== null) return only;
       this.#first ??= this.#world.thread(-1, FIRST);
       return this.#first;
     }
     const pid = Number(printed);
     if (pid === this.#firstPid && this.#first !== null) return this.#first;
-    const known = this.#world.known(pid);
-    if (known !== undefined && !known.exited) return known;
-    return this.#newThread(pid, t);
+    return this.#world.known(pid) ?? this.#newThread(pid, t);
   }
 
   /** Its first line may come before the call that made it returns. */
   #newThread(pid: number, t: Ns): Thread {
-    for (const [tid, call] of this.#open) {
-      const parent = this.#world.known(tid);
-      if (isFork(call.name) && call.entry?.done === false && parent !== undefined) {
-        return this.#forks(parent, call, call.entry, pid, t - call.t);
-      }
-    }
+    this.#dropForked();
+    const fork = this.#forking.first;
+    if (fork !== null) return this.#forks(fork.parent, fork.call, fork.entry, pid, t - fork.call.t);
     if (this.#first === null) {
       this.#firstPid = pid;
       this.#first = this.#world.thread(-1, pid);
@@ -218,11 +216,21 @@ export class StraceReader implements Reader {
     return this.#world.fork(this.#first.process.pid, pid, this.#first.process.mm);
   }
 
+  /** The fork that began first of those under way whose child was not seen is the first of the queue then. */
+  #dropForked(): void {
+    while (this.#forking.first?.entry.done) this.#forking.shift();
+  }
+
   #enter(thread: Thread, t: Ns, name: string, text: string): Unfinished {
     this.#abandon(thread);
     const holds = isModelled(name) || isFork(name) || isExec(name) || SPECIAL.has(name);
-    const call = { name, text, t, entry: holds ? this.#outbox.open() : null };
+    const entry = holds ? this.#outbox.open() : null;
+    const call = { name, text, t, entry };
     this.#open.set(thread.tid, call);
+    if (entry !== null && isFork(name)) {
+      this.#dropForked();
+      this.#forking.push({ parent: thread, call, entry });
+    }
     return call;
   }
 
@@ -243,10 +251,10 @@ export class StraceReader implements Reader {
   }
 
   /** The call that a thread is in will not be seen to return. */
-  #abandon({ tid }: Thread): void {
-    const entry = this.#open.get(tid)?.entry;
+  #abandon(thread: Thread): void {
+    const entry = this.#open.get(thread.tid)?.entry;
     if (entry?.done === false) this.#outbox.close(entry, []);
-    this.#open.delete(tid);
+    this.#open.delete(thread.tid);
   }
 
   #events(thread: Thread, call: Finished, args: readonly string[]): EventObject[] {
@@ -339,6 +347,7 @@ export class StraceReader implements Reader {
     thread.exited = true;
     thread.process.threads--;
     this.#outbox.add({ t, tid: thread.tid, ...mmKey(thread.process.mm), op: 'exit' });
+    this.#world.forget(thread.tid);
   }
 }
 

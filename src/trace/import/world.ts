@@ -124,6 +124,12 @@ export class World {
   readonly #mms = new Map<string, Mm>();
   readonly #keys = new WeakMap<Mm, string>();
   readonly #ids = { last: 0 };
+  /** open faults, in the order in which they began */
+  readonly faulting = new Map<Thread, OpenFault>();
+  /** threads with a record since seenLately() was asked */
+  #seen = new Set<Thread>();
+  /** of those, the one whose record came last */
+  #latest: Thread | null = null;
 
   constructor(recording: Recording) {
     this.recording = recording;
@@ -133,6 +139,8 @@ export class World {
   thread(pid: number, tid: number): Thread {
     const thread = this.#threads.get(tid) ?? this.#addThread(tid, this.#process(pid < 0 ? tid : pid));
     if (pid >= 0 && thread.process.pid !== pid) this.#regroup(thread, pid);
+    if (thread !== this.#latest) this.#seen.add(thread);
+    this.#latest = thread;
     return thread;
   }
 
@@ -156,8 +164,22 @@ export class World {
     return this.#threads.get(tid);
   }
 
+  /** The thread, where there is one alone. */
+  get only(): Thread | null {
+    const [first] = this.#threads.size === 1 ? this.#threads.values() : [];
+    return first ?? null;
+  }
+
   threads(): IterableIterator<Thread> {
     return this.#threads.values();
+  }
+
+  /** The threads that had a record since this was asked last. */
+  seenLately(): Iterable<Thread> {
+    const seen = this.#seen;
+    this.#seen = new Set();
+    this.#latest = null;
+    return seen;
   }
 
   /** A new thread of `process`, whatever had this tid before. */
@@ -177,6 +199,7 @@ export class World {
       exited: false,
     };
     process.threads++;
+    this.#drop(tid);
     this.#threads.set(tid, thread);
     return thread;
   }
@@ -205,9 +228,18 @@ export class World {
   }
 
   forget(tid: number): void {
-    const thread = this.#threads.get(tid);
-    this.#threads.delete(tid);
+    const thread = this.#drop(tid);
     if (thread !== undefined && thread.process.threads === 0) this.#processes.delete(thread.process.pid);
+  }
+
+  /** The thread that had this tid. */
+  #drop(tid: number): Thread | undefined {
+    const thread = this.#threads.get(tid);
+    if (thread === undefined) return undefined;
+    this.#threads.delete(tid);
+    this.faulting.delete(thread);
+    this.#seen.delete(thread);
+    return thread;
   }
 
   keyOf(mm: Mm): string | undefined {
