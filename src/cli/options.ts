@@ -6,6 +6,7 @@ import { FORMATS, type Format } from '../report/index.js';
 import { LIMITS, type LimitName } from '../trace/limits.js';
 import type { ColorChoice } from './color.js';
 import { type Condition, parseFailIf } from './fail-if.js';
+import { isOfRuntime, notOpen } from './system.js';
 
 /** Options every command takes. */
 export interface BaseOptions {
@@ -259,7 +260,10 @@ function failIf(text: string, before: Condition[] = []): Condition[] {
 export function inputsOf(names: readonly string[], command: Command): string[] {
   if (names.length === 0 && process.stdin.isTTY) command.help({ error: true });
   const inputs = names.length === 0 ? ['-'] : [...names];
-  if ([...inputs, ...filesBeside(command.opts())].filter(name => name === '-').length > 1) {
+  const read = [...inputs, ...filesBeside(command.opts())];
+  const runtimes = read.find(isOfRuntime);
+  if (runtimes !== undefined) throw notOpen('cannot read', { file: runtimes });
+  if (read.filter(name => name === '-').length > 1) {
     throw new Complaint('usage', 'stdin (-) is given twice', {}, 'it can be read once');
   }
   return inputs;

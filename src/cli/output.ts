@@ -25,7 +25,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Complaint } from '../errors.js';
-import { OutputClosed, systemReason } from './system.js';
+import { isOfRuntime, notOpen, OutputClosed, systemReason } from './system.js';
 
 export interface Sink {
   /** a reader may be waiting at the other end */
@@ -204,6 +204,7 @@ export function openSink(target: string | undefined, inputs: readonly string[]):
   if (target === '') throw new Complaint('usage', 'a file to write to has no name', {}, 'name a file');
   try {
     const place = followLinks(target);
+    if (isOfRuntime(place)) throw notOpen(`write ${target}`, {});
     const there = statOrNull(place);
     if (there?.isDirectory() || target.endsWith('/'))
       throw new Complaint('io', `write ${target}: is a directory (EISDIR)`, {}, 'name a file');
