@@ -1,5 +1,6 @@
 /** `vmalock explain`: one fault, step by step. */
 import { statSync } from 'node:fs';
+import { deserialize, serialize } from 'node:v8';
 import type { Command } from 'commander';
 import { Complaint, quote } from '../errors.js';
 import type { Choice, ExplainOptions as Running } from '../replay/explain.js';
@@ -23,7 +24,7 @@ import {
   withReport,
   withTiming,
 } from './options.js';
-import { openSink } from './output.js';
+import { openSink, openSpool } from './output.js';
 import { Progress } from './progress.js';
 import { type Machine, replayFile } from './replay-file.js';
 
@@ -75,6 +76,7 @@ async function explain(trace: string | undefined, options: ExplainOptions, comma
   const { timing, maxVmas, maxPages } = options;
   const running: Running = { timing, maxVmas, maxPages, ...(costs && { costs }) };
   const sink = openSink(options.out, [input, ...filesBeside(options)]);
+  const source = new Source(input, options);
   try {
     const [{ Explain }, { explainListing }, { renderListing }, { outputStyle }] = await Promise.all([
       import('../replay/explain.js'),
@@ -82,7 +84,6 @@ async function explain(trace: string | undefined, options: ExplainOptions, comma
       import('../report/listing.js'),
       import('./terminal.js'),
     ]);
-    const source = new Source(input, options);
     let choice: Choice;
     if ('events' in asked || 'page' in asked) choice = asked;
     else {
@@ -94,13 +95,14 @@ async function explain(trace: string | undefined, options: ExplainOptions, comma
     sink.write(renderListing(explainListing(result), options.format, outputStyle(options)));
     await sink.commit();
   } finally {
+    source.close();
     sink.discard();
   }
 }
 
-/** A trace that may be gone through twice; what is no regular file is kept in memory the first time. */
+/** A trace that may be gone through twice; what is no regular file is put by the first time. */
 class Source {
-  private kept: { batches: Columns[]; info: TraceInfo } | null = null;
+  private kept: Kept | null = null;
 
   constructor(
     private readonly input: string,
@@ -109,38 +111,63 @@ class Source {
 
   /** @param again it will be gone through once more */
   async through<Result extends { warnings: string[] }>(machine: Machine<Result>, again: boolean): Promise<Result> {
-    const { kept, input, options } = this;
-    if (kept !== null) {
-      for (const batch of kept.batches) machine.feed(batch, kept.info);
-      return machine.finish(kept.info);
-    }
+    const { input, options } = this;
+    if (this.kept !== null) return this.kept.feedTo(machine);
+    if (again && !isFile(input)) this.kept = new Kept();
     const progress = new Progress(options);
-    const taken = again && !isFile(input) ? keeping(machine) : null;
-    const result = await replayFile(input, taken?.machine ?? machine, { ...options, sinks: NOWHERE, progress }).finally(
-      () => progress.clear(),
-    );
-    this.kept = taken?.kept() ?? null;
-    return result;
+    const fed = this.kept?.keeping(machine) ?? machine;
+    return replayFile(input, fed, { ...options, sinks: NOWHERE, progress }).finally(() => progress.clear());
+  }
+
+  close(): void {
+    this.kept?.remove();
   }
 }
 
-/** The machine, with what it is fed kept. */
-function keeping<Result>(machine: Machine<Result>) {
-  const batches: Columns[] = [];
-  let last: TraceInfo | null = null;
-  return {
-    machine: {
-      feed(columns: Columns, info: TraceInfo): void {
-        batches.push(structuredClone(columns));
+/** The batches of a trace in a temporary file: each behind its length, four bytes. */
+class Kept {
+  private readonly spool = openSpool();
+  private info: TraceInfo | null = null;
+
+  /** The machine, with what it is fed kept. */
+  keeping<Result>(machine: Machine<Result>): Machine<Result> {
+    return {
+      feed: (columns, info) => {
+        const bytes = serialize(columns);
+        const length = Buffer.alloc(4);
+        length.writeUInt32LE(bytes.length);
+        this.spool.write(length);
+        this.spool.write(bytes);
         machine.feed(columns, info);
       },
-      finish(info: TraceInfo): Result {
-        last = info;
+      finish: info => {
+        this.info = info;
         return machine.finish(info);
       },
-    },
-    kept: () => (last === null ? null : { batches, info: last }),
-  };
+    };
+  }
+
+  feedTo<Result>(machine: Machine<Result>): Result {
+    const info = this.info as TraceInfo;
+    for (const columns of this.batches()) machine.feed(columns, info);
+    return machine.finish(info);
+  }
+
+  private *batches(): Generator<Columns> {
+    let bytes = Buffer.alloc(0);
+    for (const piece of this.spool.read()) {
+      bytes = Buffer.concat([bytes, piece]);
+      while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32LE(0)) {
+        const end = 4 + bytes.readUInt32LE(0);
+        yield deserialize(bytes.subarray(4, end)) as Columns;
+        bytes = bytes.subarray(end);
+      }
+    }
+  }
+
+  remove(): void {
+    this.spool.remove();
+  }
 }
 
 function isFile(input: string): boolean {

@@ -231,7 +231,7 @@ function openStdout(): Sink {
 
 /** Bytes put by until what goes before them is known. */
 export interface Spool {
-  write(text: string): void;
+  write(data: string | Uint8Array): void;
   /** All of it, from the beginning, in pieces. */
   read(): Generator<Buffer>;
   remove(): void;
@@ -243,7 +243,7 @@ export function openSpool(): Spool {
   watch(path);
   const sink = new FileSink(fd, path, path, path);
   return {
-    write: text => sink.write(text),
+    write: data => sink.write(data),
     *read() {
       sink.flush();
       for (let at = 0; ; ) {

@@ -42,6 +42,7 @@ const RUNS: readonly [name: string, command: string][] = [
   ['rows to a pipe', 'vmalock replay $long --events - | cat > stdout; exit $PIPESTATUS'],
   ['convert, compressed', 'vmalock convert $trace -o out.ndjson.gz'],
   ['convert, from a file that is stdin', 'vmalock convert - -o out.json --to document < $trace'],
+  ['explain by way of a spool', 'vmalock explain - --at 0 --json -o out.json < $trace'],
   ['import by way of a spool', 'vmalock import $perf -q -o out.ndjson'],
   ['record', 'vmalock record -q --tracefs $tracefs -o out.ndjson -- true'],
   ['validate', 'vmalock validate $trace > stdout'],

@@ -28,6 +28,21 @@ const TEXTS: Readonly<Record<string, (n: number) => string[]>> = {
     ...times(n, i => strace(100 + i, i, '+++ exited with 0 +++')),
     ...times(n, i => `${seconds(n + i)} munlockall() = 0 <0.000001>`),
   ],
+  'faults beside pages that execve cleared': n => [
+    line(0, 10, 'raw_syscalls:sys_enter: NR 59 (1, 2, 3, 0, 0, 0)   0'),
+    ...times(n, i =>
+      line(
+        1 + i,
+        10,
+        `exceptions:page_fault_kernel: address=0x${at(2 * i)} ip=rep_stos_alternative error_code=0x2   0`,
+      ),
+    ),
+    line(n + 1, 10, 'raw_syscalls:sys_exit: NR 59 = 0   0'),
+    ...times(n, i => [
+      fault(n + 2 + 2 * i, 10, 2 * i + 1),
+      line(n + 3 + 2 * i, 10, `minor-faults:     ${at(2 * i + 1)}`),
+    ]),
+  ],
   'losses, while many threads fault': n =>
     times(n, i => [fault(2 * i, 10 + i, i), line(2 * i + 1, 9, 'PERF_RECORD_LOST lost 1')]),
   'answers to faults, of many threads that faulted before': n => [
@@ -36,23 +51,24 @@ const TEXTS: Readonly<Record<string, (n: number) => string[]>> = {
   ],
 };
 
-/** How often iterations over maps and sets step, and how many elements the arrays have that are searched or changed. */
+/** How often iterations over maps and sets step, and how many elements the arrays have that are searched or copied, or a splice moves. */
 async function stepsOf(work: () => Promise<unknown>): Promise<number> {
   let steps = 0;
   const undo: (() => void)[] = [];
-  const watch = (owner: object, name: string, cost: (self: unknown) => number): void => {
+  const watch = (owner: object, name: string, cost: (self: unknown, from: unknown) => number): void => {
     const real = Reflect.get(owner, name) as (...args: unknown[]) => unknown;
     undo.push(() => Reflect.set(owner, name, real));
     Reflect.set(owner, name, function (this: unknown, ...args: unknown[]) {
-      steps += cost(this);
+      steps += cost(this, args[0]);
       return Reflect.apply(real, this, args);
     });
   };
   for (const iterator of [new Map().values(), new Set().values()])
     watch(Object.getPrototypeOf(iterator), 'next', () => 1);
-  for (const name of ['filter', 'find', 'findLastIndex', 'map', 'some', 'splice', 'toSpliced']) {
+  for (const name of ['filter', 'find', 'findLastIndex', 'map', 'some', 'toSpliced']) {
     watch(Array.prototype, name, self => (self as unknown[]).length);
   }
+  watch(Array.prototype, 'splice', (self, from) => (self as unknown[]).length - Number(from));
   try {
     await work();
   } finally {

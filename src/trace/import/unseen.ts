@@ -49,7 +49,7 @@ export class Unseen {
   #read = new Set<Page>();
   #written = new Set<Page>();
   #executed = new Set<Page>();
-  /** last pages of what segments take from their files */
+  /** last pages of what segments take from their files, ascending */
   #ends: Page[] = [];
   /** a page that execve wrote to on the stack; 0: none was seen */
   #stack: Page = 0;
@@ -74,7 +74,7 @@ export class Unseen {
 
   /** execve wrote to the page: it cleared the rest of it behind a file's data, or its arguments are there. */
   execWrote(page: Page, cleared: boolean): void {
-    if (cleared) this.#ends.push(page);
+    if (cleared) this.#ends.splice(this.#endsBelow(page), 0, page);
     else if (this.#stack === 0) this.#stack = page;
   }
 
@@ -157,10 +157,22 @@ export class Unseen {
 
   /** Where the file of the segment ends that `page` is of, or of whose bss it is; null when execve cleared none near it. */
   #segmentEnd(page: Page): Page | null {
-    const own = this.#ends.filter(end => end >= page && end - page <= REACH);
-    if (own.length > 0) return Math.min(...own);
-    const below = this.#ends.filter(end => end < page && page - end <= REACH);
-    return below.length > 0 ? Math.max(...below) : null;
+    const n = this.#endsBelow(page);
+    const [below, own] = [this.#ends[n - 1], this.#ends[n]];
+    if (own - page <= REACH) return own;
+    return page - below <= REACH ? below : null;
+  }
+
+  /** How many of the ends lie below `page`. */
+  #endsBelow(page: Page): number {
+    let low = 0;
+    let high = this.#ends.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ends[middle] >= page) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Was a page of the bss behind it written before? Then its anon_vma is there. */
