@@ -94,8 +94,9 @@ export class Calls {
   /** A request returned that may have ended every fault which waited when it began: says whether there is one. */
   #answers(thread: Thread, call: Call, by: Resolver): boolean {
     let waiting = false;
-    for (const [other, { window }] of this.#world.faulting) {
+    for (const other of this.#world.faulting) {
       if (other === thread || other.process.mm !== thread.process.mm) continue;
+      const { window } = other.fault;
       if (window.kernelMode || window.t > call.t) continue;
       waiting = true;
       window.answered(by);

@@ -72,6 +72,7 @@ export class Faults {
       this.#recording.sleeps,
     );
     thread.fault = {
+      place: this.#world.faultBegins(thread),
       window,
       entry: this.#outbox.open(),
       mm,
@@ -80,7 +81,6 @@ export class Faults {
       lossy: false,
       before: [],
     };
-    this.#world.faulting.set(thread, thread.fault);
     this.#summary.faults++;
   }
 
@@ -102,7 +102,7 @@ export class Faults {
   close(thread: Thread, next: Next): void {
     const { fault } = thread;
     if (fault === null) return;
-    this.#over(thread);
+    this.#world.faultOver(thread);
     const { window, entry, mm } = fault;
     const event = this.#event(thread, fault);
     const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
@@ -127,11 +127,6 @@ export class Faults {
     const judged = { window, about, entry, before, event, line: fault.line };
     if (fault.lossy) this.#tell(judged, 'fault during which records were lost');
     else this.#judge(judged);
-  }
-
-  #over(thread: Thread): void {
-    thread.fault = null;
-    this.#world.faulting.delete(thread);
   }
 
   /** The event without its truth. */
@@ -229,7 +224,7 @@ export class Faults {
     const by = window.resolvedBy;
     if (by === null || extent === null) return [];
     let first: { t: number; tid: number; fault: OpenFault | null } = { t: event.t, tid: event.tid, fault: null };
-    for (const [{ tid }, fault] of this.#world.faulting) {
+    for (const { tid, fault } of this.#world.faulting) {
       if (fault.mm !== mm || fault.window.t >= first.t || fault.window.resolvedBy === null) continue;
       const page = pageOf(fault.window.address);
       if (extent.start <= page && page < extent.end) first = { t: fault.window.t, tid, fault };
@@ -256,7 +251,7 @@ export class Faults {
       this.close(thread, settled && !fault.lossy ? 'livesOn' : settled || locked ? 'unknown' : 'cutOff');
       return;
     }
-    this.#over(thread);
+    this.#world.faultOver(thread);
     this.#outbox.close(fault.entry, [...fault.before, this.#event(thread, fault)]);
     notClassified(this.#summary, 'fault under way when the recording ended', fault.line);
   }

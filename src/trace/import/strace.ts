@@ -91,7 +91,8 @@ export class StraceReader implements Reader {
   readonly #origin = new Origin();
   readonly #world = new World(new Recording(undefined));
   readonly #outbox = new Outbox();
-  readonly #open = new Map<number, Unfinished>();
+  /** the call that each thread is in, null between two: a Map is slow where one key comes and goes among many */
+  readonly #open = new Map<number, Unfinished | null>();
   /** the forks of those, and some that are over */
   readonly #forking = new Queue<{ parent: Thread; call: Unfinished; entry: Entry }>();
   /** what a pidfd of a process names, by process and fd */
@@ -136,7 +137,7 @@ export class StraceReader implements Reader {
   }
 
   end(into: EventObject[]): void {
-    for (const { entry } of this.#open.values()) if (entry?.done === false) this.#outbox.close(entry, []);
+    for (const call of this.#open.values()) if (call?.entry?.done === false) this.#outbox.close(call.entry, []);
     this.#outbox.drain(into);
     for (let late = this.#outbox.late; late > 0; late--) this.#count(HELD_TOO_LONG);
   }
@@ -169,11 +170,11 @@ export class StraceReader implements Reader {
     }
     const cutOff = () => torn('strace', this.#file, number, text);
     const resumed = RESUMED.exec(body);
-    const open = resumed === null ? undefined : this.#open.get(thread.tid);
+    const open = resumed === null ? null : (this.#open.get(thread.tid) ?? null);
     let printed = body;
     if (resumed !== null) {
       // the rest of a call that began before strace attached
-      if (open === undefined) return;
+      if (open === null) return;
       if (open.name !== nameOf(resumed[1])) throw cutOff();
       printed = `${open.name}(${open.text}${resumed[2]}`;
     }
@@ -181,7 +182,7 @@ export class StraceReader implements Reader {
     const result = whole === null ? undefined : RESULT.exec(whole[3])?.[1];
     if (whole === null || result === undefined) throw cutOff();
     const call = open ?? this.#enter(thread, t, nameOf(whole[1]), '');
-    this.#open.delete(thread.tid);
+    this.#open.set(thread.tid, null);
     this.#leave(thread, { ...call, text: whole[2], result, took: tookOf(whole[3]), cutOff });
   }
 
@@ -254,7 +255,7 @@ export class StraceReader implements Reader {
   #abandon(thread: Thread): void {
     const entry = this.#open.get(thread.tid)?.entry;
     if (entry?.done === false) this.#outbox.close(entry, []);
-    this.#open.delete(thread.tid);
+    this.#open.set(thread.tid, null);
   }
 
   #events(thread: Thread, call: Finished, args: readonly string[]): EventObject[] {
@@ -347,6 +348,7 @@ export class StraceReader implements Reader {
     thread.exited = true;
     thread.process.threads--;
     this.#outbox.add({ t, tid: thread.tid, ...mmKey(thread.process.mm), op: 'exit' });
+    this.#open.delete(thread.tid);
     this.#world.forget(thread.tid);
   }
 }

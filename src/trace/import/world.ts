@@ -86,6 +86,8 @@ export interface Held {
 }
 
 export interface OpenFault {
+  /** among all that are open */
+  place: number;
   window: FaultWindow;
   entry: Entry;
   mm: Mm;
@@ -124,8 +126,8 @@ export class World {
   readonly #mms = new Map<string, Mm>();
   readonly #keys = new WeakMap<Mm, string>();
   readonly #ids = { last: 0 };
-  /** open faults, in the order in which they began */
-  readonly faulting = new Map<Thread, OpenFault>();
+  /** threads with an open fault, each at its fault's place */
+  readonly #faulting: Thread[] = [];
   /** threads with a record since seenLately() was asked */
   #seen = new Set<Thread>();
   /** of those, the one whose record came last */
@@ -172,6 +174,27 @@ export class World {
 
   threads(): IterableIterator<Thread> {
     return this.#threads.values();
+  }
+
+  /** Threads with an open fault, in no order. */
+  get faulting(): Iterable<Thread & { fault: OpenFault }> {
+    return this.#faulting as (Thread & { fault: OpenFault })[];
+  }
+
+  /** The place of a fault that begins. */
+  faultBegins(thread: Thread): number {
+    return this.#faulting.push(thread) - 1;
+  }
+
+  /** Takes the open fault off the thread, if any. */
+  faultOver(thread: Thread): void {
+    const { fault } = thread;
+    if (fault === null) return;
+    thread.fault = null;
+    const last = this.#faulting.pop()!;
+    if (last === thread) return;
+    this.#faulting[fault.place] = last;
+    last.fault!.place = fault.place;
   }
 
   /** The threads that had a record since this was asked last. */
@@ -237,7 +260,7 @@ export class World {
     const thread = this.#threads.get(tid);
     if (thread === undefined) return undefined;
     this.#threads.delete(tid);
-    this.faulting.delete(thread);
+    this.faultOver(thread);
     this.#seen.delete(thread);
     return thread;
   }
