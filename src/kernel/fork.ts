@@ -135,7 +135,7 @@ export function* exec(k: Kernel, task: Task): Operation {
   fresh.known = true;
   k.uses(task, fresh);
   if (old.users > 0 || !old.known) return;
-  if (newMm !== old.id) k.freshMm(old.id);
+  if (newMm !== old.id) k.dropMm(old.id);
   yield* exit_mmap(k, task, old);
 }
 
@@ -145,7 +145,7 @@ export function* exit(k: Kernel, task: Task): Operation {
   k.uses(task, null);
   if (mm.users > 0 || !mm.known) return;
   yield* exit_mmap(k, task, mm);
-  k.freshMm(mm.id);
+  k.dropMm(mm.id);
 }
 
 /** exit_mmap(): unmaps and frees in one write section, or unmaps under the read lock first; every VMA is marked. */

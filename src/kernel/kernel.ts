@@ -28,7 +28,7 @@ export class Kernel {
   readonly lock: VmaLock | null;
   /** by which sequence count faults speculate; null where they do not */
   readonly speculates: 'vm_sequence' | 'mmap_seq' | null;
-  readonly mms: Mm[] = [];
+  readonly mms: (Mm | undefined)[] = [];
   /** by dense index, as in TraceInfo.tids */
   readonly tasks: Seen[] = [];
   /** files and names of the trace, by index */
@@ -69,8 +69,13 @@ export class Kernel {
 
   /** A new, empty mm in place of whatever had this index. */
   freshMm(id: number): Mm {
-    this.mms[id] = undefined as unknown as Mm;
+    this.dropMm(id);
     return this.mm(id);
+  }
+
+  /** The mm with this index is gone; should anything still ask for it, it is empty. */
+  dropMm(id: number): void {
+    this.mms[id] = undefined;
   }
 
   /** `task` uses `mm` from now on, and no other; null when it is gone. */
