@@ -62,6 +62,20 @@ test('the registration goes before a fault that waits longer for the same monito
   ]);
 });
 
+test('a request answers nobody of another process', async () => {
+  const [begin, ...rest] = userfault(10, 'c028aa03');
+  const other = [
+    line(5, 21, `exceptions:page_fault_user: address=0x${ZERO_PAGE} ip=0x400000 error_code=0x6   0`),
+    line(60, 21, `minor-faults:     ${ZERO_PAGE}`),
+  ].map(text => text.replace('10/', '20/'));
+  const text = [UFFD_MAP, ...REGISTER, other[0], begin, ...rest, other[1]];
+  const { faults } = await imported(text.join('\n'));
+  expect(faults.map(({ tid, page }) => [tid, page])).toEqual([
+    [21, undefined],
+    [11, { entry: 'none', wait: 20_000 }],
+  ]);
+});
+
 test('a fault that put its page there itself is no userfault', async () => {
   const lines = userfault(10, 'c028aa03');
   lines.splice(-2, 0, line(42, 11, 'kmem:rss_stat: mm_id=7 curr=1 type=MM_ANONPAGES size=4096B   0'));
