@@ -55,7 +55,8 @@ describe('a swap entry, when the counter of swap entries falls', () => {
       if (kind !== null) window.complete(1_000 + ns, kind);
       return [window.facts(), window.mayHaveWaited];
     };
-    const sleeps = (w: FaultWindow) => w.sleeps();
+    const sleeps = (w: FaultWindow) => w.sleeps(false);
+    const sleepsAlone = (w: FaultWindow) => w.sleeps(true);
     const reclaimed = (w: FaultWindow) => w.reclaimed();
     const swap = { entry: 'swap' };
 
@@ -76,7 +77,15 @@ describe('a swap entry, when the counter of swap entries falls', () => {
       expect(swapped(null, 9_999, sleeps)).toEqual([swap, true]);
     });
 
+    test('who is alone does not sleep for mmap_lock', () => {
+      expect(swapped('minor', 9_999, sleepsAlone)).toEqual([{ ...swap, folio: 'locked', wait: 9_999 }, false]);
+      expect(swapped('major', 9_999, sleepsAlone)).toEqual([{ ...swap, folio: 'absent', wait: 9_999 }, false]);
+      expect(swapped(null, 9_999, sleepsAlone)).toEqual([{ ...swap, wait: 9_999 }, false]);
+      expect(swapped(null, 9_999, sleepsAlone, sleeps)).toEqual([swap, true]);
+    });
+
     test('reclaim is another reason to sleep', () => {
+      expect(swapped('minor', 9_999, sleepsAlone, reclaimed)).toEqual([{ ...swap, folio: 'cached' }, false]);
       expect(swapped('minor', 9_999, sleeps, reclaimed)).toEqual([{ ...swap, folio: 'cached' }, false]);
       expect(swapped('minor', 9_999, sleeps, reclaimed, sleeps)).toEqual([{ ...swap, folio: 'cached' }, true]);
       expect(

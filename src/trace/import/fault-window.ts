@@ -61,6 +61,7 @@ export class FaultWindow {
 
   /** Did it sleep, and not to reclaim memory? null where the recording does not show that. */
   #slept: boolean | null;
+  #alone = false;
 
   /** the last of those requests */
   #resolver: Resolver | null = null;
@@ -112,14 +113,16 @@ export class FaultWindow {
     this.#readAhead = t;
   }
 
-  /** sched:sched_switch: its thread sleeps. */
-  sleeps(): void {
+  /** sched:sched_switch: its thread sleeps; `alone` in its address space, nobody has mmap_lock from it meanwhile. */
+  sleeps(alone: boolean): void {
     this.#slept = true;
+    this.#alone = alone;
   }
 
   /** vmscan:mm_vmscan_*_reclaim_end: so far it slept for that. */
   reclaimed(): void {
     if (this.#slept !== null) this.#slept = false;
+    this.#alone = false;
   }
 
   complete(t: Ns, kind: 'minor' | 'major'): void {
@@ -156,7 +159,8 @@ export class FaultWindow {
    * from a disk and did not sleep two fell back (6.18.44). Those that read one and slept did nothing else.
    */
   get #mayHaveWaitedForSwap(): boolean {
-    if (this.#slept === true) return this.done !== 'major';
+    // others may have slept for mmap_lock
+    if (this.#slept === true) return this.done !== 'major' && !this.#alone;
     if (this.done === 'major') return this.#slept === false;
     const known = this.done === 'minor' || this.#slept === false;
     return known && Math.max(this.firstRss, this.doneAt) - this.t >= SWAP_MAY_HAVE_WAITED;
@@ -185,7 +189,8 @@ export class FaultWindow {
       if (this.done !== null) page.folio = this.done === 'major' ? 'absent' : 'cached';
       // what it did not sleep for was done, or unlocked, by then
       if (this.#slept === false && this.done !== 'minor') page.wait = 0;
-      else if (this.done === 'major') page.wait = this.firstRss - this.t;
+      else if (this.done === 'major' || this.#alone) page.wait = this.firstRss - this.t;
+      if (this.#alone && this.done === 'minor') page.folio = 'locked';
     } else if (this.#handlerCalls.length > 0 || this.#readAhead >= 0) {
       this.#pageCache(page);
     }

@@ -278,7 +278,8 @@ export class Faults {
     if (state === null) return false;
     this.#recording.sleeps = true;
     this.#summary.sleeps = true;
-    if (!state.startsWith('R')) this.#world.known(tid)?.fault?.window.sleeps();
+    const thread = state.startsWith('R') ? undefined : this.#world.known(tid);
+    thread?.fault?.window.sleeps(thread.process.threads === 1);
     return true;
   }
 
