@@ -17,8 +17,8 @@ export interface TraceFileOptions {
   progress: Progress;
   /** events are written as they come, and what is known only at the end goes behind them */
   live?: boolean | undefined;
-  /** called with each event */
-  onEvent?: (() => void) | undefined;
+  /** called with the number of events that are written next */
+  onEvents?: ((n: number) => void) | undefined;
   /** adds what the importer cannot know to the header, once all events have gone by */
   complete?: ((header: HeaderObject) => object) | undefined;
 }
@@ -29,15 +29,15 @@ export interface TraceFileOptions {
  * @throws what the importer throws; Complaint (io)
  */
 export async function writeTrace(events: ImportedEvents, options: TraceFileOptions): Promise<ImportSummary> {
-  const { sink, out, progress, live, onEvent, complete = header => header } = options;
-  const { formatEvent, formatHeader } = await import('../trace/writer.js');
+  const { sink, out, progress, live, onEvents, complete = header => header } = options;
+  const { formatHeader, formatLines } = await import('../trace/writer.js');
   if (live) return writeLive(events, sink, complete);
   const packing = choosePacking(undefined, out);
   const spool = openSpool();
   try {
-    const put = (event: EventObject): void => {
-      onEvent?.();
-      spool.write(formatEvent(event) + '\n');
+    const put = (events: readonly EventObject[]): void => {
+      onEvents?.(events.length);
+      spool.write(formatLines(events));
     };
     const { header, summary } = await forEach(events, { put });
     progress.clear();
@@ -55,14 +55,14 @@ async function writeLive(
   sink: Sink,
   complete: (header: HeaderObject) => object,
 ): Promise<ImportSummary> {
-  const { formatEvent, formatHeader, formatTrailer } = await import('../trace/writer.js');
+  const { formatHeader, formatLines, formatTrailer } = await import('../trace/writer.js');
   let said: Readonly<Record<string, unknown>> = {};
   const { header, summary } = await forEach(events, {
     first: header => {
       said = { ...header.meta };
       sink.write(formatHeader(complete(header)) + '\n');
     },
-    put: event => sink.write(formatEvent(event) + '\n'),
+    put: events => sink.write(formatLines(events)),
   });
   const late = Object.entries(header.meta).filter(([key, now]) => now !== said[key]);
   if (late.length > 0) sink.write(formatTrailer(Object.fromEntries(late)) + '\n');
@@ -77,20 +77,20 @@ export async function* inStep(chunks: AsyncIterable<Uint8Array>, sink: Sink): As
   }
 }
 
-/** The events go by one at a time; the header is final only after the last, since it says how many were lost. */
+/** The events go by, many at a time; the header is final only after the last, since it says how many were lost. */
 async function forEach(
   batches: ImportedEvents,
-  to: { first?: (header: HeaderObject) => void; put: (event: EventObject) => void },
+  to: { first?: (header: HeaderObject) => void; put: (events: readonly EventObject[]) => void },
 ): Promise<{ header: HeaderObject; summary: ImportSummary }> {
   try {
     const first = (await batches.next()).value as Batch;
     const { header } = first;
     to.first?.(header);
-    first.events.forEach(to.put);
+    to.put(first.events);
     for (;;) {
       const { value, done } = await batches.next();
       if (done) return { header, summary: value };
-      value.events.forEach(to.put);
+      to.put(value.events);
     }
   } finally {
     await batches.return(null as never);

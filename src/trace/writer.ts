@@ -6,6 +6,7 @@ import { ACCESSES, FACT_BITS, FILE_OPS, MAP_FLAGS, MREMAP_FLAGS, OPS, PATHS, UFF
 import { ADDRESS_KEYS, type KeyName, OP_KEYS } from './draft.js';
 import type { Spelling } from './frame.js';
 import { FORMAT, VERSION } from './header.js';
+import { Ink } from './ink.js';
 import type { TraceEvent } from './schema.js';
 import { LOCK_KEYS, TRUTH_KEYS } from './words.js';
 
@@ -100,35 +101,73 @@ export function formatTrailer(meta: Plain): string {
 
 /** One event as one line, without its line end. */
 export function formatEvent(event: TraceEvent): string {
-  const order = ORDER.get(event.op) ?? FOREIGN;
-  return (event.op === 'fault' ? spellFault(event) : null) ?? spellObject(event, order);
+  line.cut(0);
+  return putFault(line, event) ? line.toString() : spellEvent(event);
 }
 
-/** The same of a fault, key by key: most events are faults, and it takes half the time. Null when it has a key of its own. */
-function spellFault(fault: TraceEvent): string | null {
-  const { t, tid, mm, cpu, addr, access, mode, page, truth, dur } = fault;
-  if (t === undefined || tid === undefined || addr === undefined || access === undefined) return null;
+/** Each event as one line, with its line end, in UTF-8. */
+export function formatLines(events: readonly TraceEvent[]): Buffer {
+  line.cut(0);
+  for (const event of events) {
+    if (!putFault(line, event)) line.text(spellEvent(event));
+    line.bytes(LINE_END);
+  }
+  return line.copy();
+}
+
+const line = new Ink();
+
+function spellEvent(event: TraceEvent): string {
+  return spellObject(event, ORDER.get(event.op) ?? FOREIGN);
+}
+
+/**
+ * The same of a fault, key by key: most events are faults, and it takes a third of the time. False, and nothing is written,
+ * for another event and for a fault with a key or a value of its own.
+ */
+function putFault(ink: Ink, event: TraceEvent): boolean {
+  if (event.op !== 'fault') return false;
+  const { t, tid, mm, cpu, addr, access, mode, page, truth, dur } = event;
+  const [accessed, began] = [ACCESS.get(access), ink.length];
+  if (tid === undefined || accessed === undefined) return false;
   if (tid !== lastWhere.tid || mm !== lastWhere.mm || cpu !== lastWhere.cpu) lastWhere = spellWhere(tid, mm, cpu);
   let keys = lastWhere.keys + 4;
-  let text = `{"t":${spell(t)}${lastWhere.text}${spellAddress(addr)},"access":${spell(access)}`;
+  ink.bytes(TIME);
+  let plain = ink.natural(t);
+  ink.bytes(lastWhere.bytes);
+  plain = plain && ink.address(addr);
+  ink.bytes(accessed);
   if (mode !== undefined) {
-    text += `,"mode":${spell(mode)}`;
+    ink.text(`,"mode":${spell(mode)}`);
     keys++;
   }
   if (page !== undefined) {
-    text += `,"page":${spellObject(page, PAGE)}`;
+    ink.text(`,"page":${spellObject(page, PAGE)}`);
     keys++;
   }
   if (truth !== undefined) {
-    text += `,"truth":${spellTruth(truth)}`;
+    if (isUnderVmaLock(truth)) ink.bytes(UNDER_VMA_LOCK);
+    else ink.text(`,"truth":${spellObject(truth, TRUTH)}`);
     keys++;
   }
   if (dur !== undefined) {
-    text += `,"dur":${spell(dur)}`;
+    ink.bytes(DURATION);
+    plain = plain && ink.natural(dur);
     keys++;
   }
-  return Object.keys(fault).length === keys ? `${text}}` : null;
+  ink.bytes(END);
+  plain = plain && Object.keys(event).length === keys;
+  if (!plain) ink.cut(began);
+  return plain;
 }
+
+const TIME = Buffer.from('{"t":');
+const DURATION = Buffer.from(',"dur":');
+const END = Buffer.from('}');
+const LINE_END = Buffer.from('\n');
+const ACCESS: ReadonlyMap<unknown, Buffer> = new Map(
+  ACCESSES.map(word => [word, Buffer.from(`,"access":${spell(word)}`)]),
+);
 
 /** Whose fault it was, and where it ran: most are as the one before. */
 function spellWhere(tid: number, mm: number | undefined, cpu: number | undefined) {
@@ -142,19 +181,17 @@ function spellWhere(tid: number, mm: number | undefined, cpu: number | undefined
     text += `,"cpu":${spell(cpu)}`;
     keys++;
   }
-  // one string instead of its parts, which would be put together for every fault
-  return { tid, mm, cpu, keys, text: Buffer.from(`${text},"op":"fault","addr":`).toString() };
+  return { tid, mm, cpu, keys, bytes: Buffer.from(`${text},"op":"fault","addr":`) };
 }
 
 let lastWhere = spellWhere(-1, undefined, undefined);
 
 /** Most faults end alike. */
-function spellTruth(truth: Plain): string {
-  if (truth.path === 'vma_lock' && truth.fallback === false && Object.keys(truth).length === 2) return UNDER_VMA_LOCK;
-  return spellObject(truth, TRUTH);
+function isUnderVmaLock(truth: Plain): boolean {
+  return truth.path === 'vma_lock' && truth.fallback === false && Object.keys(truth).length === 2;
 }
 
-const UNDER_VMA_LOCK = '{"path":"vma_lock","fallback":false}';
+const UNDER_VMA_LOCK = Buffer.from(',"truth":{"path":"vma_lock","fallback":false}');
 
 /** What stands before, between and behind the events of a trace; `none` is behind a trace without any. */
 export interface Frame {

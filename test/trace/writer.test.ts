@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readEvents } from '../../src/trace/reader.js';
 import type { TraceEvent } from '../../src/trace/schema.js';
-import { formatDocument, formatEvent, formatHeader, formatTrailer, frameOf } from '../../src/trace/writer.js';
+import {
+  formatDocument,
+  formatEvent,
+  formatHeader,
+  formatLines,
+  formatTrailer,
+  frameOf,
+} from '../../src/trace/writer.js';
 import { rightEvent } from './arbitrary.js';
 import { file, outcome, read } from './helpers.js';
 
@@ -57,23 +64,29 @@ describe('the writer', () => {
 
   test('spells each of many faults as JSON does, whichever keys the one before had', () => {
     const few = fc.nat({ max: 2 });
+    const number = fc.oneof(few, fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }));
     const path = fc.constantFrom('vma_lock', 'mmap_lock');
     const truth = fc.record({ path, fallback: fc.boolean(), via: fc.constant('f'), wait: few }, { requiredKeys: [] });
     const fault = fc.record(
       {
-        ...{ t: few, tid: few, mm: fc.option(few, { nil: undefined }), cpu: few, op: fc.constant('fault') },
+        ...{ t: number, tid: few, mm: fc.option(few, { nil: undefined }), cpu: few, op: fc.constant('fault') },
         ...{
-          addr: fc.constantFrom('0x0', '0x7f00'),
-          access: fc.constantFrom('read', 'write'),
+          addr: fc.oneof(
+            fc.constantFrom('0x0', '0x7f00', '0xg', '0x7f00\n'),
+            fc.bigInt(1n, 2n ** 64n - 1n).map(at => `0x${at.toString(16)}`),
+          ),
+          access: fc.constantFrom('read', 'write', 'é'),
           mode: fc.constant('kernel'),
         },
-        ...{ page: fc.constantFrom({}, { wait: 1 }), truth, dur: few, 'x-a': few },
+        ...{ page: fc.constantFrom({}, { wait: 1 }, { 'x-é': '€' }), truth, dur: number, 'x-a': few },
       },
       { requiredKeys: ['op', 'tid'] },
     );
     fc.assert(
       fc.property(fc.array(fault, { minLength: 30, maxLength: 60 }), faults => {
-        for (const one of faults) expect(formatEvent(one as TraceEvent)).toBe(JSON.stringify(one));
+        const lines = faults.map(one => JSON.stringify(one));
+        expect(faults.map(one => formatEvent(one as TraceEvent))).toEqual(lines);
+        expect(formatLines(faults as TraceEvent[]).toString()).toBe(`${lines.join('\n')}\n`);
       }),
       { seed: 7 },
     );

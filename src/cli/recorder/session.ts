@@ -42,7 +42,7 @@ export async function recordInto(
       sink,
       out: options.out,
       progress,
-      onEvent: importProgress(progress),
+      onEvents: importProgress(progress),
       complete: ({ meta, ...header }) => {
         lost = meta.lost + recorder.lost();
         const producer = `vmalock record ${recorder.writes}`;
@@ -108,11 +108,11 @@ function tell(name: string, ended: Ended | StopSignal | null): void {
 }
 
 /** To be called for every event: shows how many there were, and how fast they go by. */
-function importProgress(progress: Progress): () => void {
+function importProgress(progress: Progress): (n: number) => void {
   const start = performance.now();
   let n = 0;
-  return () => {
-    n++;
+  return more => {
+    n += more;
     progress.say(() => {
       const rate = (1000 * n) / (performance.now() - start);
       return `importing: ${formatCount(n)} events, ${formatCount(rate)}/s`;
