@@ -9,7 +9,8 @@
 /** To the end of the line: what follows the last field is perf's own, or somebody else's line. */
 export const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,16} \\S+(?: \\([^)]*\\))?\\s*$)';
 
-const FAULT = /^ *address=(0x[0-9a-f]{1,16}) ip=\S+ error_code=(0x[0-9a-f]{1,16}|0)/;
+const FAULT = /^ *address=(0x[0-9a-f]{1,16}) ip=\S+(?= error_code=)/;
+const ERROR_CODE = ' error_code=(0x[0-9a-f]{1,16}|0)';
 const COPIED = / ip=(?:strncpy_from_user|rep_movs|copy_user|_?copy_from_user)\S* error_code=(?:0x)?0(?=\s|$)/;
 const CLEARED = / ip=(?:\w*clear_user|rep_stos|padzero|elf_load|load_elf_interp)\S* error_code=(?:0x)?2(?=\s|$)/;
 /** Characters that tracefs prints for an event: the page of a trace_seq. What is longer would take long to be told from one. */
@@ -18,7 +19,7 @@ const MOST_PRINTED = 8192;
 const LOCK = new RegExp(
   `^ *mm=(\\S+) (?:memcg_\\w+=.*? )?(?:\\w+=\\S* )*?write=(true|false)(?: success=(true|false))?${END}`,
 );
-const RSS = /^ *mm_id=(\d+) curr=([01]) (?:type|member)=(\S+) size=(-?\d+)B/;
+const RSS = /^ *mm_id=(\d+) curr=([01]) (?:type|member)=(\S+) size=(?=-?\d)/;
 const MIGRATION = /^ *addr=(?:0x)?([0-9a-f]{1,16}), pte=\S/;
 const CHILD = new RegExp(`^.* child_pid=(\\d+)${END}`);
 /** As the kernel prints it, and as libtraceevent does. */
@@ -27,27 +28,46 @@ const GROUP_DEAD = / group_dead=(true|false)(?=\s|$)/;
 const EXEC = /^ *filename=(.*) pid=(\d+) old_pid=(\d+)(?=\s|$)/;
 const INODE = /^ *dev[= ](\d+:\d+) ino[= ]([0-9a-f]+)(?= )/;
 const DELIVERED = /^ *sig=(\d+) errno=/;
+const MINUS = 0x2d;
+const ZERO = 0x30;
 const SIGNAL = /^ *sig=(\d+) errno=-?\d+ code=(-?\d+) .*? pid=(\d+) grp=\d res=\d(?=\s|$)/;
 
 /** END of one kind of event: nearly all are as the one before, and to compare takes a fifth of the time of reading. */
 export class End {
-  readonly #pattern = new RegExp(`^${END}`);
+  readonly #pattern: RegExp;
   #last = '';
+  /** of the one that was found last, the number in its last field; NaN where `field` was not given */
+  number = Number.NaN;
+
+  /** @param field pattern of a last field that is nearly always the same, with its number as a group */
+  constructor(field = '') {
+    this.#pattern = new RegExp(`^${field}${END}`);
+  }
 
   /** Does it stand there? */
   isAt(text: string, at: number): boolean {
     const end = text.slice(at);
     if (end === this.#last) return true;
-    if (!this.#pattern.test(end)) return false;
+    const match = this.#pattern.exec(end);
+    if (match === null) return false;
     this.#last = end;
+    this.number = Number(match[1]);
     return true;
   }
 }
 
-const faultEnd = new End();
-const rssEnd = new End();
-/** The same string while it is the same counter: V8 hashes it once. */
-let lastCounter = { id: '', type: '', name: '' };
+/** A counter as it is printed before its size. */
+interface Counter {
+  text: string;
+  /** the same string while it is the same counter: V8 hashes it once */
+  name: string;
+  own: boolean;
+  type: string;
+}
+
+const faultEnd = new End(ERROR_CODE);
+const rssEnd = new End('B');
+let lastCounter: Counter = { text: '\n', name: '', own: false, type: '' };
 
 export interface LockFields {
   /** the mm, as a pointer or its hash */
@@ -69,7 +89,7 @@ export interface FaultFields {
 export function faultFields(text: string): FaultFields | null {
   const match = FAULT.exec(text);
   if (match === null || !faultEnd.isAt(text, match[0].length)) return null;
-  return { address: match[1], errorCode: Number(match[2]) };
+  return { address: match[1], errorCode: faultEnd.number };
 }
 
 /** page_fault_kernel: does it read what the thread handed to a system call? Then the thread goes on. */
@@ -93,11 +113,30 @@ export function lockFields(name: string, text: string): LockFields | null {
 
 /** rss_stat: the counter's new total in bytes, of the thread's own mm or another; null when cut off. */
 export function rssFields(text: string): { counter: string; own: boolean; type: string; size: number } | null {
+  const counter = counterOf(text);
+  if (counter === null) return null;
+  const sign = text.charCodeAt(counter.text.length) === MINUS ? -1 : 1;
+  const from = counter.text.length + (sign < 0 ? 1 : 0);
+  let at = from;
+  let size = 0;
+  for (; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) break;
+    size = size * 10 + digit;
+  }
+  if (at === from || !rssEnd.isAt(text, at)) return null;
+  return { counter: counter.name, own: counter.own, type: counter.type, size: sign * size };
+}
+
+/** Of most faults the counter is the same as of the one before. */
+function counterOf(text: string): Counter | null {
+  if (text.slice(0, lastCounter.text.length) === lastCounter.text) return lastCounter;
   const match = RSS.exec(text);
-  if (match === null || !rssEnd.isAt(text, match[0].length)) return null;
-  const [, id, own, type, size] = match;
-  if (id !== lastCounter.id || type !== lastCounter.type) lastCounter = { id, type, name: `${id} ${type}` };
-  return { counter: lastCounter.name, own: own === '1', type, size: Number(size) };
+  if (match === null) return null;
+  const [printed, id, own, type] = match;
+  const name = `${id} ${type}`;
+  lastCounter = { text: printed, name: name === lastCounter.name ? lastCounter.name : name, own: own === '1', type };
+  return lastCounter;
 }
 
 /** set_migration_pte and remove_migration_pte: hex digits of the address; null when cut off. */
