@@ -71,7 +71,7 @@ export class Calls {
     if (call.name === 'ioctl') return this.#uffd(thread, call, t);
     let keys = call.name === 'shmdt' ? detach(mm, call.args[0]) : decode(call.name, call.args, result);
     if (keys === null) return null;
-    if (keys.op === 'mmap') keys = { ...nameMmap(keys, call.mapped), op: 'mmap' };
+    if (keys.op === 'mmap') keys = nameMmap(keys, call.mapped);
     for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
       checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
     }

@@ -6,7 +6,7 @@
  */
 import { PROT_EXEC, PROT_READ } from '../../vocab.js';
 import { AddressMap, type Extent } from './address-map.js';
-import { type ImportSummary, notClassified } from './event.js';
+import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
 import { clearsUser, type FaultFields } from './fields.js';
 import { type Mapped, vmaEvent } from './mapped.js';
@@ -15,7 +15,7 @@ import { type Snapshot, snapshotEvents } from './proc-maps.js';
 import type { TraceRecord } from './record.js';
 import { isExec } from './syscalls.js';
 import { pageOf } from './words.js';
-import { mmKey, type Thread, type World } from './world.js';
+import { type Mm, mmKey, type Thread, type World } from './world.js';
 
 const ERROR_WRITE = 2;
 
@@ -55,7 +55,7 @@ export class Images {
     mm.complete = true;
     mm.map.map(extent);
     if (extent.name === '[heap]') mm.brk = `0x${extent.end.toString(16)}000`;
-    for (const event of snapshotEvents(t, thread.tid, vma)) this.#outbox.add({ ...event, ...mmKey(mm) });
+    for (const event of snapshotEvents(t, thread.tid, vma)) this.#outbox.add(within(mm, event));
   }
 
   /** PERF_RECORD_MMAP2. */
@@ -129,8 +129,14 @@ export class Images {
   flush(thread: Thread, t: number, over: boolean): void {
     if (thread.execMaps === null) return;
     for (const extent of thread.execMaps.all()) {
-      this.#outbox.add({ ...vmaEvent(t, thread.tid, extent), ...mmKey(thread.process.mm) });
+      this.#outbox.add(within(thread.process.mm, vmaEvent(t, thread.tid, extent)));
     }
     thread.execMaps = over ? null : new AddressMap();
   }
+}
+
+/** The event with the `mm` that it is of. */
+function within(mm: Mm, event: EventObject): EventObject {
+  if (mm.id !== 1) event.mm = mm.id;
+  return event;
 }

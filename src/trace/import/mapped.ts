@@ -10,6 +10,7 @@ import type { MapFlag } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, FileObject } from './event.js';
 import type { Shown } from './extent-check.js';
+import type { Decoded } from './syscalls.js';
 import { pageOf, pagesOf, protBits, protWord } from './words.js';
 
 const MMAP2 =
@@ -69,17 +70,25 @@ export function vmaEvent(t: number, tid: number, extent: Extent): EventObject & 
   if (who.file === undefined) flags.push('anonymous');
   if (who.file?.fs === 'hugetlbfs') flags.push('hugetlb');
   if (stack) flags.push('growsdown');
-  return {
+  const [addr, len] = [formatAddr(extent.start), formatLen(extent.end - extent.start)];
+  // key by key: of objects that are copied from others V8 gives each a shape of its own
+  const event: EventObject & { flags: MapFlag[] } = {
     t,
     tid,
     op: 'vma',
-    ...placement(extent),
+    addr,
+    len,
+    prot: protWord(extent.prot),
     flags,
-    ...who,
-    ...(who.file === undefined ? {} : { offset: formatAddr(extent.offset) }),
-    // execve wrote the arguments there, so its pages are in place
-    ...(stack ? { anon_vma: true } : {}),
   };
+  if (who.name !== undefined) event.name = who.name;
+  if (who.file !== undefined) {
+    event.file = who.file;
+    event.offset = formatAddr(extent.offset);
+  }
+  // execve wrote the arguments there, so its pages are in place
+  if (stack) event.anon_vma = true;
+  return event;
 }
 
 /** `mmap` for a mapping that some other call made (shmat, io_setup): only its MMAP2 line is known. */
@@ -87,12 +96,11 @@ export function mmapEvent(t: number, tid: number, extent: Extent): EventObject {
   return { ...vmaEvent(t, tid, extent), op: 'mmap' };
 }
 
-function placement(extent: Extent): { addr: string; len: string; prot: string } {
-  return { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start), prot: protWord(extent.prot) };
-}
+/** What was decoded of a call. */
+type Operation = NonNullable<Decoded>;
 
 /** Completes a decoded mmap with what its MMAP2 line says of the file. */
-export function nameMmap(event: { [key: string]: unknown }, shown: readonly Shown[]): { [key: string]: unknown } {
+export function nameMmap(event: Operation, shown: readonly Shown[]): Operation {
   const start = pageOf(String(event.addr));
   const extent = shown.find(({ extent }) => extent.start <= start && start < extent.end)?.extent;
   if (extent === undefined) return event;
@@ -102,11 +110,7 @@ export function nameMmap(event: { [key: string]: unknown }, shown: readonly Show
 }
 
 /** A decoded mmap with what the name of its file says: whether it is one, and of which file system. */
-export function identified(
-  event: { [key: string]: unknown },
-  name: string,
-  shared: boolean,
-): { [key: string]: unknown } {
+export function identified(event: Operation, name: string, shared: boolean): Operation {
   const who = identity(name, shared);
   if (who.file !== undefined) return { ...event, ...who };
   const { file: _file, offset: _offset, ...rest } = event;

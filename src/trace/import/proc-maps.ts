@@ -111,7 +111,9 @@ export function snapshotEvents(t: number, tid: number, { extent, anonymous, flag
   const more = FLAGS.filter(([word, flag]) => flags.includes(word) && !vma.flags.includes(flag)).map(
     ([, flag]) => flag,
   );
-  const events: EventObject[] = [{ ...vma, flags: [...vma.flags, ...more], ...(anonymous ? { anon_vma: true } : {}) }];
+  vma.flags.push(...more);
+  if (anonymous) vma.anon_vma = true;
+  const events: EventObject[] = [vma];
   const modes = MODES.filter(([word]) => flags.includes(word));
   if (modes.length > 0) {
     const range = { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start) };
