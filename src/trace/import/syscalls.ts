@@ -19,8 +19,18 @@ const range = (op: string, args: readonly string[], rest: Record<string, unknown
 
 function mmap(args: readonly string[], result: string): Decoded {
   const flags = mapFlags(number(args[3]));
-  const event = { op: 'mmap', addr: hexOfDecimal(result), len: hex(args[1]), prot: protWord(number(args[2])), flags };
-  return flags.includes('anonymous') ? event : { ...event, file: {}, offset: hex(args[5]) };
+  const event: Decoded = {
+    op: 'mmap',
+    addr: hexOfDecimal(result),
+    len: hex(args[1]),
+    prot: protWord(number(args[2])),
+    flags,
+  };
+  if (!flags.includes('anonymous')) {
+    event.file = {};
+    event.offset = hex(args[5]);
+  }
+  return event;
 }
 
 function mremap(args: readonly string[], result: string): Decoded {
