@@ -37,11 +37,13 @@ import {
   VM_MERGEABLE,
   VM_NOHUGEPAGE,
   VM_RAND_READ,
+  VM_READ,
   VM_SEQ_READ,
   VM_SHARED,
   VM_SPECIAL,
   VM_UFFD_WP,
   VM_WIPEONFORK,
+  VM_WRITE,
   type Vma,
   vma_is_anonymous,
 } from './vma.js';
@@ -265,8 +267,18 @@ function* underReadLock(k: Kernel, task: Task): Operation {
 function* madvise_populate(k: Kernel, task: Task, writes: 'all' | 'none'): Operation {
   const { mm } = task;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  if (!hold(k, task, k.costs.op + faultIn(k, mm, task.page, task.page + task.len, writes))) yield;
+  const end = populatable(mm, task.page, task.page + task.len, writes === 'all' ? VM_WRITE : VM_READ);
+  if (!hold(k, task, k.costs.op + faultIn(k, mm, task.page, end, writes, 'stop'))) yield;
   leave(k, task, mm, READ);
+}
+
+/** The end of what allows `access` from `start` on: it fails with EFAULT where that is missing, with ENOMEM at a hole. */
+function populatable({ mm_mt }: Mm, start: Page, end: Page, access: number): Page {
+  let at = start;
+  for (let vma = mm_mt.walk(at); vma !== null && at < end && vma.vm_flags & access; vma = mm_mt.walk(at)) {
+    at = Math.min(end, vma.vm_end);
+  }
+  return at;
 }
 
 /** madvise_willneed(): what is not swapped in and is no DAX goes through vfs_fadvise(). */

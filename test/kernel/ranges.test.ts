@@ -159,6 +159,18 @@ describe('madvise', () => {
   });
 });
 
+test('to populate stops at a hole, and where the access is not allowed', async () => {
+  const mapped = [mmap(0, 2, file('ext4')), mmap(2, 2, { ...file('ext4'), prot: 'r--' }), mmap(6, 2, file('ext4'))];
+  const held = async (advice: string, page: number) => {
+    const read = fault(page, { access: 'read' });
+    return (await row(NEW, ...mapped, advise(advice, 0, 8), read)).hold_ns;
+  };
+  const { minor, file_map } = COSTS;
+  const after = (advice: string) => Promise.all([0, 2, 6].map(page => held(advice, page)));
+  expect(await after('populate_read')).toEqual([minor, minor, file_map]);
+  expect(await after('populate_write')).toEqual([minor, file_map, file_map]);
+});
+
 test('to remove stops at what is locked and at private memory', async () => {
   const read = (page: number) => fault(page, { access: 'read' });
   const mapped = [mmap(0, 4, file('ext4')), read(0), read(3), vma(4, 2), mmap(6, 2, file('ext4')), read(6)];

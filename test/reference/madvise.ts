@@ -3,7 +3,7 @@ import type { Act } from './act.js';
 import { madvise_collapse } from './collapse.js';
 import { anon_vma_prepare, isArmed, isWatched, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
-import { faultIn } from './populate.js';
+import { faultIn, isClosed } from './populate.js';
 import type { Life, World } from './world.js';
 
 /** Advice that is kept in a VMA's flags: what it adds and what it takes away. */
@@ -144,12 +144,22 @@ function touch(act: Act): number {
       return pageOut(act) * w.costs.populate_page;
     case 'populate_read':
     case 'populate_write':
-      return faultIn(act, event.page, act.end, () => event.raw.advice === 'populate_write');
+      return faultIn(act, event.page, populatable(act), () => event.raw.advice === 'populate_write');
     case 'remove':
       drop(act, removable(act));
       clear(act, removable(act));
   }
   return 0;
+}
+
+/** It goes on as long as there is memory that allows the access. */
+function populatable({ w, mm, event, end }: Act): number {
+  const access = event.raw.advice === 'populate_write' ? 'w' : 'r';
+  let page = event.page;
+  for (let vma = w.areaAt(mm, page); page < end && vma !== null; vma = w.areaAt(mm, ++page)) {
+    if (!vma.prot.includes(access) || isClosed(vma)) break;
+  }
+  return page;
 }
 
 /** The end of what MADV_REMOVE takes: it fails at private and at locked memory. */

@@ -31,7 +31,8 @@ const forbidden = ({ w, mm }: Act, start: number): number[] =>
     .filter(vma => vma.end > start && isClosed(vma) && !vma.like.includes('onfault'))
     .map(vma => Math.max(start, vma.start));
 
-const isClosed = (vma: Area): boolean => vma.prot === '---' || vma.like.includes('pfnmap') || vma.file === 'secretmem';
+export const isClosed = (vma: Area): boolean =>
+  vma.prot === '---' || vma.like.includes('pfnmap') || vma.file === 'secretmem';
 
 /** populate_vma_page_range() of each VMA; what is locked page by page is left to the faults. Returns how long that takes. */
 export const populate = (act: Act, start: number, end: number): number =>
