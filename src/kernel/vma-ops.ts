@@ -52,6 +52,8 @@ export function* __split_vma(
   if (marks === 'both') vma_start_write(k, task, mm, part);
   const next = marks === 'target_and_next' ? mm.mm_mt.next(vma) : null;
   if (next !== null && !vma_start_write(k, task, mm, next)) yield* readersLeave(k, task, mm, next);
+  // vma_adjust_trans_huge()
+  mm.page_table.splitEnds(at, at);
   if (newBelow) {
     const pgoff = vma.vm_pgoff + (at - vma.vm_start);
     mm.mm_mt.resize(vma, at, vma.vm_end);
@@ -157,7 +159,7 @@ export function* vma_modify(
   if (change.policy !== undefined) vmg.policy = change.policy;
   if (change.uffd_ctx !== undefined) vmg.uffd_ctx = change.uffd_ctx;
   if (change.name !== undefined) vmg.name = change.name;
-  // vma_adjust_trans_huge(), wherever the new edges come from.
+  // vma_adjust_trans_huge(), also where a merge moves the edges.
   mm.page_table.splitEnds(start, end);
   const merged = yield* vma_merge(k, task, mm);
   if (merged !== null) return merged;
