@@ -63,7 +63,6 @@ export class AnonVmas {
   private readonly last = new Map<number, Met>();
   /** mms that a call wrote into, and when first */
   private readonly written = new Map<number, Ns>();
-
   /** by mm, oldest first */
   private readonly renewed = new Map<number, Renewed[]>();
 

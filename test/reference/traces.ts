@@ -1,6 +1,6 @@
 /** Traces of what the reference knows: times that hardly ever coincide, so that every order is the kernel's. */
 import fc from 'fast-check';
-import { ADVICES, MAPS_KINDS } from '../../src/vocab.js';
+import { ADVICES, ENTRIES, FOLIOS, MAPS_KINDS } from '../../src/vocab.js';
 import { at, type Event, fault, len, range, vma } from '../helpers.js';
 
 const PAGES = 20;
@@ -48,21 +48,8 @@ type Op = 'fault' | (typeof OPS)[number] | (typeof THEMES)[Theme][number];
 
 const facts = fc.record(
   {
-    entry: fc.constantFrom(
-      ...[
-        'none',
-        'present',
-        'swap',
-        'migration',
-        'device_private',
-        'device_exclusive',
-        'hwpoison',
-        'marker_guard',
-        'marker_poison',
-        'marker_uffd_wp',
-      ],
-    ),
-    folio: fc.constantFrom('cached', 'absent', 'locked'),
+    entry: fc.constantFrom(...ENTRIES),
+    folio: fc.constantFrom(...FOLIOS),
     readahead: fc.boolean(),
     swap_sync: fc.boolean(),
     shared: fc.boolean(),
