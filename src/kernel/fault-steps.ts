@@ -80,7 +80,7 @@ export function awaitMonitor(k: Kernel, task: Task, next: number): number {
     k.ledger.slept(task, 'monitor', k.engine.now, task.wait);
     return after(k, task, task.wait, next);
   }
-  task.mm.userfaults.push(task);
+  task.mm.userfaults.add(task);
   task.since = k.engine.now;
   k.sleepsOn(task, 'a userfaultfd monitor');
   task.step = next;
@@ -89,10 +89,7 @@ export function awaitMonitor(k: Kernel, task: Task, next: number): number {
 
 /** The trace shows `task` going on: if it sleeps in handle_userfault(), somebody has answered. */
 export function userfaultAnswered(k: Kernel, task: Task): void {
-  const at = task.mm.userfaults.indexOf(task);
-  if (at < 0) return;
-  task.mm.userfaults.splice(at, 1);
-  wakeFromMonitor(k, task, true, null);
+  if (task.mm.userfaults.remove(task)) wakeFromMonitor(k, task, true, null);
 }
 
 /**
@@ -107,16 +104,8 @@ export function wake_userfault(
   gone: boolean,
   by: Task | null,
 ): void {
-  const { userfaults } = mm;
-  let kept = 0;
-  for (const task of userfaults) {
-    if (task.page < start || task.page >= end) {
-      userfaults[kept++] = task;
-      continue;
-    }
-    wakeFromMonitor(k, task, gone, by);
-  }
-  userfaults.length = kept;
+  if (mm.userfaults.size === 0) return;
+  for (const task of mm.userfaults.take(start, end)) wakeFromMonitor(k, task, gone, by);
 }
 
 function wakeFromMonitor(k: Kernel, task: Task, gone: boolean, by: Task | null): void {

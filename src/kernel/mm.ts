@@ -7,7 +7,7 @@
 import type { Page } from '../units.js';
 import { MmapLock, type Waiters } from './mmap-lock.js';
 import { PageTable } from './page-table.js';
-import type { Task } from './task.js';
+import { Userfaults } from './userfaults.js';
 import type { Vma } from './vma.js';
 import type { LockedMm } from './vma-lock/index.js';
 import { VmaMerge } from './vma-merge.js';
@@ -33,8 +33,7 @@ export class Mm implements LockedMm {
   known = false;
   /** mm_users: threads that use it, as far as the trace has shown (see Kernel.uses) */
   users = 0;
-  /** faults asleep in handle_userfault(), in order of arrival */
-  readonly userfaults: Task[] = [];
+  readonly userfaults = new Userfaults();
 
   constructor(
     /** dense index, as in TraceInfo.mms */

@@ -224,7 +224,7 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   if (reads && k.at['userfaultfd_register.rwp'] === 'absent') return;
   const bits = reads ? UFFD_RWP_BITS : PTE_UFFD_WP;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  const resolves = mm.userfaults.some(fault => fault.page >= task.page && fault.page < end);
+  const resolves = mm.userfaults.any(task.page, end);
   const registered = reads ? VM_UFFD_RWP : VM_UFFD_WP;
   for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
     if (!(vma.vm_flags & registered)) continue;

@@ -20,6 +20,7 @@ import { type Ns, PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
+import { Operating } from './operating.js';
 import { Pace } from './pace.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, type Runner } from './runner.js';
 import { inSample } from './sample.js';
@@ -34,9 +35,6 @@ export interface RunOptions extends SizeLimits {
   /** one in so many faults is replayed */
   readonly sample?: number;
 }
-
-/** Operations after which there is memory where there was none. */
-const MAPS: ReadonlySet<number> = new Set([OP.mmap, OP.mremap, OP.brk]);
 
 export class Run {
   readonly kernel: Kernel;
@@ -55,8 +53,7 @@ export class Run {
   private readonly overtaken: Runner[] = [];
   /** threads with events in the backlog */
   private lateThreads = 0;
-  /** threads asleep in an operation */
-  private readonly operating: Runner[] = [];
+  private readonly operating = new Operating();
   /** faults that were started */
   private begun = 0;
   private info!: TraceInfo;
@@ -177,7 +174,7 @@ export class Run {
       case OPERATING:
         if (this.overtaken.length > 0) this.letPass(runner.i);
         if (runner.operation?.next().done) {
-          this.operating.splice(this.operating.indexOf(runner), 1);
+          this.operating.remove(runner);
           this.done(runner, this.engine.now);
         }
         return;
@@ -219,8 +216,7 @@ export class Run {
 
   /**
    * The event recorded before event `i` (row `row` of `of`) on the same pages that it must not overtake, or -1: one that has
-   * not started, or an operation that was over by then in the recording and is not yet here. Of those whose length was not
-   * recorded only the ones that make a mapping count, while they sleep for the lock: a fault there came after them.
+   * not started, or an operation that was over by then in the recording and is not yet here.
    */
   private inTheWay(runner: Runner, of: Columns, row: number, i: number): number {
     // At recorded times everything starts when it did: the order is the recording's own.
@@ -228,15 +224,10 @@ export class Run {
     // What waits on the thread itself comes in order anyway.
     const others = this.lateThreads - (runner.head === NONE ? 0 : 1);
     const waiting = others === 0 ? NONE : this.backlog.inTheWay(of, row, i);
-    if (waiting >= 0 || this.operating.length === 0) return waiting;
+    if (waiting >= 0 || this.operating.size === 0) return waiting;
     const start = of.page[row];
     const end = of.op[row] === OP.fault ? start + 1 : start + of.len[row];
-    for (const other of this.operating) {
-      if (other.mm.id !== of.mm[row] || other.page >= end || other.page + other.len <= start) continue;
-      const over = other.dur >= 0 ? other.t + other.dur <= of.t[row] : other.blockedOn !== null && MAPS.has(other.op);
-      if (over) return other.i;
-    }
-    return NONE;
+    return this.operating.inTheWay(of.mm[row], start, end, of.t[row]);
   }
 
   /**
@@ -327,7 +318,7 @@ export class Run {
       if (operation !== null && !operation.next().done) {
         runner.operation = operation;
         runner.state = OPERATING;
-        this.operating.push(runner);
+        this.operating.add(runner);
         return;
       }
     }
@@ -379,7 +370,7 @@ export class Run {
   private unblock(): void {
     let released = false;
     for (const mm of this.kernel.mms) {
-      if (!mm || mm.userfaults.length === 0) continue;
+      if (!mm || mm.userfaults.size === 0) continue;
       released = true;
       wake_userfault(this.kernel, mm, 0, PAGE_END, true, null);
     }

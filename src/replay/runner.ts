@@ -34,6 +34,8 @@ export class Runner extends Task implements Thread {
   behind = NONE;
   /** epoch in which it acted last */
   epoch = NONE;
+  /** where it is among those asleep in an operation */
+  asleepAt = NONE;
   /** how much later than recorded its next event starts */
   shift: Ns = FRACTION;
   /** when the event before was over, on our clock */

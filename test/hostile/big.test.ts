@@ -112,6 +112,33 @@ describe('many at once', () => {
     expect(stdout.length).toBeLessThan(200_000);
   });
 
+  test('who wait for mmap_lock', async () => {
+    const write = (i: number) => ({
+      op: 'mprotect',
+      t: i,
+      tid: i + 1,
+      addr: at(i),
+      len: '0x1000',
+      prot: 'r--',
+      dur: 10,
+    });
+    const writers = lines(30_000, i => (i === 0 ? mmap({ t: 0, len: '0x10000000' }) : write(i)));
+    const { status, stdout } = await feed(['replay', '-', '-q', '--json'], 256, writers);
+    expect([status, JSON.parse(stdout).models[0].time.op_wait_ns > 1e9]).toEqual([0, true]);
+  });
+
+  test('who sleep for a monitor', async () => {
+    const HALF = 20_000;
+    const [all, modes] = [{ tid: 1, addr: at(0), len: '0x10000000' }, ['missing']];
+    const watched = lines(2 * HALF + 2, i => {
+      if (i < 2) return i === 0 ? mmap(all) : { op: 'uffd_register', ...all, modes };
+      if (i < HALF + 2) return fault({ tid: i, addr: at(i) });
+      return { op: 'uffd_zeropage', tid: 1, addr: at(i - HALF), len: '0x1000' };
+    });
+    const { status, stdout } = await feed(['replay', '-', '-q', '--json', '-m', 'v6.18'], 256, watched);
+    expect([status, JSON.parse(stdout).models[0].faults]).toMatchObject([0, { total: HALF }]);
+  });
+
   test('address spaces have a limit', async () => {
     const { status, stderr } = await feed(
       ['replay', '-', '-m', 'v7.3'],

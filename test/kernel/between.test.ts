@@ -192,6 +192,20 @@ describe('a monitor', () => {
     expect(second.wait_ns - first.wait_ns).toBe(40_000);
   });
 
+  test('wakes who came first first, wherever its page is', async () => {
+    // What each does next needs mmap_lock for itself.
+    const then = (tid: number) => [
+      range('mprotect', 100 + tid, 1, { tid, t: 50_000, prot: 'rw-' }),
+      fault(100 + tid, { tid, t: 50_000 }),
+    ];
+    const sleeps = [fault(4, { tid: 3, t: 1_000 }), fault(0, { tid: 2, t: 1_001 }), fault(2, { tid: 4, t: 1_002 })];
+    const gone = range('uffd_unregister', 0, 8, { tid: 9, t: 50_000 });
+    const before = [vma(0, 8, { t: 0 }), vma(100, 8, { t: 0 }), register('missing'), ...sleeps, gone];
+    const { rows } = await replay([...before, ...then(4), ...then(3), ...then(2)], NEW);
+    const later = rows.filter(({ i }) => i >= before.length).sort((a, b) => a.start - b.start);
+    expect(later.map(({ tid }) => tid)).toEqual([3, 2, 4]);
+  });
+
   test('moves pages under mmap_lock in 6.8, then with the VMAs locked: one of them where both are the same', async () => {
     const move = (src: number) => range('uffd_move', 0, 2, { tid: 9, t: 50_000, src: at(src) });
     const busy = range('mprotect', 400, 1, { tid: 2, t: 49_000, dur: 21_000, prot: 'r--' });

@@ -77,6 +77,23 @@ describe('an event behind one of another thread on the same pages', () => {
   });
 });
 
+test('each of many that sleep for one lock is waited for on its own page, until it is over', async () => {
+  const PAGES = 40;
+  // Recorded, each was over at once; here they come to have the lock one after the other, 50 us later each.
+  const long = range('mprotect', 100, 1, { t: 1, tid: 99, dur: 50_000, prot: 'r--' });
+  const pages = Array.from({ length: PAGES }, (_, page) => page);
+  const writers = pages.map(page => range('mprotect', page, 1, { t: 2 + page, tid: 1 + page, dur: 10, prot: 'rw-' }));
+  const readers = pages.map(page => read(page, 200 + page, 1_000 + page));
+  const replayed = await replay(
+    [vma(0, PAGES, { t: 0 }), vma(100, 1, { t: 0 }), long, ...writers, ...readers],
+    'v6.18',
+  );
+  const starts = pages.map(page => replayed.row('v6.18', 3 + PAGES + page).start);
+  const apart = starts.slice(1).map((start, i) => start - starts[i]);
+  expect(starts[0]).toBeGreaterThan(50_001 + WAKE);
+  expect(new Set(apart)).toEqual(new Set([10 + WAKE]));
+});
+
 test('a child is not born before its fork, though the parent sleeps for a monitor who never answers', async () => {
   const watch = range('uffd_register', 0, 8, { t: 1, modes: ['missing'] });
   const kept = range('mprotect', 16, 1, { t: 9_000, tid: 1, dur: 50_000, prot: 'r--' });
