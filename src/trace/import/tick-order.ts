@@ -16,6 +16,8 @@ const READING: Ns = 2_000;
 
 /** Records of one tick that are held back to be put in order; of more the order of the text is kept. */
 export const MAX_TICK = 1 << 17;
+/** Looks at what processors wait for, within one tick: of those that stand still in their thousands the order of the text is kept. */
+const MAX_LOOKS = 1 << 23;
 
 /** The readings of a clock, and what they say of it. */
 export class Clock {
@@ -40,13 +42,55 @@ export class Clock {
 
 type Mode = 'read' | 'write';
 
+/** One mmap_lock: who holds it, and who of them is still to let go within the tick. */
+class Lock {
+  readonly #holders = new Map<number, Mode>();
+  /** releases still to come, by thread */
+  readonly #releases = new Map<number, number>();
+  readonly #leaving = { read: new Set<number>(), write: new Set<number>() };
+
+  get free(): boolean {
+    return this.#holders.size === 0 && this.#releases.size === 0;
+  }
+
+  taken(tid: number, mode: Mode): void {
+    this.released(tid);
+    this.#holders.set(tid, mode);
+    if (this.#releases.has(tid)) this.#leaving[mode].add(tid);
+  }
+
+  released(tid: number): void {
+    const mode = this.#holders.get(tid);
+    if (mode !== undefined) this.#leaving[mode].delete(tid);
+    this.#holders.delete(tid);
+  }
+
+  /** A release by `tid` is to come. */
+  expects(tid: number): void {
+    put(this.#releases, tid);
+    const mode = this.#holders.get(tid);
+    if (mode !== undefined) this.#leaving[mode].add(tid);
+  }
+
+  /** It came. */
+  came(tid: number): void {
+    take(this.#releases, tid);
+    this.released(tid);
+  }
+
+  /** Must another let go within the tick before `tid` may have it? */
+  keepsOut(tid: number, write: boolean): boolean {
+    const others = (leaving: ReadonlySet<number>) => leaving.size > (leaving.has(tid) ? 1 : 0);
+    return others(this.#leaving.write) || (write && others(this.#leaving.read));
+  }
+}
+
 interface Queue {
   readonly cpu: number;
   readonly records: TraceRecord[];
   next: number;
-  /** of what is still to come: records by thread, and releases by thread and lock */
+  /** of what is still to come: records by thread */
   readonly threads: Map<number, number>;
-  readonly releases: Map<string, number>;
 }
 
 export class TickOrder {
@@ -54,7 +98,9 @@ export class TickOrder {
   #group: TraceRecord[] = [];
   /** where each thread ran last */
   readonly #ranOn = new Map<number, number>();
-  readonly #holders = new Map<string, Map<number, Mode>>();
+  readonly #locks = new Map<string, Lock>();
+  /** how often it was asked in this tick whether a processor may go on */
+  #looks = 0;
 
   /** The clock counts what is shorter than a tick: a record's place is known at once. */
   get asItComes(): boolean {
@@ -83,13 +129,13 @@ export class TickOrder {
       return group;
     }
     const times = group.map(({ t }) => t);
-    const ordered = this.#arrange(queuesOf(group));
+    const ordered = this.#arrange(this.#queuesOf(group));
     for (const [i, record] of ordered.entries()) record.t = times[i];
     return ordered;
   }
 
   #arrange(queues: readonly Queue[]): TraceRecord[] {
-    const waiting = new Map(queues.map(queue => [queue.cpu, queue]));
+    const byCpu = new Map(queues.map(queue => [queue.cpu, queue]));
     const forks = new Map<number, Queue>();
     for (const queue of queues) {
       for (const { name, text } of queue.records) {
@@ -97,13 +143,13 @@ export class TickOrder {
       }
     }
     const ordered: TraceRecord[] = [];
-    while (waiting.size > 0) {
-      const queue = this.#nextOf(waiting, forks);
+    this.#looks = 0;
+    for (let first = 0; first < queues.length; ) {
+      const queue = this.#nextOf(queues, first, byCpu, forks);
       const record = queue.records[queue.next++];
-      if (queue.next === queue.records.length) waiting.delete(queue.cpu);
+      while (first < queues.length && isOver(queues[first])) first++;
       const lock = lockOf(record);
       take(queue.threads, record.tid);
-      if (record.name === 'mmap_lock_released' && lock !== null) take(queue.releases, `${record.tid} ${lock.mm}`);
       if (record.name === 'sched_process_fork') forks.delete(childOf(record.text) ?? -1);
       this.#passes(record, lock);
       ordered.push(record);
@@ -111,57 +157,65 @@ export class TickOrder {
     return ordered;
   }
 
-  /** The first that may go on, else the first. */
-  #nextOf(waiting: ReadonlyMap<number, Queue>, forks: ReadonlyMap<number, Queue>): Queue {
-    const [first] = waiting.values();
-    for (const queue of waiting.values()) if (this.#mayGoOn(queue, waiting, forks)) return queue;
-    return first;
+  /** Of those from `first` on, the first that may go on, else the first. */
+  #nextOf(
+    queues: readonly Queue[],
+    first: number,
+    byCpu: ReadonlyMap<number, Queue>,
+    forks: ReadonlyMap<number, Queue>,
+  ): Queue {
+    for (let i = first; i < queues.length && this.#looks < MAX_LOOKS; i++) {
+      this.#looks++;
+      if (!isOver(queues[i]) && this.#mayGoOn(queues[i], byCpu, forks)) return queues[i];
+    }
+    return queues[first];
   }
 
   /** May the next record of `queue` come before everything that the others still hold? */
-  #mayGoOn(queue: Queue, waiting: ReadonlyMap<number, Queue>, forks: ReadonlyMap<number, Queue>): boolean {
+  #mayGoOn(queue: Queue, byCpu: ReadonlyMap<number, Queue>, forks: ReadonlyMap<number, Queue>): boolean {
     const record = queue.records[queue.next];
     const { tid } = record;
     const forker = forks.get(tid);
     if (forker !== undefined && forker !== queue) return false;
     const ranOn = this.#ranOn.get(tid);
-    if (ranOn !== undefined && ranOn !== queue.cpu && waiting.get(ranOn)?.threads.has(tid)) return false;
+    if (ranOn !== undefined && ranOn !== queue.cpu && byCpu.get(ranOn)?.threads.has(tid)) return false;
     const lock = lockOf(record);
     if (lock === null || record.name !== 'mmap_lock_acquire_returned' || !lock.success) return true;
-    for (const [holder, mode] of this.#holders.get(lock.mm) ?? []) {
-      const excludes = holder !== tid && (lock.write || mode === 'write');
-      if (!excludes) continue;
-      for (const { releases } of waiting.values()) if (releases.has(`${holder} ${lock.mm}`)) return false;
-    }
-    return true;
+    return !this.#locks.get(lock.mm)?.keepsOut(tid, lock.write);
   }
 
   #passes({ name, tid, cpu }: TraceRecord, lock: LockFields | null): void {
     if (name === 'sched_process_exit') this.#ranOn.delete(tid);
     else this.#ranOn.set(tid, cpu);
     if (lock === null) return;
-    const holders = this.#holders.get(lock.mm) ?? new Map<number, Mode>();
-    if (name === 'mmap_lock_released') holders.delete(tid);
-    else if (name === 'mmap_lock_acquire_returned' && lock.success) holders.set(tid, lock.write ? 'write' : 'read');
-    if (holders.size === 0) this.#holders.delete(lock.mm);
-    else this.#holders.set(lock.mm, holders);
+    const held = this.#lock(lock.mm);
+    if (name === 'mmap_lock_released') held.came(tid);
+    else if (name === 'mmap_lock_acquire_returned' && lock.success) held.taken(tid, lock.write ? 'write' : 'read');
+    if (held.free) this.#locks.delete(lock.mm);
+  }
+
+  #lock(mm: string): Lock {
+    const lock = this.#locks.get(mm) ?? new Lock();
+    this.#locks.set(mm, lock);
+    return lock;
+  }
+
+  #queuesOf(group: readonly TraceRecord[]): Queue[] {
+    const queues = new Map<number, Queue>();
+    for (const record of group) {
+      const { cpu, tid } = record;
+      const queue: Queue = queues.get(cpu) ?? { cpu, records: [], next: 0, threads: new Map() };
+      queues.set(cpu, queue);
+      queue.records.push(record);
+      put(queue.threads, tid);
+      const lock = record.name === 'mmap_lock_released' ? lockOf(record) : null;
+      if (lock !== null) this.#lock(lock.mm).expects(tid);
+    }
+    return [...queues.values()];
   }
 }
 
-function queuesOf(group: readonly TraceRecord[]): Queue[] {
-  const queues = new Map<number, Queue>();
-  for (const record of group) {
-    const { cpu, tid } = record;
-    const fresh = (): Queue => ({ cpu, records: [], next: 0, threads: new Map(), releases: new Map() });
-    const queue = queues.get(cpu) ?? fresh();
-    queues.set(cpu, queue);
-    queue.records.push(record);
-    put(queue.threads, tid);
-    const lock = record.name === 'mmap_lock_released' ? lockOf(record) : null;
-    if (lock !== null) put(queue.releases, `${tid} ${lock.mm}`);
-  }
-  return [...queues.values()];
-}
+const isOver = ({ records, next }: Queue): boolean => next === records.length;
 
 const lockOf = ({ name, text }: TraceRecord): LockFields | null =>
   name.startsWith('mmap_lock_') ? lockFields(name, text) : null;
@@ -171,7 +225,7 @@ function put<Key>(counts: Map<Key, number>, key: Key): void {
 }
 
 function take<Key>(counts: Map<Key, number>, key: Key): void {
-  const left = counts.get(key)! - 1;
+  const left = (counts.get(key) ?? 1) - 1;
   if (left > 0) counts.set(key, left);
   else counts.delete(key);
 }
