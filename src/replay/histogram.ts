@@ -9,13 +9,17 @@ const LINEAR = 2 * SUB;
 /** log2 of SUB, and of LINEAR */
 const SUB_BITS = 5;
 const LINEAR_BITS = 6;
-/** Buckets to begin with, enough for a microsecond or two. */
+/** Buckets of an array to begin with, enough for a few microseconds. */
 const FEWEST = 256;
+/** Buckets in use that are listed instead: a trace may have tens of thousands of address spaces that lived for little. */
+const LISTED = 16;
 
 export class Histogram {
   count = 0;
   total: Ns = FRACTION;
   max: Ns = FRACTION;
+  /** buckets in use and their counts, in turn, while they are few */
+  private list: number[] = [];
   private counts: Float64Array | null = null;
   /** times above zero that are in the buckets: zero is the common case and needs none */
   private positive = 0;
@@ -47,19 +51,35 @@ export class Histogram {
   private flush(): void {
     if (this.repeats === 0) return;
     const bucket = bucketOf(this.lastNs);
-    this.reach(bucket)[bucket] += this.repeats;
+    if (this.counts !== null || !this.listed(bucket, this.repeats)) this.reach(bucket)[bucket] += this.repeats;
     this.positive += this.repeats;
     this.repeats = 0;
   }
 
-  /** The buckets, as many as it takes for `bucket` to be among them. */
-  private reach(bucket: number): Float64Array {
-    if (this.counts === null || bucket >= this.counts.length) {
-      const larger = new Float64Array(Math.max(FEWEST, 2 ** Math.ceil(Math.log2(bucket + 1))));
-      if (this.counts !== null) larger.set(this.counts);
-      this.counts = larger;
+  /** Counts `times` in the list; false when it is full. */
+  private listed(bucket: number, times: number): boolean {
+    const { list } = this;
+    for (let i = 0; i < list.length; i += 2) {
+      if (list[i] !== bucket) continue;
+      list[i + 1] += times;
+      return true;
     }
-    return this.counts;
+    if (list.length === 2 * LISTED) return false;
+    list.push(bucket, times);
+    return true;
+  }
+
+  /** The buckets as an array, as many as it takes for `bucket` to be among them. */
+  private reach(bucket: number): Float64Array {
+    const { counts } = this;
+    if (counts !== null && bucket < counts.length) return counts;
+    const known = this.inOrder();
+    const most = Math.max(bucket, known.at(-1)![0]);
+    const larger = new Float64Array(Math.max(FEWEST, 2 ** Math.ceil(Math.log2(most + 1))));
+    for (const [at, times] of known) larger[at] = times;
+    this.list = [];
+    this.counts = larger;
+    return larger;
   }
 
   /**
@@ -70,12 +90,21 @@ export class Histogram {
     if (count === 0) return 0;
     this.flush();
     let left = Math.ceil(share * count) - (count - this.positive);
-    if (left <= 0 || !this.counts) return 0;
-    for (let i = 0; i < this.counts.length; i++) {
-      left -= this.counts[i];
-      if (left <= 0) return Math.min(upperEdge(i), this.max);
+    if (left <= 0) return 0;
+    for (const [bucket, times] of this.inOrder()) {
+      left -= times;
+      if (left <= 0) return Math.min(upperEdge(bucket), this.max);
     }
     return this.max;
+  }
+
+  /** Buckets in use, from the shortest times on, each with its count. */
+  private inOrder(): [bucket: number, times: number][] {
+    const { counts, list } = this;
+    const found: [number, number][] = [];
+    if (counts === null) for (let i = 0; i < list.length; i += 2) found.push([list[i], list[i + 1]]);
+    else for (let i = 0; i < counts.length; i++) if (counts[i] > 0) found.push([i, counts[i]]);
+    return found.sort(([a], [b]) => a - b);
   }
 }
 

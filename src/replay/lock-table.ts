@@ -15,13 +15,15 @@ export const VMA_ROWS = 256;
 export class LockStat {
   acquired = 0;
   contended = 0;
-  readonly wait = new Histogram();
+  /** null while nobody waited */
+  wait: Histogram | null = null;
   readonly hold = new Histogram();
 
   acquire(waited: Ns, contended: boolean): void {
     this.acquired++;
     if (!contended) return;
     this.contended++;
+    this.wait ??= new Histogram();
     this.wait.add(waited);
   }
 }
@@ -38,29 +40,30 @@ class VmaRow {
   ) {}
 }
 
-class MmStats {
-  readonly mmapRead = new LockStat();
-  readonly mmapWrite = new LockStat();
-  /** all VMAs without a row of their own */
-  readonly vmaRead = new LockStat();
-  readonly vmaWrite = new LockStat();
-}
+/** The locks of an mm that have statistics, in each mode; all VMAs without a row of their own are one. */
+const MM_LOCKS = [
+  { lock: 'mmap_lock', mode: 'read' },
+  { lock: 'mmap_lock', mode: 'write' },
+  { lock: 'vma_lock', mode: 'read' },
+  { lock: 'vma_lock', mode: 'write' },
+] as const;
+const MMAP_READ = 0;
+const MMAP_WRITE = 1;
+const VMA_READ = 2;
+const VMA_WRITE = 3;
 
 export class LockTable {
-  private readonly mms: MmStats[] = [];
+  /** as MM_LOCKS, mm after mm; most programs live shortly and use few of them */
+  private readonly ofMms: (LockStat | undefined)[] = [];
   private readonly vmas: VmaRow[] = [];
   private readonly byStart = new Map<string, number>();
 
   mmap(mm: number, write: boolean): LockStat {
-    const stats = this.of(mm);
-    return write ? stats.mmapWrite : stats.mmapRead;
+    return this.of(mm, write ? MMAP_WRITE : MMAP_READ);
   }
 
   vma(mm: number, vma: Vma, write: boolean): LockStat {
-    if (vma.stats < 0) {
-      const stats = this.of(mm);
-      return write ? stats.vmaWrite : stats.vmaRead;
-    }
+    if (vma.stats < 0) return this.of(mm, write ? VMA_WRITE : VMA_READ);
     const row = this.vmas[vma.stats];
     return write ? row.write : row.read;
   }
@@ -87,24 +90,19 @@ export class LockTable {
 
   /** What was acquired was released: a broken sum is a bug of ours. */
   check(where: string): void {
-    this.mms.forEach(stats => {
-      for (const stat of [stats.mmapRead, stats.mmapWrite]) {
-        invariant(
-          stat.hold.count === stat.acquired,
-          `mmap_lock: ${stat.acquired} taken, ${stat.hold.count} released ${where}`,
-        );
-      }
+    this.ofMms.forEach((stat, at) => {
+      if (stat === undefined || MM_LOCKS[at % MM_LOCKS.length].lock !== 'mmap_lock') return;
+      const { acquired, hold } = stat;
+      invariant(hold.count === acquired, `mmap_lock: ${acquired} taken, ${hold.count} released ${where}`);
     });
   }
 
   rows(info: TraceInfo): LockRow[] {
     const rows: LockRow[] = [];
-    this.mms.forEach((stats, mm) => {
-      const id = info.mms[mm];
-      push(rows, { lock: 'mmap_lock', mm: id, mode: 'read' }, stats.mmapRead);
-      push(rows, { lock: 'mmap_lock', mm: id, mode: 'write' }, stats.mmapWrite);
-      push(rows, { lock: 'vma_lock', mm: id, mode: 'read' }, stats.vmaRead);
-      push(rows, { lock: 'vma_lock', mm: id, mode: 'write' }, stats.vmaWrite);
+    this.ofMms.forEach((stat, at) => {
+      const { lock, mode } = MM_LOCKS[at % MM_LOCKS.length];
+      const mm = info.mms[Math.floor(at / MM_LOCKS.length)];
+      if (stat !== undefined) push(rows, { lock, mm, mode }, stat);
     });
     for (const row of this.vmas) {
       const what = {
@@ -124,13 +122,14 @@ export class LockTable {
       .map(({ row }) => row);
   }
 
-  private of(mm: number): MmStats {
-    let stats = this.mms[mm];
-    if (stats === undefined) {
-      stats = new MmStats();
-      this.mms[mm] = stats;
-    }
-    return stats;
+  private of(mm: number, which: number): LockStat {
+    const at = mm * MM_LOCKS.length + which;
+    const known = this.ofMms[at];
+    if (known !== undefined) return known;
+    while (this.ofMms.length < at) this.ofMms.push(undefined);
+    const stat = new LockStat();
+    this.ofMms[at] = stat;
+    return stat;
   }
 }
 
@@ -146,7 +145,8 @@ function push(rows: LockRow[], what: Omit<LockRow, 'acquired' | 'contended' | 'w
 }
 
 /** `count` times in all: those the histogram was not told of were zero. */
-function timesOf(histogram: Histogram, count: number): Times {
+function timesOf(histogram: Histogram | null, count: number): Times {
+  if (histogram === null) return { total: 0, mean: 0, p50: 0, p99: 0, max: 0 };
   return {
     total: histogram.total,
     mean: count === 0 ? 0 : Math.round(histogram.total / count),

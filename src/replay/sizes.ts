@@ -34,10 +34,12 @@ export class Sizes {
   }
 
   private look(id: number, kernel: Kernel): void {
-    const { mm_mt, page_table } = kernel.mm(id);
-    this.vmas += mm_mt.count - (this.vmasOf[id] ?? 0);
-    this.vmasOf[id] = mm_mt.count;
-    this.pages += page_table.bytes - (this.pagesOf[id] ?? 0);
-    this.pagesOf[id] = page_table.bytes;
+    const mm = kernel.mms[id];
+    const vmas = mm?.mm_mt.count ?? 0;
+    const bytes = mm?.page_table.bytes ?? 0;
+    this.vmas += vmas - (this.vmasOf[id] ?? 0);
+    this.vmasOf[id] = vmas;
+    this.pages += bytes - (this.pagesOf[id] ?? 0);
+    this.pagesOf[id] = bytes;
   }
 }

@@ -5,6 +5,7 @@
 import type { Engine } from '../engine/engine.js';
 import { Bug } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
+import type { Mm } from '../kernel/mm.js';
 import type { Seen } from '../kernel/task.js';
 import type { Ns } from '../units.js';
 import { type Host, IDLE, NONE, Runner } from './runner.js';
@@ -35,7 +36,7 @@ class Resting implements Seen {
   readonly shift: Ns;
   readonly lastEnd: Ns;
 
-  constructor(runner: Runner) {
+  constructor(runner: Runner, mm: Mm) {
     this.id = runner.id;
     this.i = runner.i;
     this.op = runner.op;
@@ -44,7 +45,7 @@ class Resting implements Seen {
     this.off = runner.off;
     this.len = runner.len;
     this.name = runner.name;
-    this.mm = runner.mm;
+    this.mm = mm;
     this.start = runner.start;
     this.since = runner.since;
     this.until = runner.until;
@@ -73,6 +74,8 @@ export class Threads {
   private list: Runner[] = [];
   /** of threads that rest, to be used again */
   private readonly spare: Runner[] = [];
+  /** stands for every mm that is gone */
+  private gone: Mm | null = null;
   /** how many may be awake until the next look */
   private most = AWAKE;
 
@@ -115,6 +118,13 @@ export class Threads {
     return runner;
   }
 
+  /** Its mm, which it has none of before it acts; what is left of one that is gone need not be kept for each. */
+  private mmOf({ mm }: Runner): Mm {
+    if (mm === undefined || this.kernel.mms[mm.id] === mm) return mm;
+    this.gone ??= mm;
+    return this.gone;
+  }
+
   /** Lets everybody rest who has nothing in hand and did not act after `epoch`. */
   private rest(epoch: number): void {
     const { runners, kernel, engine } = this;
@@ -123,7 +133,7 @@ export class Threads {
       const { state, head, unborn, scheduled, listed } = runner;
       if (state !== IDLE || head !== NONE || unborn || scheduled || listed || runner.epoch > epoch) return true;
       runners[runner.id] = undefined;
-      kernel.tasks[runner.id] = new Resting(runner);
+      kernel.tasks[runner.id] = new Resting(runner, this.mmOf(runner));
       engine.put(runner.id, NOBODY);
       this.spare.push(runner);
       return false;

@@ -139,6 +139,18 @@ describe('many at once', () => {
     expect([status, JSON.parse(stdout).models[0].faults]).toMatchObject([0, { total: HALF }]);
   });
 
+  test('programs that come and go', async () => {
+    const events = (tid: number) => [
+      { op: 'fork', tid: 1, child_tid: tid, child_mm: tid },
+      mmap({ tid, mm: tid }),
+      fault({ tid, mm: tid }),
+      { op: 'exit', tid, mm: tid },
+    ];
+    const programs = lines(100_000, i => events(2 + Math.floor(i / 4))[i % 4]);
+    const { status, stdout } = await feed(['replay', '-', '-q', '-m', 'v6.18', '--format', 'csv'], 320, programs);
+    expect([status, stdout.split('\n')[1]]).toEqual([0, expect.stringContaining('v6.18')]);
+  });
+
   test('address spaces have a limit', async () => {
     const { status, stderr } = await feed(
       ['replay', '-', '-m', 'v7.3'],

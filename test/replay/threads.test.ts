@@ -40,6 +40,15 @@ test('a thread that rests goes on as it was', () => {
   expect(kernel.tasks[6]).toMatchObject({ id: 6, i: -1, uses: null });
 });
 
+test('what a thread used to use is kept for those that rest while it is there', () => {
+  const { kernel } = crowd((threads, kernel) => {
+    for (const id of [1, 2, 3]) threads.at(id)!.mm = kernel.mm(id);
+    for (const id of [2, 3]) kernel.dropMm(id);
+  });
+  expect(kernel.tasks[1].mm).toBe(kernel.mm(1));
+  expect(kernel.tasks[3].mm).toBe(kernel.tasks[2].mm);
+});
+
 test('who has something in hand, or acted lately, does not rest', () => {
   const { threads } = crowd(threads => {
     threads.at(1)!.state = FAULTING;
