@@ -24,14 +24,19 @@ const CHILD = ' comm=a child_pid=3 b pid=10 child_comm=x y child_pid=20';
 
 /** What reads a field that ends its event, and what it says of the whole text. */
 const LAST: readonly [name: string, text: string, read: (text: string) => unknown, said: unknown][] = [
-  ['a fault', FAULT, faultFields, { address: '0x7f12a4b3c123', errorCode: 6 }],
+  [
+    'a fault',
+    FAULT,
+    text => faultFields('page_fault_user', text),
+    { address: '0x7f12a4b3c123', fields: { errorCode: 6, copies: false, clears: false } },
+  ],
   [
     'a lock',
     LOCK,
     text => lockFields('mmap_lock_released', text),
     { mm: '000000008eace7ac', write: true, success: true, memcgId: true },
   ],
-  ['a counter', RSS, rssFields, { counter: '7 MM_ANONPAGES', own: true, type: 'MM_ANONPAGES', size: -4096 }],
+  ['a counter', RSS, rssFields, { size: -4096, fields: { name: '7 MM_ANONPAGES', own: true, type: 'MM_ANONPAGES' } }],
   ['a child', CHILD, childOf, 20],
 ];
 
@@ -61,13 +66,31 @@ describe.each(LAST)('%s', (_, text, read, said) => {
 });
 
 test('a fault without an error code of its own', () => {
-  expect(faultFields(' address=0x1000 ip=0x1 error_code=0')).toEqual({ address: '0x1000', errorCode: 0 });
-  expect(faultFields('address=0x1000 ip=show_regs+0x1/0x2 error_code=0x15')).toEqual({
+  const fault = (text: string) => faultFields('page_fault_user', text);
+  expect(fault(' address=0x1000 ip=0x1 error_code=0')).toMatchObject({ address: '0x1000', fields: { errorCode: 0 } });
+  expect(fault('address=0x1000 ip=show_regs+0x1/0x2 error_code=0x15')).toMatchObject({
     address: '0x1000',
-    errorCode: 21,
+    fields: { errorCode: 21 },
   });
   for (const text of [' address=0x1000 ip=0x1 error_code=6', ' address=1000 ip=0x1 error_code=0x6'])
-    expect(faultFields(text)).toBe(null);
+    expect(fault(text)).toBe(null);
+});
+
+test('only the kernel reads and clears memory for a thread', () => {
+  const said = (name: string, ip: string, code: number) =>
+    faultFields(name, ` address=0x1000 ip=${ip} error_code=0x${code}`)?.fields;
+  expect(said('page_fault_kernel', 'copy_user_generic', 0)).toEqual({ errorCode: 0, copies: true, clears: false });
+  expect(said('page_fault_kernel', '__clear_user', 2)).toEqual({ errorCode: 2, copies: false, clears: true });
+  expect(said('page_fault_user', 'copy_user_generic', 0)).toEqual({ errorCode: 0, copies: false, clears: false });
+});
+
+test('what many events have in common is one object, of however many kinds there were between', () => {
+  const counter = (id: number) => rssFields(` mm_id=${id} curr=1 type=MM_ANONPAGES size=4096B`)?.fields;
+  const first = counter(0);
+  expect(counter(1)).not.toBe(first);
+  expect(counter(0)).toBe(first);
+  for (let id = 1; id < 3_000; id++) counter(id);
+  expect(counter(0)).toEqual(first);
 });
 
 test.each([
@@ -108,7 +131,7 @@ test('mmap_lock says whether it was got only where it was asked for', () => {
 });
 
 test('a counter of another mm, as it was called before', () => {
-  const size = { counter: '12 MM_FILEPAGES', own: false, type: 'MM_FILEPAGES', size: 8192 };
+  const size = { size: 8192, fields: { name: '12 MM_FILEPAGES', own: false, type: 'MM_FILEPAGES' } };
   expect(rssFields('mm_id=12 curr=0 member=MM_FILEPAGES size=8192B')).toEqual(size);
   expect(rssFields('mm_id=12 curr=2 member=MM_FILEPAGES size=8192B')).toBe(null);
 });

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Complaint } from '../../src/errors.js';
-import { faultFields } from '../../src/trace/import/fields.js';
 import { isPerfLine, PerfScriptParser } from '../../src/trace/import/perf-script.js';
 import { imported, line, sample } from './sample.js';
 
@@ -21,8 +20,8 @@ test.each([
 ])('%s', (_what, text, pid, tid, cpu) => {
   expect(isPerfLine(text)).toBe(true);
   const [record] = records(text).found;
-  expect(record).toMatchObject({ pid, tid, cpu, name: 'page_fault_user', stack: null });
-  expect(faultFields(record.text)).toEqual({ address: '0x7f78c9953000', errorCode: 6 });
+  const fields = { errorCode: 6, copies: false, clears: false };
+  expect(record).toMatchObject({ pid, tid, cpu, name: 'page_fault_user', text: '0x7f78c9953000', fields, stack: null });
 });
 
 test.each([

@@ -82,6 +82,8 @@ test('a clock that stands still holds no more back than MAX_TICK records', () =>
     comm: '',
     name: 'x',
     text: '',
+    fields: null,
+    size: 0,
     stack: null,
     line: 1,
   };

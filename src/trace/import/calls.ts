@@ -27,7 +27,7 @@ export class Calls {
     this.#summary = summary;
   }
 
-  enter(thread: Thread, t: number, { name, raw, args }: Enter): void {
+  enter(thread: Thread, t: number, { name, raw }: Enter, args: readonly string[]): void {
     const request = name === 'ioctl' ? uffdRequest(args[1]) : -1;
     const holds = isModelled(name) || isFork(name) || RANGED_REQUESTS.has(request) || resolver(request) !== null;
     const entry = holds ? this.#outbox.open() : null;

@@ -5,7 +5,7 @@ import type { Extent } from './address-map.js';
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
-import { type FaultFields, fileOf, rssFields, switchedState } from './fields.js';
+import { type Counter, type FaultFields, fileOf, switchedState } from './fields.js';
 import { hiddenFrom } from './hidden.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
@@ -62,11 +62,11 @@ export class Faults {
   }
 
   /** page_fault_user or page_fault_kernel. */
-  begin(thread: Thread, record: TraceRecord, { address, errorCode }: FaultFields): void {
+  begin(thread: Thread, record: TraceRecord, { errorCode }: FaultFields): void {
     const { mm } = thread.process;
     const window = new FaultWindow(
       record.t,
-      address,
+      record.text,
       errorCode,
       record.name === 'page_fault_kernel',
       this.#recording.sleeps,
@@ -287,13 +287,13 @@ export class Faults {
    * The counter is printed as its new total in bytes: only the change says something, only for the thread's own mm. False
    * when its fields cannot be read.
    */
-  rss(thread: Thread, t: number, text: string): boolean {
-    const fields = rssFields(text);
-    if (fields === null) return false;
+  rss(thread: Thread, { t, fields, size }: TraceRecord): boolean {
+    const counter = fields as Counter | null;
+    if (counter === null) return false;
     this.#recording.pages = true;
-    const delta = fields.size - (this.#counters.get(fields.counter) ?? Number.NaN);
-    this.#counters.set(fields.counter, fields.size);
-    if (fields.own) thread.fault?.window.rss(t, fields.type, delta);
+    const delta = size - (this.#counters.get(counter.name) ?? Number.NaN);
+    this.#counters.set(counter.name, size);
+    if (counter.own) thread.fault?.window.rss(t, counter.type, delta);
     return true;
   }
 }

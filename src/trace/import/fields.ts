@@ -32,6 +32,27 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const SIGNAL = /^ *sig=(\d+) errno=-?\d+ code=(-?\d+) .*? pid=(\d+) grp=\d res=\d(?=\s|$)/;
 
+/** Things with the same key are one object, so that they are sent to another thread once. */
+export class Alike<T> {
+  readonly #known = new Map<string, T>();
+
+  /** What was made for the key, or is made now. */
+  of(key: string, make: (key: string) => T): T {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    // of more than a thousand all are forgotten
+    if (this.#known.size === 1000) this.#known.clear();
+    const made = make(key);
+    this.#known.set(kept(key), made);
+    return made;
+  }
+}
+
+/** The same text where V8 keeps keys: it does not hold the text that it was cut from, and is compared in one step. */
+export function kept(text: string): string {
+  return Object.keys({ [text]: true })[0];
+}
+
 /** END of one kind of event: nearly all are as the one before, and to compare takes a fifth of the time of reading. */
 export class End {
   readonly #pattern: RegExp;
@@ -57,17 +78,19 @@ export class End {
 }
 
 /** A counter as it is printed before its size. */
-interface Counter {
+interface PrintedCounter {
   text: string;
-  /** the same string while it is the same counter: V8 hashes it once */
-  name: string;
-  own: boolean;
-  type: string;
+  counter: Counter;
 }
 
 const faultEnd = new End(ERROR_CODE);
 const rssEnd = new End('B');
-let lastCounter: Counter = { text: '\n', name: '', own: false, type: '' };
+let lastCounter: PrintedCounter = { text: '\n', counter: { name: '', own: false, type: '' } };
+
+const faults = new Alike<FaultFields>();
+const counters = new Alike<Counter>();
+const acquired = new Alike<LockFields | null>();
+const locks = new Alike<LockFields | null>();
 
 export interface LockFields {
   /** the mm, as a pointer or its hash */
@@ -79,17 +102,32 @@ export interface LockFields {
   memcgId: boolean;
 }
 
+/** A fault but for its address. */
 export interface FaultFields {
-  address: string;
   /** X86_PF_* bits */
   errorCode: number;
+  /** of page_fault_kernel: copiesFromUser() */
+  copies: boolean;
+  /** of page_fault_kernel: clearsUser() */
+  clears: boolean;
+}
+
+export interface Counter {
+  name: string;
+  /** of the thread's own mm */
+  own: boolean;
+  type: string;
 }
 
 /** page_fault_user and page_fault_kernel; null when cut off. */
-export function faultFields(text: string): FaultFields | null {
+export function faultFields(name: string, text: string): { address: string; fields: FaultFields } | null {
   const match = FAULT.exec(text);
   if (match === null || !faultEnd.isAt(text, match[0].length)) return null;
-  return { address: match[1], errorCode: faultEnd.number };
+  const [{ number: errorCode }, kernelMode] = [faultEnd, name === 'page_fault_kernel'];
+  const copies = kernelMode && copiesFromUser(text);
+  const clears = kernelMode && clearsUser(text);
+  const fields = faults.of(`${errorCode} ${copies} ${clears}`, () => ({ errorCode, copies, clears }));
+  return { address: match[1], fields };
 }
 
 /** page_fault_kernel: does it read what the thread handed to a system call? Then the thread goes on. */
@@ -105,18 +143,24 @@ export function clearsUser(text: string): boolean {
 /** mmap_lock_start_locking, mmap_lock_acquire_returned, mmap_lock_released; null when cut off. */
 export function lockFields(name: string, text: string): LockFields | null {
   if (text.length > MOST_PRINTED) return null;
+  return name === 'mmap_lock_acquire_returned'
+    ? acquired.of(text, () => readLock(text, true))
+    : locks.of(text, () => readLock(text, false));
+}
+
+function readLock(text: string, saysSuccess: boolean): LockFields | null {
   const match = LOCK.exec(text);
-  if (match === null || (match[3] === undefined) === (name === 'mmap_lock_acquire_returned')) return null;
+  if (match === null || (match[3] !== undefined) !== saysSuccess) return null;
   const [, mm, write, success] = match;
   return { mm, write: write === 'true', success: success !== 'false', memcgId: text.includes(' memcg_id=') };
 }
 
-/** rss_stat: the counter's new total in bytes, of the thread's own mm or another; null when cut off. */
-export function rssFields(text: string): { counter: string; own: boolean; type: string; size: number } | null {
-  const counter = counterOf(text);
-  if (counter === null) return null;
-  const sign = text.charCodeAt(counter.text.length) === MINUS ? -1 : 1;
-  const from = counter.text.length + (sign < 0 ? 1 : 0);
+/** rss_stat: the counter's new total in bytes; null when cut off. */
+export function rssFields(text: string): { size: number; fields: Counter } | null {
+  const printed = counterOf(text);
+  if (printed === null) return null;
+  const sign = text.charCodeAt(printed.text.length) === MINUS ? -1 : 1;
+  const from = printed.text.length + (sign < 0 ? 1 : 0);
   let at = from;
   let size = 0;
   for (; at < text.length; at++) {
@@ -125,17 +169,18 @@ export function rssFields(text: string): { counter: string; own: boolean; type: 
     size = size * 10 + digit;
   }
   if (at === from || !rssEnd.isAt(text, at)) return null;
-  return { counter: counter.name, own: counter.own, type: counter.type, size: sign * size };
+  return { size: sign * size, fields: printed.counter };
 }
 
 /** Of most faults the counter is the same as of the one before. */
-function counterOf(text: string): Counter | null {
+function counterOf(text: string): PrintedCounter | null {
   if (text.slice(0, lastCounter.text.length) === lastCounter.text) return lastCounter;
   const match = RSS.exec(text);
   if (match === null) return null;
   const [printed, id, own, type] = match;
-  const name = `${id} ${type}`;
-  lastCounter = { text: printed, name: name === lastCounter.name ? lastCounter.name : name, own: own === '1', type };
+  const key = `${id} ${type} ${own}`;
+  const counter = counters.of(key, () => ({ name: `${id} ${type}`, own: own === '1', type }));
+  lastCounter = { text: printed, counter };
   return lastCounter;
 }
 

@@ -14,6 +14,7 @@
  * The name of a thread may hold anything, so a line is known by what follows it. A call chain is an event of its own: the
  * thread's event before it has that chain, and lines of other processors may stand between the two.
  */
+import { digest } from './digest.js';
 import type { Line } from './lines.js';
 import { isComm, KERNEL_STACK, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
 
@@ -82,6 +83,8 @@ export class FtraceParser extends RecordParser {
       comm: comm === '<...>' ? '' : comm,
       name: '',
       text: '',
+      fields: null,
+      size: 0,
       stack: null,
       line: number,
     };
@@ -97,6 +100,7 @@ export class FtraceParser extends RecordParser {
       record.name = colon < 0 ? body : body.slice(0, colon);
       record.text = colon < 0 ? '' : body.slice(colon + 1);
     }
+    digest(record);
     return record;
   }
 
@@ -104,7 +108,20 @@ export class FtraceParser extends RecordParser {
     const t = this.pending?.t ?? 0;
     const text = ` lost ${events}`;
     const name = 'PERF_RECORD_LOST';
-    return { t, synthesized: false, pid: 0, tid: 0, cpu, comm: '', name, text, stack: null, line };
+    return {
+      t,
+      synthesized: false,
+      pid: 0,
+      tid: 0,
+      cpu,
+      comm: '',
+      name,
+      text,
+      fields: null,
+      size: 0,
+      stack: null,
+      line,
+    };
   }
 }
 

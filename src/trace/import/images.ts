@@ -8,7 +8,7 @@ import { PROT_EXEC, PROT_READ } from '../../vocab.js';
 import { AddressMap, type Extent } from './address-map.js';
 import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
-import { clearsUser, type FaultFields } from './fields.js';
+import type { FaultFields } from './fields.js';
 import { type Mapped, vmaEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import { type Snapshot, snapshotEvents } from './proc-maps.js';
@@ -100,11 +100,11 @@ export class Images {
    * the new one, so the first page that it writes to is past the point of no return. What it clears is the rest of the last
    * page that a segment takes from its file; what else it writes there is the stack.
    */
-  execFaults(thread: Thread, { name, text, t }: TraceRecord, { address, errorCode }: FaultFields): void {
+  execFaults(thread: Thread, { name, text, t }: TraceRecord, { errorCode, clears }: FaultFields): void {
     const { call } = thread;
     if (name !== 'page_fault_kernel' || call === null || !isExec(call.name) || (errorCode & ERROR_WRITE) === 0) return;
     if (!thread.execed) this.exec(thread, t);
-    thread.process.mm.unseen.execWrote(pageOf(address), clearsUser(text));
+    thread.process.mm.unseen.execWrote(pageOf(text), clears);
   }
 
   /**

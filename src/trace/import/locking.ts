@@ -6,7 +6,7 @@
  */
 import { Complaint, quote } from '../../errors.js';
 import type { EventObject } from './event.js';
-import { type LockFields, lockFields } from './fields.js';
+import type { LockFields } from './fields.js';
 import { mmapEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
@@ -27,7 +27,7 @@ export class Locking {
   #read(record: TraceRecord): LockFields {
     const { recording } = this.#world;
     recording.locks = true;
-    const fields = lockFields(record.name, record.text);
+    const fields = record.fields as LockFields | null;
     if (fields === null) {
       const what = `mmap_lock event is cut off, found ${quote(record.text.trim())}`;
       throw new Complaint('schema', what, { file: this.#file, line: record.line }, 'print the trace field: -F +trace');

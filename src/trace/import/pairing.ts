@@ -14,7 +14,7 @@ import {
   copiesFromUser,
   deliveredSignal,
   execPath,
-  faultFields,
+  type FaultFields,
   groupDead,
   migrationAddress,
   signalFields,
@@ -26,8 +26,7 @@ import { type Entry, HELD_TOO_LONG, Outbox } from './outbox.js';
 import type { Snapshot } from './proc-maps.js';
 import { KERNEL_STACK, type TraceRecord } from './record.js';
 import { Recording } from './recording.js';
-import { parseEnter, parseExit } from './syscall-text.js';
-import { argumentsOf } from './syscalls.js';
+import { argumentsIn, type Enter, type Exit } from './syscall-text.js';
 import { hex, pageRange } from './words.js';
 import { type Call, mmKey, type Thread, World } from './world.js';
 
@@ -162,7 +161,7 @@ export class Pairing {
         this.#deliver(thread, record);
         break;
       case 'rss_stat':
-        if (!this.#faults.rss(thread, t, text)) throw this.#cutOff(record);
+        if (!this.#faults.rss(thread, record)) throw this.#cutOff(record);
         break;
       case 'mm_filemap_fault':
         this.#faults.handlerCalled(thread, record);
@@ -308,22 +307,22 @@ export class Pairing {
   }
 
   #enter(thread: Thread, record: TraceRecord): void {
-    const enter = parseEnter(record);
+    const enter = record.fields as Enter | null;
     this.#recording.calls = true;
-    if (enter === null || enter.args.length < argumentsOf(enter.name)) throw this.#cutOff(record);
+    if (enter === null) throw this.#cutOff(record);
     // recorded twice: by raw_syscalls and by its own event
     if (thread.call?.name === enter.name && thread.call.raw !== enter.raw) return;
     this.#faults.close(thread, enter.name === 'rt_sigreturn' ? 'unknown' : 'goesOn');
     this.#images.flush(thread, record.t, true);
     if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
-    this.#calls.enter(thread, record.t, enter);
+    this.#calls.enter(thread, record.t, enter, argumentsIn(record.text));
     thread.execed = false;
     const { process } = thread;
     if (enter.name === 'exit_group') process.dying ??= { t: record.t, tid: thread.tid };
   }
 
   #exit(thread: Thread, record: TraceRecord): void {
-    const exit = parseExit(record);
+    const exit = record.fields as Exit | null;
     if (exit === null) throw this.#cutOff(record);
     this.#recording.calls = true;
     // who faulted in user mode entered the call after that, unseen
@@ -333,14 +332,14 @@ export class Pairing {
     if (thread.call !== null && exit.name !== null && thread.call.name !== exit.name) {
       if (this.#calls.abandon(thread, record.t)) this.#count('system call without its end');
     }
-    this.#calls.exit(thread, record.t, exit.result);
+    this.#calls.exit(thread, record.t, record.text);
   }
 
   #fault(thread: Thread, record: TraceRecord): void {
-    const goesOn = record.name === 'page_fault_user' || copiesFromUser(record.text);
+    const fields = record.fields as FaultFields | null;
+    const goesOn = record.name === 'page_fault_user' || (fields?.copies ?? copiesFromUser(record.text));
     this.#faults.close(thread, goesOn ? 'goesOn' : 'unknown');
     this.#images.flush(thread, record.t, record.name === 'page_fault_user');
-    const fields = faultFields(record.text);
     if (fields === null) throw this.#cutOff(record);
     this.#images.execFaults(thread, record, fields);
     this.#faults.begin(thread, record, fields);

@@ -11,6 +11,8 @@
  *
  * The name of a thread (comm) may hold spaces and digits, hence the anchor is the time with its colon.
  */
+import { digest } from './digest.js';
+import { kept } from './fields.js';
 import type { Line } from './lines.js';
 import { isComm, RecordParser, type TraceRecord, torn, unterminated } from './record.js';
 
@@ -55,11 +57,6 @@ interface Kind {
 /** No line has a line feed. */
 const NO_HEAD: Head = { text: '\n', comm: '', pid: -1, tid: -1, cpu: -1, sec: 0 };
 const NO_EVENT: Kind = { text: '', name: '', next: null };
-
-/** The same text where V8 keeps keys: it does not hold the text that it was cut from, and is compared in one step. */
-function kept(text: string): string {
-  return Object.keys({ [text]: true })[0];
-}
 
 /** `startsWith`, which V8 compiles to a loop over characters; two strings it compares at once. */
 function isAt(text: string, at: number, part: string): boolean {
@@ -236,7 +233,7 @@ export class PerfScriptParser extends RecordParser {
     const { name } = kind;
     const tail = isLock(name) ? TAIL_FRAME.exec(rest) : null;
     const synthesized = sec === 0 && fraction === 0;
-    return {
+    const record: TraceRecord = {
       synthesized,
       t: synthesized ? 0 : this.origin.since(sec, fraction, digits),
       pid,
@@ -245,8 +242,12 @@ export class PerfScriptParser extends RecordParser {
       comm: '',
       name,
       text: rest,
+      fields: null,
+      size: 0,
       stack: tail === null ? null : [tail[1]],
       line,
     };
+    digest(record);
+    return record;
   }
 }

@@ -3,7 +3,9 @@
  */
 import { Complaint, quote } from '../../errors.js';
 import { NS_PER_SEC, type Ns } from '../../units.js';
+import type { Counter, FaultFields, LockFields } from './fields.js';
 import type { Line } from './lines.js';
+import type { Enter, Exit } from './syscall-text.js';
 
 export interface TraceRecord {
   /** ns since the first record that has a time; 0 for what the recorder made up before it */
@@ -23,8 +25,12 @@ export interface TraceRecord {
    * it belongs to.
    */
   name: string;
-  /** what follows the name */
+  /** what follows the name; where there are `fields`, only what is the event's own: an address, arguments, a result */
   text: string;
+  /** what it has in common with many others, the same object; null where nothing is read ahead, and where it is cut off */
+  fields: FaultFields | Counter | LockFields | Enter | Exit | null;
+  /** of a counter, its new total in bytes */
+  size: number;
   /** of an mmap_lock event, kernel symbols of the call chain as printed, innermost first; null when none was printed */
   stack: string[] | null;
   /** line of the text, from 1 */

@@ -8,8 +8,7 @@
  *     sys_mmap(addr: 0, len: 2000, prot: 3, flags: 22, fd: ff, off: 0)  sys_mmap -> 0x7f0000000000
  *     syscalls:sys_enter_mmap: addr: 0x00000000, len: 0x00002000, ...   syscalls:sys_exit_mmap: 0x7f0000000000
  */
-import { END, End } from './fields.js';
-import type { TraceRecord } from './record.js';
+import { Alike, END, End } from './fields.js';
 import { syscallName } from './syscall-table.js';
 import { argumentsOf } from './syscalls.js';
 
@@ -18,57 +17,74 @@ const RAW_EXIT = /^\s*NR (-?\d+) = (-?\d+)/;
 const ARGUMENT = /^(?:[\w *]+ \*?)?\w+: (?:0x)?([0-9a-f]{1,16})(?![0-9a-f])/;
 const NAMED_EXIT = new RegExp(`^\\s*(?:0x([0-9a-f]{1,16})|(-?\\d+))${END}`);
 
+const BETWEEN = ', ';
 const NONE: readonly string[] = [];
+const NO_CALL: Exit = { name: null };
 
 const enterEnd = new End();
 const exitEnd = new End();
 
+const rawCalls = new Alike<Enter>();
+const namedCalls = new Alike<Enter>();
+const returns = new Alike<Exit>();
+
+/** A call but for its arguments. */
 export interface Enter {
   name: string;
   /** raw_syscalls, not the call's own event */
   raw: boolean;
-  /** hex digits without 0x; as many as were printed, none of a raw call that is understood without */
-  args: readonly string[];
 }
 
+/** A return but for its result. */
 export interface Exit {
   /** null when the text says -1: not a call that is under way */
   name: string | null;
-  /** signed decimal */
-  result: string;
 }
 
-/** Of `sys_enter` or `sys_enter_NAME`; null when the text is cut off. */
-export function parseEnter({ name, text }: TraceRecord): Enter | null {
-  if (name !== 'sys_enter') return namedEnter(name.slice('sys_enter_'.length), text.trim());
+/**
+ * Of `sys_enter` or `sys_enter_NAME`; null when the text is cut off.
+ *
+ * `args` are hex digits without 0x, as many as were printed, none of a raw call that is understood without; between two
+ * stands BETWEEN.
+ */
+export function parseEnter(event: string, text: string): { args: string; fields: Enter } | null {
+  if (event !== 'sys_enter') return namedEnter(event.slice('sys_enter_'.length), text.trim());
   const match = RAW_ENTER.exec(text);
   if (match === null || !enterEnd.isAt(text, match[0].length)) return null;
-  const called = syscallName(Number(match[1]));
-  return { name: called, raw: true, args: argumentsOf(called) === 0 ? NONE : match[2].split(', ') };
+  const fields = rawCalls.of(syscallName(Number(match[1])), name => ({ name, raw: true }));
+  return { args: argumentsOf(fields.name) === 0 ? '' : match[2], fields };
 }
 
 /** tracefs puts the arguments in parentheses, perf does not. A string beside a pointer is left out. */
-function namedEnter(name: string, text: string): Enter | null {
+function namedEnter(called: string, text: string): { args: string; fields: Enter } | null {
   if (text.startsWith('(') && !text.endsWith(')')) return null;
   const args: string[] = [];
-  for (const piece of text.replace(/^\(|\)$/g, '').split(', ')) {
+  for (const piece of text.replace(/^\(|\)$/g, '').split(BETWEEN)) {
     const match = ARGUMENT.exec(piece);
     if (match !== null) args.push(match[1]);
   }
-  return { name, raw: false, args };
+  if (args.length < argumentsOf(called)) return null;
+  return { args: args.join(BETWEEN), fields: namedCalls.of(called, name => ({ name, raw: false })) };
 }
 
-/** Of `sys_exit` or `sys_exit_NAME`; null when the text is cut off. */
-export function parseExit({ name, text }: TraceRecord): Exit | null {
-  if (name === 'sys_exit') {
+/** The arguments one by one. */
+export function argumentsIn(args: string): readonly string[] {
+  return args === '' ? NONE : args.split(BETWEEN);
+}
+
+/** Of `sys_exit` or `sys_exit_NAME`; the result is a signed decimal. Null when the text is cut off. */
+export function parseExit(event: string, text: string): { result: string; fields: Exit } | null {
+  if (event === 'sys_exit') {
     const match = RAW_EXIT.exec(text);
     if (match === null || !exitEnd.isAt(text, match[0].length)) return null;
-    return { name: match[1].startsWith('-') ? null : syscallName(Number(match[1])), result: match[2] };
+    return { result: match[2], fields: match[1].startsWith('-') ? NO_CALL : returnOf(syscallName(Number(match[1]))) };
   }
   const match = NAMED_EXIT.exec(text);
   if (match === null) return null;
-  return { name: name.slice('sys_exit_'.length), result: match[2] ?? signed(match[1]) };
+  return { result: match[2] ?? signed(match[1]), fields: returnOf(event.slice('sys_exit_'.length)) };
 }
+
+const returnOf = (called: string): Exit => returns.of(called, name => ({ name }));
 
 /** Hex digits of a result as a signed decimal. */
 export function signed(digits: string): string {

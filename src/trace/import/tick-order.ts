@@ -6,7 +6,7 @@
  * on one processor at a time, and mmap_lock has one writer or readers. The text's order is kept but for these.
  */
 import type { Ns } from '../../units.js';
-import { childOf, type LockFields, lockFields } from './fields.js';
+import { childOf, type LockFields } from './fields.js';
 import type { TraceRecord } from './record.js';
 
 /** The shortest timer interrupt there is: CONFIG_HZ 1000. */
@@ -217,8 +217,8 @@ export class TickOrder {
 
 const isOver = ({ records, next }: Queue): boolean => next === records.length;
 
-const lockOf = ({ name, text }: TraceRecord): LockFields | null =>
-  name.startsWith('mmap_lock_') ? lockFields(name, text) : null;
+const lockOf = ({ name, fields }: TraceRecord): LockFields | null =>
+  name.startsWith('mmap_lock_') ? (fields as LockFields | null) : null;
 
 function put<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
