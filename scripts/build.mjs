@@ -31,7 +31,7 @@ writeFileSync('dist/page.css', style);
 
 // zod is large and seldom needed: it stays where npm puts it.
 const bundle = await rolldown({
-  input: 'dist/cli/start.js',
+  input: ['dist/cli/start.js', 'dist/cli/parse-thread.js'],
   platform: 'node',
   external: [/^node:/, 'zod'],
   checks: { ineffectiveDynamicImport: false },

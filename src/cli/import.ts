@@ -47,11 +47,13 @@ export function registerImport(program: Command): void {
 async function importText(file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const [input] = inputsOf(file === undefined ? [] : [file], command);
   const { maxLine, maxWindow, maxHeld, maxMaps } = options;
-  const [{ inStep, warnOfCount, warnOfUnread, writeTrace }, { importBatches }, { readBytes }] = await Promise.all([
+  const [trace, { importBatches }, { readBytes }, { SecondThread }] = await Promise.all([
     import('./trace-file.js'),
     import('../trace/import/index.js'),
     import('../trace/input.js'),
+    import('./second-thread.js'),
   ]);
+  const { inStep, warnOfCount, warnOfUnread, writeTrace } = trace;
   if (options.smaps !== undefined && options.maps !== undefined) {
     throw new Complaint('usage', '--maps and --smaps are given', {}, 'smaps says all that maps does');
   }
@@ -63,15 +65,17 @@ async function importText(file: string | undefined, options: ImportOptions, comm
     const onProgress = (done: number, total: number | null) => progress.update(input, done, total);
     const bytes = readBytes(input, { onProgress, transient: true, maxWindow });
     const live = isPiped(input) && sink.streams;
-    const events = importBatches(live ? inStep(bytes, sink) : bytes, {
+    const about = {
       file: input,
       from: options.from,
       kernel: options.kernel,
       swapSync: options.swapSync,
       maps: snapshot === undefined ? undefined : { file: snapshot, text: readBytes(snapshot, { maxWindow }) },
       ...{ maxLine, maxHeld, maxMaps },
-      onBadLine: options.keepGoing ? complaint => skipped.push(complaint) : undefined,
-    });
+      onBadLine: options.keepGoing ? (complaint: Complaint) => skipped.push(complaint) : undefined,
+    };
+    // who waits for the events of a line must not wait for the next lines
+    const events = live ? importBatches(inStep(bytes, sink), about) : importBatches(bytes, about, new SecondThread());
     const summary = await writeTrace(events, { sink, out: options.out, progress, live });
     await sink.commit();
     warnOfCount(input, summary.lost, 'records were lost by the recorder');

@@ -120,7 +120,7 @@ export const FLOOR_RULES: readonly Rule[] = [
     find: files => {
       const paths = new Map(files.map(file => [file.path, file]));
       const seen = new Set<string>();
-      const open = ['cli/start.ts', 'index.ts'];
+      const open = ['cli/start.ts', 'cli/parse-thread.ts', 'index.ts'];
       for (let path = open.pop(); path !== undefined; path = open.pop()) {
         const file = paths.get(path);
         if (file === undefined || seen.has(path)) continue;

@@ -33,10 +33,11 @@ export async function recordInto(
     const maps = isCommand ? undefined : smapsOf(target.pid);
     tell(name, await recordUntilStopped(recorder, target, progress));
     const { importBatches } = await import('../../trace/import/index.js');
+    const { SecondThread } = await import('../second-thread.js');
     const file = `recording of ${name}`;
     const about = { ...machineMeta(), locks: true, swapSync: swapSync(), maps };
     const limits = { maxHeld: options.maxHeld, maxMaps: Number.POSITIVE_INFINITY };
-    const events = importBatches(text, { file, from: recorder.writes, ...about, ...limits });
+    const events = importBatches(text, { file, from: recorder.writes, ...about, ...limits }, new SecondThread());
     let lost = 0;
     const summary = await writeTrace(events, {
       sink,

@@ -2,18 +2,22 @@
  * The importers: text of other tools -> header and events of a trace. One list, sniffed by content.
  */
 import { Complaint, nearest, quote } from '../../errors.js';
-import { PAGE_SIZE } from '../../units.js';
 import type { Limited } from '../limits.js';
+import { type Elsewhere, type Handover, PARSERS } from './elsewhere.js';
 import { type EventObject, type HeaderObject, type ImportSummary, newSummary } from './event.js';
-import { FtraceParser, isFtraceLine } from './ftrace.js';
-import { type Line, linesOf } from './lines.js';
-import { isPerfLine, PerfScriptParser } from './perf-script.js';
+import { isFtraceLine } from './ftrace.js';
+import { type Batch, Importing } from './importing.js';
+import { type Line, LineCutter, linesOf } from './lines.js';
+import { complaintOf } from './packet.js';
+import { isPerfLine } from './perf-script.js';
 import { type MapsFile, readMaps, type Snapshot } from './proc-maps.js';
-import { EventReader, forEachTolerating, type OnBadLine, type Reader, tolerating } from './reader.js';
-import { Sound } from './sound.js';
+import { EventReader, type Reader } from './reader.js';
 import { isStraceLine, StraceReader } from './strace.js';
+import type { OnBadLine } from './tolerating.js';
 
+export type { Elsewhere, Handover, Rest } from './elsewhere.js';
 export type { EventObject, HeaderObject, ImportSummary } from './event.js';
+export type { Batch } from './importing.js';
 export type { MapsFile } from './proc-maps.js';
 
 export interface ImportOptions extends Limited<'maxLine' | 'maxHeld' | 'maxMaps'> {
@@ -48,12 +52,12 @@ export const IMPORTERS: readonly Importer[] = [
   {
     name: 'ftrace',
     sniff: isFtraceLine,
-    open: (options, summary) => new EventReader(new FtraceParser(options.file), options, summary),
+    open: (options, summary) => new EventReader(PARSERS.ftrace(options.file), options, summary),
   },
   {
     name: 'perf',
     sniff: isPerfLine,
-    open: (options, summary) => new EventReader(new PerfScriptParser(options.file), options, summary),
+    open: (options, summary) => new EventReader(PARSERS.perf(options.file), options, summary),
   },
   { name: 'strace', sniff: isStraceLine, open: (options, summary) => new StraceReader(options, summary) },
 ];
@@ -82,64 +86,59 @@ export async function* importTrace(
   }
 }
 
-/** Events that are complete, and the header as it is by now; the list is the caller's until the next one is asked for. */
-export interface Batch {
-  readonly header: HeaderObject;
-  readonly events: readonly EventObject[];
-}
-
-/** importTrace(), many events at a time: what is complete comes before the next line is waited for. */
+/**
+ * importTrace(), many events at a time: what is complete comes before the next line is waited for.
+ *
+ * @param elsewhere another thread for the lines of a long text; what is complete may then have to wait for the next lines
+ */
 export async function* importBatches(
   chunks: AsyncIterable<string | Uint8Array>,
   options: ImportOptions,
+  elsewhere?: Elsewhere,
 ): AsyncGenerator<Batch, ImportSummary> {
-  const batches = linesOf(chunks, options.file, options.maxLine);
+  const text = chunks[Symbol.asyncIterator]();
   try {
-    return yield* importLines(batches, options);
+    return yield* importText(text, options, elsewhere);
   } finally {
     // A text of which the rest is not wanted is closed.
-    await batches.return(undefined);
+    await text.return?.();
   }
 }
 
-async function* importLines(
-  batches: AsyncGenerator<Line[]>,
+type Text = AsyncIterator<string | Uint8Array>;
+
+async function* importText(
+  text: Text,
   options: ImportOptions,
+  elsewhere: Elsewhere | undefined,
 ): AsyncGenerator<Batch, ImportSummary> {
-  const summary = newSummary();
+  const { file, maxLine } = options;
+  const cutter = new LineCutter(file, maxLine);
+  const batches = linesOf({ [Symbol.asyncIterator]: () => text }, file, maxLine, cutter);
   let lines = await firstLines(batches);
   const importer = choose(lines, options);
   const maps = options.maps === undefined ? [] : await readMaps(options.maps, options);
+  const summary = newSummary();
   const reader = importer.open({ ...options, maps }, summary);
-  const sound = new Sound(options.file);
-  const events: EventObject[] = [];
-  const { onBadLine } = options;
-  let number = 1;
-  let header: HeaderObject | null = null;
-  for (let over = false; ; ) {
-    if (over) tolerating(onBadLine, () => reader.end(events));
-    forEachTolerating(lines, onBadLine, line => {
-      number = line.number;
-      reader.push(line, events);
-      sound.check(events, number);
-    });
-    while (!sound.isOver(events)) tolerating(onBadLine, () => sound.check(events, number));
-    summary.lines += lines.length;
-    summary.events += events.length;
-    if (events.length > 0 || over) {
-      header ??= headerOf(importer.name, options, reader);
-      header.meta.lost = summary.lost;
-      if (summary.sleeps) header.meta['x-sleeps'] = true;
-      if (summary.lost > 0) header.meta['x-lost-from'] = summary.lostFrom;
-      yield { header, events };
+  const importing = new Importing(reader, summary, options, importer.name);
+  for (;;) {
+    importing.push(lines);
+    yield* importing.batches();
+    const cut = cutter.here;
+    if (cut !== null && reader instanceof EventReader && elsewhere?.isReady(cut.number)) {
+      const from = { tool: importer.name as Handover['tool'], file, maxLine, cut, parser: reader.state };
+      for await (const rest of elsewhere.read(text, from)) {
+        importing.take(rest, reader);
+        yield* importing.batches();
+        if (rest.failure !== null) throw complaintOf(rest.failure);
+      }
+      break;
     }
-    events.length = 0;
-    sound.next();
-    if (over) break;
     const next = await batches.next();
-    over = next.done === true;
-    lines = next.done ? [] : next.value;
+    if (next.done) break;
+    lines = next.value;
   }
+  yield importing.end();
   return summary;
 }
 
@@ -172,21 +171,4 @@ function choose(lines: readonly Line[], { file, from }: ImportOptions): Importer
     : `known formats: ${names.join(' ')}; --from names one`;
   const what = text === undefined ? 'the text is empty' : `not a text any importer knows, found ${quote(text)}`;
   throw new Complaint('schema', what, { file, line: 1 }, hint);
-}
-
-function headerOf(tool: string, options: ImportOptions, { clock, command }: Reader): HeaderObject {
-  return {
-    format: 'vmalock-trace',
-    version: 1,
-    meta: {
-      producer: `vmalock import ${tool}`,
-      ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
-      arch: 'x86_64',
-      pageSize: PAGE_SIZE,
-      clock,
-      lost: 0,
-      ...(command === null ? {} : { command }),
-      ...(options.swapSync && { 'x-swap-sync': true }),
-    },
-  };
 }

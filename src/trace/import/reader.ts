@@ -1,12 +1,12 @@
 /**
  * What an importer is: it reads the lines of one text, in order, and says what they complete.
  */
-import { Complaint } from '../../errors.js';
 import type { EventObject, ImportSummary } from './event.js';
 import type { Line } from './lines.js';
 import { Pairing, type PairingOptions } from './pairing.js';
-import type { TraceRecord } from './record.js';
+import type { ParserState, RecordParser, TraceRecord } from './record.js';
 import { TickOrder } from './tick-order.js';
+import { forEachTolerating, type OnBadLine } from './tolerating.js';
 
 /** What they complete is put `into` a list, in time order. */
 export interface Reader {
@@ -19,45 +19,16 @@ export interface Reader {
   end(into: EventObject[]): void;
 }
 
-/** Lines -> records, one per event; a line may complete the record before it. */
-interface Parser {
-  readonly unknownLines: number;
-  push(line: Line): TraceRecord | null;
-  end(): TraceRecord | null;
-}
-
-/** What to do about a line that is cut off or contradicts itself: nobody to tell it to ends the import. */
-export type OnBadLine = ((complaint: Complaint) => void) | undefined;
-
-/** Does one step; what is wrong with its line is told, or thrown where nobody is to be told. */
-export function tolerating(onBadLine: OnBadLine, step: () => void): void {
-  try {
-    step();
-  } catch (error) {
-    if (onBadLine === undefined || !(error instanceof Complaint)) throw error;
-    onBadLine(error);
-  }
-}
-
-/** So for each of many: after one that is wrong it goes on with the next. */
-export function forEachTolerating<T>(many: readonly T[], onBadLine: OnBadLine, step: (one: T) => void): void {
-  for (let i = 0; i < many.length; ) {
-    tolerating(onBadLine, () => {
-      while (i < many.length) step(many[i++]);
-    });
-  }
-}
-
 /** A text of kernel events: records by their parser, put in order, events of the trace by the pairing. */
 export class EventReader implements Reader {
   readonly clock = 'mono';
-  readonly #parser: Parser;
+  readonly #parser: RecordParser;
   readonly #order = new TickOrder();
   readonly #pairing: Pairing;
   readonly #summary: ImportSummary;
   readonly #onBadLine: OnBadLine;
 
-  constructor(parser: Parser, options: PairingOptions & { onBadLine?: OnBadLine }, summary: ImportSummary) {
+  constructor(parser: RecordParser, options: PairingOptions & { onBadLine?: OnBadLine }, summary: ImportSummary) {
     this.#parser = parser;
     this.#onBadLine = options.onBadLine;
     this.#pairing = new Pairing(options, summary);
@@ -68,10 +39,24 @@ export class EventReader implements Reader {
     return this.#pairing.command;
   }
 
+  /** Where its parser is: where another one goes on, or has stopped. */
+  get state(): ParserState {
+    return this.#parser.state;
+  }
+
+  set state(state: ParserState) {
+    this.#parser.state = state;
+    this.#summary.unknownLines = state.unknownLines;
+  }
+
   push(line: Line, into: EventObject[]): void {
     const record = this.#parser.push(line);
     this.#summary.unknownLines = this.#parser.unknownLines;
-    if (record === null) return;
+    if (record !== null) this.take(record, into);
+  }
+
+  /** The next record, where its line was read by another parser. */
+  take(record: TraceRecord, into: EventObject[]): void {
     if (this.#order.asItComes) this.#pairing.push(record, into);
     else this.#pass(this.#order.push(record), into);
   }

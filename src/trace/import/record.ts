@@ -48,24 +48,29 @@ const NS_PER_US = 1000;
  * their microsecond, which keeps them in order.
  */
 export class Origin {
-  #sec = -1;
-  #ns = 0;
-  #last: Ns = -1;
-  #same = 0;
+  state = { sec: -1, ns: 0, last: -1 as Ns, same: 0 };
 
   /** `fraction` as printed, of `digits` digits: six or nine. */
   since(sec: number, fraction: number, digits: number): Ns {
     const coarse = digits === 6;
     const ns = fraction * (coarse ? NS_PER_US : 1);
-    if (this.#sec < 0) {
-      this.#sec = sec;
-      this.#ns = ns;
+    const { state } = this;
+    if (state.sec < 0) {
+      state.sec = sec;
+      state.ns = ns;
     }
-    const t = (sec - this.#sec) * NS_PER_SEC + (ns - this.#ns);
-    this.#same = coarse && t === this.#last ? Math.min(this.#same + 1, NS_PER_US - 1) : 0;
-    this.#last = t;
-    return t + this.#same;
+    const t = (sec - state.sec) * NS_PER_SEC + (ns - state.ns);
+    state.same = coarse && t === state.last ? Math.min(state.same + 1, NS_PER_US - 1) : 0;
+    state.last = t;
+    return t + state.same;
   }
+}
+
+/** Where a parser is between two lines: plain data, so that one in another thread can go on from there. */
+export interface ParserState {
+  readonly unknownLines: number;
+  readonly pending: TraceRecord | null;
+  readonly origin: Origin['state'];
 }
 
 /** What a parser of a recorder's text has in hand: a record is complete when the next one begins. */
@@ -83,6 +88,16 @@ export abstract class RecordParser {
    * @throws Complaint `schema` for a line that is cut off
    */
   abstract push(line: Line): TraceRecord | null;
+
+  get state(): ParserState {
+    return { unknownLines: this.unknownLines, pending: this.pending, origin: this.origin.state };
+  }
+
+  set state({ unknownLines, pending, origin }: ParserState) {
+    this.unknownLines = unknownLines;
+    this.pending = pending;
+    this.origin.state = origin;
+  }
 
   /** The last record of the text. */
   end(): TraceRecord | null {
