@@ -42,8 +42,9 @@ export class Alike<T> {
     if (known !== undefined) return known;
     // of more than a thousand all are forgotten
     if (this.#known.size === 1000) this.#known.clear();
-    const made = make(key);
-    this.#known.set(kept(key), made);
+    const own = kept(key);
+    const made = make(own);
+    this.#known.set(own, made);
     return made;
   }
 }
@@ -87,6 +88,8 @@ const faultEnd = new End(ERROR_CODE);
 const rssEnd = new End('B');
 let lastCounter: PrintedCounter = { text: '\n', counter: { name: '', own: false, type: '' } };
 
+let lastFault: FaultFields = { errorCode: Number.NaN, copies: false, clears: false };
+
 const faults = new Alike<FaultFields>();
 const counters = new Alike<Counter>();
 const acquired = new Alike<LockFields | null>();
@@ -126,8 +129,9 @@ export function faultFields(name: string, text: string): { address: string; fiel
   const [{ number: errorCode }, kernelMode] = [faultEnd, name === 'page_fault_kernel'];
   const copies = kernelMode && copiesFromUser(text);
   const clears = kernelMode && clearsUser(text);
-  const fields = faults.of(`${errorCode} ${copies} ${clears}`, () => ({ errorCode, copies, clears }));
-  return { address: match[1], fields };
+  if (errorCode !== lastFault.errorCode || copies !== lastFault.copies || clears !== lastFault.clears)
+    lastFault = faults.of(`${errorCode} ${copies} ${clears}`, () => ({ errorCode, copies, clears }));
+  return { address: match[1], fields: lastFault };
 }
 
 /** page_fault_kernel: does it read what the thread handed to a system call? Then the thread goes on. */
@@ -152,7 +156,7 @@ function readLock(text: string, saysSuccess: boolean): LockFields | null {
   const match = LOCK.exec(text);
   if (match === null || (match[3] !== undefined) !== saysSuccess) return null;
   const [, mm, write, success] = match;
-  return { mm, write: write === 'true', success: success !== 'false', memcgId: text.includes(' memcg_id=') };
+  return { mm: kept(mm), write: write === 'true', success: success !== 'false', memcgId: text.includes(' memcg_id=') };
 }
 
 /** rss_stat: the counter's new total in bytes; null when cut off. */
@@ -179,7 +183,7 @@ function counterOf(text: string): PrintedCounter | null {
   if (match === null) return null;
   const [printed, id, own, type] = match;
   const key = `${id} ${type} ${own}`;
-  const counter = counters.of(key, () => ({ name: `${id} ${type}`, own: own === '1', type }));
+  const counter = counters.of(key, () => ({ name: kept(`${id} ${type}`), own: own === '1', type: kept(type) }));
   lastCounter = { text: printed, counter };
   return lastCounter;
 }
