@@ -86,28 +86,58 @@ test('a swap entry: its page was in the swap cache, or had to be read; without a
   expect(await page(...swapIn, fault(9))).toEqual({ entry: 'swap' });
 });
 
+/** The processor goes from a thread to another. */
+const leaves = (us: number, tid: number, state: string) =>
+  line(
+    us,
+    tid,
+    `sched:sched_switch: prev_comm=a prev_pid=${tid} prev_prio=120 prev_state=${state} ==> next_comm=b next_pid=0`,
+  );
+
 test('who slept for a swapped page, and who did not: known from the first sched_switch on, of threads that are known', async () => {
   const swapIn = [counted(1, 'MM_SWAPENTS', 5), fault(2)];
   const [mapped, done] = [counted(8, 'MM_SWAPENTS', 4), line(9, 10, 'major-faults:     7f0000001000')];
-  const leaves = (us: number, state: string, tid = 10) =>
-    line(
-      us,
-      tid,
-      `sched:sched_switch: prev_comm=a prev_pid=${tid} prev_prio=120 prev_state=${state} ==> next_comm=b next_pid=0`,
-    );
-  const other = leaves(1, 'S', 99);
+  const other = leaves(1, 99, 'S');
   expect(await page(...swapIn, mapped, done)).toMatchObject({ wait: 6000 });
   expect(await page(other, ...swapIn, mapped, done)).toMatchObject({ wait: 0 });
-  expect(await page(other, ...swapIn, leaves(4, 'R+'), mapped, done)).toMatchObject({ wait: 0 });
-  expect(await page(other, ...swapIn, leaves(4, 'D'), mapped, done)).toMatchObject({ wait: 6000 });
+  expect(await page(other, ...swapIn, leaves(4, 10, 'R+'), mapped, done)).toMatchObject({ wait: 0 });
+  expect(await page(other, ...swapIn, leaves(4, 10, 'D'), mapped, done)).toMatchObject({ wait: 6000 });
   const reclaim = ['direct', 'memcg'].map(whose =>
     line(6, 10, `vmscan:mm_vmscan_${whose}_reclaim_end: nr_reclaimed=26   0`),
   );
   for (const end of reclaim)
-    expect(await page(other, ...swapIn, leaves(4, 'D'), end, mapped, done)).toMatchObject({ wait: 0 });
+    expect(await page(other, ...swapIn, leaves(4, 10, 'D'), end, mapped, done)).toMatchObject({ wait: 0 });
+  expect(await page(...reclaim, other, ...swapIn, mapped, done)).toMatchObject({ wait: 0 });
   const { header, events } = await imported([other, ...swapIn, mapped, done].join('\n'));
   expect(header.meta).toMatchObject({ 'x-sleeps': true });
   expect(events.filter(({ tid }) => tid === 99)).toEqual([]);
+});
+
+test('a page of the swap cache that was waited for: its folio was locked, where the thread is alone in its address space', async () => {
+  const met = async (end: number, ...rows: string[]) => {
+    const swapIn = [counted(1, 'MM_SWAPENTS', 5), ...rows, fault(2)];
+    const asleep = rows.some(row => row.includes('sched_switch')) ? [leaves(3, 10, 'D')] : [];
+    const done = [counted(end, 'MM_SWAPENTS', 4), line(end, 10, 'minor-faults:     7f0000001000')];
+    const { faults } = await imported([...swapIn, ...asleep, ...done].join('\n'));
+    return [faults[0].page, faults[0]['x-hidden']];
+  };
+  const shows = leaves(1, 99, 'S');
+  const [cached, locked] = [
+    { entry: 'swap', folio: 'cached' },
+    { entry: 'swap', folio: 'locked', wait: 7000 },
+  ];
+  expect(await met(9, shows)).toEqual([locked, undefined]);
+  // another thread, or who it is not known: it may have slept for mmap_lock
+  expect(await met(9, shows, line(1, 11, 'minor-faults:     0'))).toEqual([cached, 'folio lock']);
+  // who sleeps does not show: it may have, where it took as long
+  expect(await met(11)).toEqual([cached, undefined]);
+  expect(await met(12)).toEqual([cached, 'folio lock']);
+});
+
+test('a counter of another address space says nothing of the fault in which it changes', async () => {
+  const theirs = (us: number, pages: number) => counted(us, 'MM_SWAPENTS', pages).replace('curr=1', 'curr=0');
+  const done = line(9, 10, 'minor-faults:     7f0000001000');
+  expect(await page(theirs(1, 5), fault(2), theirs(5, 4), done)).toBeUndefined();
 });
 
 test('readahead inside a fault: the page was absent, whether or not its handler was seen, and for how long if the end was', async () => {
@@ -181,6 +211,8 @@ test('whether the swap device is synchronous is for the user to say', async () =
   const { faults, header } = await imported(sample('swap-sync'), { swapSync: true });
   expect(header.meta['x-swap-sync']).toBe(true);
   expect(faults[0].page).toMatchObject({ entry: 'swap', swap_sync: true });
+  const other = await imported(sample('page-miss'), { swapSync: true });
+  expect(JSON.stringify(other.faults)).not.toContain('swap_sync');
 });
 
 test('a handler that ran twice without a reason is counted, and the mark that explains it is inferred', async () => {
@@ -250,7 +282,7 @@ test('a fault that its thread does not outlive was killed, where another thread 
   const before = [
     ...section(1, 10, false),
     line(5, 10, 'minor-faults: 0'),
-    ...call(6, 10, '9 (0, 2000, 3, 22, ffffffffffffffff, 0)', section(7, 10, true), 10, String(0x7f0000000000)),
+    ...call(6, 10, '9 (0, 2000, 7, 22, ffffffffffffffff, 0)', section(7, 10, true), 10, String(0x7f0000000000)),
   ];
   const path = async (...rows: string[]) => {
     const { faults } = await imported([...before, ...rows, gone(40, 10, true)].join('\n'));
@@ -258,12 +290,13 @@ test('a fault that its thread does not outlive was killed, where another thread 
   };
   const [EXIT, EXIT_GROUP] = [60, 231];
   expect(await path(fault(20), calls(24, 11, EXIT_GROUP), gone(25, 11))).toBe('killed');
-  expect(await path(fault(20), gone(25, 11))).toBe('killed');
+  for (const code of [4, 6, 14]) expect(await path(fault(20, code), gone(25, 11))).toBe('killed');
   expect(await path(fault(20), calls(20, 11, EXIT_GROUP), gone(25, 11))).toBe('killed');
   // That one ended alone, or before the fault began; and no thread is its own murderer.
   expect(await path(fault(20), calls(24, 11, EXIT), gone(25, 11))).toBe('signal');
   expect(await path(calls(15, 11, EXIT_GROUP), fault(20), gone(25, 11))).toBe('signal');
   expect(await path(fault(20))).toBe('signal');
+  expect(await path(calls(20, 10, EXIT_GROUP), fault(20))).toBe('signal');
 });
 
 test('a time of 2^53 ns or more after the first is told, with its line', async () => {

@@ -100,7 +100,7 @@ describe('a thread that exits', () => {
 
   test('leaves its call without an end, which is counted; execve is over all the same', async () => {
     const enter = (text: string) => line(4, 11, `raw_syscalls:sys_enter: NR ${text}   0`);
-    const counted = async (text: string) => (await from(enter(text), exits(5, 11))).summary.unclassified;
+    const counted = async (text: string) => (await from(enter(text), exits(5, 11), record(6, 11))).summary.unclassified;
     expect(await counted(MUNMAP)).toEqual({ 'system call without its end': 1 });
     expect(await counted('202 (0, 0, 0, 0, 0, 0)')).toEqual({});
   });
@@ -155,16 +155,16 @@ describe('system calls', () => {
   });
 });
 
-test('a migration entry that is set again was removed in between', async () => {
-  const set = (us: number) => line(us, 10, 'migrate:set_migration_pte: addr=7f790ad81000, pte=f7ff order=0   0');
-  const { events } = await from(
-    set(5),
-    set(9),
-    line(12, 11, 'migrate:remove_migration_pte: addr=7f790ad81000, pte=8 order=0   0'),
-  );
-  expect(events.map(({ op, t, dur }) => [op, t, dur])).toEqual([
-    ['migrate', 5_000, 4_000],
-    ['migrate', 9_000, 3_000],
+test('a migration entry that is set again was removed in between; of several pages each has its own', async () => {
+  const set = (us: number, page = 1) =>
+    line(us, 10, `migrate:set_migration_pte: addr=7f790ad8${page}000, pte=f7ff order=0   0`);
+  const removed = (us: number, page = 1) =>
+    line(us, 11, `migrate:remove_migration_pte: addr=7f790ad8${page}000, pte=8 order=0   0`);
+  const { events } = await from(set(5), set(7, 2), set(9), removed(12), removed(15, 2));
+  expect(events.map(({ op, addr, t, dur }) => [op, addr, t, dur])).toEqual([
+    ['migrate', '0x7f790ad81000', 5_000, 4_000],
+    ['migrate', '0x7f790ad82000', 7_000, 8_000],
+    ['migrate', '0x7f790ad81000', 9_000, 3_000],
   ]);
 });
 

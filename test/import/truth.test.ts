@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { TruthObject } from '../../src/trace/import/event.js';
 import { NO_END } from '../../src/trace/import/faults.js';
+import { HELD_TOO_LONG } from '../../src/trace/import/outbox.js';
 import { UNKNOWN_LOCK } from '../../src/trace/import/truth.js';
-import { imported, line, sample, section } from './sample.js';
+import { call, imported, line, sample, section } from './sample.js';
 
 /** Each shape as the recording has it: sample, address of the fault, and what a kernel with call chains said of it. */
 const SHAPES: readonly [what: string, sample: string, addr: string, truth: TruthObject][] = [
@@ -156,4 +157,93 @@ test('without completion events there is no truth unless the locks alone decide'
     { fallback: false },
   ]);
   expect(summary.unclassified).toEqual({ [UNKNOWN_LOCK]: 1, [NO_END]: 1 });
+});
+
+/** An execve of thread 10, in a recording that shows its calls. */
+const EXECVE = [
+  line(1, 10, 'raw_syscalls:sys_enter: NR 59 (7ffd0, 0, 0, 0, 0, 0)   0'),
+  line(2, 10, 'PERF_RECORD_COMM exec: x:10/10'),
+  line(3, 10, 'raw_syscalls:sys_exit: NR 59 = 0   0'),
+];
+
+test('what execve mapped is private: where it was seen, no VMA has to be known to tell an anon_vma from a fallback', async () => {
+  const lines = [line(12, 10, PF), ...section(13, 10, false), line(17, 10, DONE)];
+  const truth = async (...before: string[]) => (await imported([...before, ...lines].join('\n'))).faults[0].truth;
+  expect(await truth(...EXECVE)).toEqual({ path: 'vma_lock', fallback: false, anon_prepare: 'ok' });
+  const other = EXECVE.filter(text => !text.includes('exec:'));
+  expect(await truth(...other)).toBeUndefined();
+});
+
+test('nobody maps below vm.mmap_min_addr or above user space: who faulted there looked under mmap_lock', async () => {
+  const truth = async (addr: string) => {
+    const fault = line(2, 10, PF.replace('0x7f0000001000', addr));
+    const signal = line(8, 10, 'signal:signal_generate: sig=11 errno=0 code=1 comm=x pid=10 grp=0 res=0   0');
+    const text = [line(1, 10, 'minor-faults:     0'), fault, ...section(3, 10, false), signal];
+    return (await imported(text.join('\n'))).faults[0].truth?.fallback;
+  };
+  expect([await truth('0xfff'), await truth('0x100000000000000')]).toEqual([true, true]);
+  // there may be a VMA, whose anon_vma was prepared
+  expect([await truth('0x1000'), await truth('0xfffffffffffff0')]).toEqual([undefined, undefined]);
+});
+
+test('a kernel without VMA locks shows in its user faults: those of the kernel itself take mmap_lock in any', async () => {
+  const truth = async (mode: string) => {
+    const locked = Array.from({ length: 64 }, (_, i) => {
+      const [start, acquired, released] = section(10 * i + 3, 10, false);
+      return [line(10 * i + 2, 10, PF.replace('user', mode)), start, acquired, line(10 * i + 4, 10, DONE), released];
+    });
+    const last = [line(700, 10, PF), ...section(703, 10, false), line(709, 10, DONE)];
+    const text = [line(1, 10, MAP), ...locked.flat(), ...last].join('\n').replaceAll('memcg_id=1', 'memcg_path=/');
+    return (await imported(text)).faults[64].truth;
+  };
+  expect(await truth('kernel')).toEqual({ path: 'vma_lock', fallback: false, anon_prepare: 'ok' });
+  expect(await truth('user')).toEqual({ path: 'mmap_lock', fallback: true, wait: 1000 });
+});
+
+test('a call chain that shows the trylock decides what came before, and nothing waits for it any longer', async () => {
+  const readOnly = MAP.replace('rw-p //anon', 'r--p /bin/x');
+  const forbidden = [
+    ...[line(2, 10, PF), ...section(3, 10, false)],
+    line(8, 10, 'signal:signal_generate: sig=11 errno=0 code=2 comm=x pid=10 grp=0 res=0   0'),
+  ];
+  const [start, acquired, released] = section(13, 10, false);
+  const refused = acquired.replace('success=true', 'success=false');
+  const by = (row: string, frame: string) => `${row}\n        ffffffff81 ${frame}\n`;
+  const prepares = [
+    ...[line(12, 10, PF), start, by(refused, '__vmf_anon_prepare'), by(acquired, 'lock_mm_and_find_vma'), released],
+    line(18, 10, DONE),
+  ];
+  const others = Array.from({ length: 10 }, (_, i) => line(20 + i, 10, 'PERF_RECORD_COMM: x:10/10'));
+  const found = async (...lines: string[]) => {
+    const calls = call(1, 10, '202 (0, 0, 0, 0, 0, 0)', [], 1, '0');
+    const text = [line(1, 10, readOnly), line(1, 10, DONE), ...calls, ...forbidden, ...lines, ...others].join('\n');
+    const { faults, summary } = await imported(text.replaceAll('memcg_id=1', 'memcg_path=/'), { maxHeld: 8 });
+    return [faults[0]?.truth, summary.unclassified];
+  };
+  expect(await found(...prepares)).toEqual([{ path: 'signal', fallback: false }, {}]);
+  const [truth, unclassified] = await found();
+  expect([truth, Object.keys(unclassified!)]).toEqual([undefined, [UNKNOWN_LOCK, HELD_TOO_LONG]]);
+});
+
+describe('without completion events', () => {
+  const exits = line(30, 10, 'sched:sched_process_exit: comm=x pid=10 prio=120 group_dead=true   0');
+  const truth = async (...lines: string[]) =>
+    (await imported([...section(0, 12, true), ...lines].join('\n'))).faults[0].truth;
+
+  test('a fault without a signal was finished, where the recording shows signals', async () => {
+    expect(await truth(line(9, 10, PF), exits)).toEqual({ fallback: false });
+    for (const signal of [
+      'signal:signal_generate: sig=17 errno=0 code=1 comm=x pid=12 grp=0 res=0   0',
+      'signal:signal_deliver: sig=17 errno=0 code=1 sa_handler=525892 sa_flags=4000000   0',
+    ])
+      expect(await truth(line(5, 12, signal), line(9, 10, PF), exits)).toEqual({ path: 'vma_lock', fallback: false });
+  });
+
+  test('two sections are the fault’s where its thread goes on, and where it does not may be for a signal', async () => {
+    const calls = call(4, 10, '202 (0, 0, 0, 0, 0, 0)', [], 5, '0');
+    const twice = [line(7, 10, MAP), ...calls, line(9, 10, PF), ...section(10, 10, false), ...section(14, 10, false)];
+    expect(await truth(...twice, line(20, 10, PF))).toMatchObject({ fallback: true });
+    const delivered = 'signal:signal_deliver: sig=11 errno=0 code=1 sa_handler=525892 sa_flags=4000000   0';
+    expect(await truth(...twice, line(20, 10, delivered))).toBeUndefined();
+  });
 });

@@ -210,6 +210,44 @@ test('a fault of another range, which waited longer, does not move the registrat
   ]);
 });
 
+test('it goes before the first fault there that waited for the monitor and for nothing else', async () => {
+  const [FIRST_PAGE, LAST_PAGE] = ['0x7f0000000000', '0x7f000000f000'];
+  const registeredFor = async (...before: (string | string[])[]) => {
+    const over = [13, 14, 21].map(tid => done(12, tid));
+    const rows = [...before, fault(5, 11), request(6, 12, COPY), done(9, 11), ...over];
+    const events = await operations(...rows);
+    return events.filter((_, i) => events[i - 1]?.op === 'uffd_register').map(({ tid }) => tid);
+  };
+  expect(await registeredFor()).toEqual([11]);
+  for (const inside of [FIRST_PAGE, LAST_PAGE]) expect(await registeredFor(fault(2, 13, inside))).toEqual([13]);
+  for (const outside of ['0x7efffffff000', '0x7f0000010000'])
+    expect(await registeredFor(fault(2, 13, outside))).toEqual([11]);
+  // whichever is over first, and the first line of those at one time
+  expect(await registeredFor(fault(2, 13), fault(3, 14))).toEqual([13]);
+  expect(await registeredFor(fault(2, 14), fault(2, 13))).toEqual([14]);
+  const counts = line(3, 13, 'kmem:rss_stat: mm_id=7 curr=1 type=MM_ANONPAGES size=4096B   0');
+  expect(await registeredFor(fault(2, 13), counts, fault(3, 14))).toEqual([14]);
+});
+
+test('a monitor of another process answers its own: each has its registration', async () => {
+  const theirs = (row: string) => row.replace('10/', '20/');
+  const rows = [
+    UFFD_MAP.replaceAll('10/10', '20/20'),
+    ...request(1, 20, REGISTERS).map(theirs),
+    theirs(fault(2, 21)),
+    ...request(3, 22, COPY).map(theirs),
+    [fault(5, 11), ...request(6, 12, COPY), done(9, 11)],
+    theirs(done(10, 21)),
+  ];
+  expect((await operations(...rows)).map(({ op, tid }) => [op, tid])).toEqual([
+    ['other', 20],
+    ['uffd_register', 21],
+    ['fault', 21],
+    ['uffd_register', 11],
+    ['fault', 11],
+  ]);
+});
+
 test('what was called after the fault began is understood once the fault is', async () => {
   const rows = [
     fault(2, 11),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Recording } from '../../src/trace/import/recording.js';
 import { Mm, type OpenFault, World } from '../../src/trace/import/world.js';
-import { imported } from './sample.js';
+import { imported, line } from './sample.js';
 
 /** A line of tracefs text with the process of its thread, or without. */
 const row = (us: number, tid: number, tgid: number | null, text: string) =>
@@ -35,6 +35,37 @@ test('threads of a process share its address space, as soon as the text says so'
     [12, 1],
     [10, 1],
   ]);
+});
+
+test.each([
+  ['clone(CLONE_VM | CLONE_THREAD): a thread', 'sys_clone(clone_flags: 3d0f00, newsp: 0)', 'killed'],
+  ['vfork: a process, whose end is its own', 'sys_vfork()', 'vma_lock'],
+  ['clone(CLONE_VM): a process, whose end is its own', 'sys_clone(clone_flags: 4111, newsp: 0)', 'vma_lock'],
+  ['fork: a process, whose end is its own', 'sys_fork()', 'vma_lock'],
+])('who dies when the child of a call ends its process, made by %s', async (_, enter, path) => {
+  const name = /^sys_\w+/.exec(enter)?.[0];
+  const { faults } = await imported(
+    [
+      row(1, 10, 10, 'sys_mmap(addr: 0, len: 10000, prot: 3, flags: 22, fd: ffffffff, off: 0)'),
+      row(2, 10, 10, 'sys_mmap -> 0x7f0000000000'),
+      row(3, 10, 10, 'mmap_lock_start_locking: mm=00000000bbe4e955 memcg_path=/ write=true'),
+      row(5, 10, 10, enter),
+      row(6, 10, 10, 'sched_process_fork: comm=x pid=10 child_comm=x child_pid=20'),
+      row(7, 10, 10, `${name} -> 0x14`),
+      row(8, 10, 10, 'page_fault_user: address=0x7f0000001000 ip=0x401000 error_code=0x6'),
+      row(9, 20, null, 'sys_exit_group(error_code: 0)'),
+      row(10, 20, null, 'sched_process_exit: comm=x pid=20'),
+      row(11, 10, 10, 'sched_process_exit: comm=x pid=10 prio=120'),
+    ].join('\n'),
+  );
+  expect(faults[0].truth?.path).toBe(path);
+});
+
+test('of programs executed one after the other each has an mm of its own, also where no call is shown', async () => {
+  const exec = (us: number) => line(us, 10, 'sched:sched_process_exec: filename=/bin/x pid=10 old_pid=10   0');
+  const maps = (us: number) => line(us, 10, 'PERF_RECORD_MMAP2 10/10: [0x400000(0x1000) @ 0 fe:00 7 0]: r-xp /bin/x');
+  const { events } = await imported([exec(1), maps(2), exec(3), maps(4), exec(5), maps(6)].join('\n'));
+  expect(events.filter(({ op }) => op === 'exec').map(({ new_mm }) => new_mm)).toEqual([2, 3]);
 });
 
 describe('the world', () => {
