@@ -230,4 +230,25 @@ describe('a monitor', () => {
     expect([first.site, first.wait_ns > 70_000]).toEqual(['handle_userfault', true]);
     expect((await waits(events, 6)).site).toBe(null);
   });
+
+  const protect = (page: number, pages: number, t: number) => range('uffd_wp', page, pages, { tid: 9, t });
+  const touched = Array.from({ length: 8 }, (_, page) => fault(page, { t: 20 }));
+  const watched = [vma(0, 8, { t: 0 }), register('wp'), ...touched];
+
+  test('protects a range although somebody sleeps beside it', async () => {
+    const asleep = [protect(3, 1, 10_000), fault(3, { tid: 2, t: 20_000 })];
+    const beside = [protect(0, 3, 40_000), protect(4, 4, 50_000)];
+    const written = [fault(2, { tid: 3, t: 60_000 }), fault(4, { tid: 4, t: 60_000 })];
+    const events = [...watched, ...asleep, ...beside, ...written, protect(0, 8, 200_000)];
+    const { rows } = await replay(events, NEW);
+    expect(rows.filter(({ site }) => site === 'handle_userfault').map(({ tid }) => tid)).toEqual([2, 3, 4]);
+  });
+
+  test('that protects again before the one it woke goes on has it ask again', async () => {
+    const asleep = [protect(0, 1, 10_000), fault(0, { tid: 2, t: 20_000 })];
+    const [once, twice] = [[protect(0, 1, 90_000)], [protect(0, 1, 90_000), protect(0, 1, 90_001)]];
+    const asked = [...watched, ...asleep, ...twice, protect(0, 1, 300_000)];
+    const woken = await waits([...watched, ...asleep, ...once], 11);
+    expect((await waits(asked, 11)).wait_ns - woken.wait_ns).toBeGreaterThan(200_000);
+  });
 });

@@ -122,6 +122,12 @@ describe('a huge page of a file that has no ->huge_fault', () => {
     expect(await held(...watched, range('uffd_wp', 0, 512), read(600))).toBe(COSTS.minor);
     expect((await row(NEW, ...watched, range('uffd_wp', 0, 512), read(3), fault(3))).site).toBe('handle_userfault');
   });
+
+  test('is still mapped as a whole where reads of it are taken away: the monitor is asked', async () => {
+    const watched = [tmpfs('shared'), huge('read'), range('uffd_register', 0, 1_024, { modes: ['rwp'] })];
+    const asked = [...watched, range('uffd_rwp', 0, 512), fault(3, { access: 'read', page: { wait: 5 } })];
+    expect((await row('v7.3', ...asked)).site).toBe('handle_userfault');
+  });
 });
 
 test('a marker of write protection of a hugetlb page is as good as nothing, and what comes in is protected', async () => {

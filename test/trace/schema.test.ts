@@ -54,6 +54,7 @@ describe('the schema', () => {
       { ...good, meta: { lost: -1 } },
       { ...good, meta: { clock: 1 } },
       { ...good, meta: { command: [1] } },
+      { ...good, meta: { command: ['a', 1] } },
       { ...good, meta: { kernel: null } },
       { ...good, expect: [] },
       { ...good, expect: { m: [] } },
