@@ -18,6 +18,11 @@ describe('a huge page', () => {
     expect(await held(...wanted, fault(700))).toBe(COST.huge);
     expect(await held(...wanted, fault(700, { page: { entry: 'none' } }))).toBe(COST.anon);
     expect(await held(...wanted, fault(700), fault(701))).toBe(COST.minor);
+    expect(await held(vma(512, 512), advise('hugepage', 512, 512), fault(700))).toBe(COST.huge);
+    for (const there of [512, 1_023])
+      expect(await held(vma(0, 2_048), fault(there), advise('hugepage', 0, 2_048), fault(700))).toBe(COST.anon);
+    for (const beside of [511, 1_024])
+      expect(await held(vma(0, 2_048), fault(beside), advise('hugepage', 0, 2_048), fault(700))).toBe(COST.huge);
     expect(await held(vma(520, 1_000), advise('hugepage', 520, 1_000), fault(700))).toBe(COST.anon);
     expect(await held(vma(100, 1_000), advise('hugepage', 100, 1_000), fault(1_050))).toBe(COST.anon);
   });
