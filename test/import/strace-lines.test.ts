@@ -141,6 +141,7 @@ describe('a line', () => {
     '7 1.000010 munmap(0x7f0000000000, MAP_) = 0 <0.000003>',
     '7 1.000010 ioctl(3) = 0 <0.000003>',
     '7 1.000010 execve() = 0 <0.000003>',
+    '7 1.000010 execveat(3</usr/bin>) = 0 <0.000003>',
     '7 1.000010 process_madvise(3<pid:7>, [], 0, MADV_DONT, 0) = 0 <0.000003>',
   ])('%j is cut off, told with its line, and holds back nothing that follows', async text => {
     await expect(lines(text, BRK)).rejects.toMatchObject({
@@ -253,18 +254,21 @@ describe('a call', () => {
   test('process_madvise is of the process that its pidfd names', async () => {
     const advise = (fd: string) =>
       `7 1.000010 process_madvise(${fd}, [{iov_base=0x7f0000000000, iov_len=4096}, {iov_base=0x7f0000008000, iov_len=8192}], 2, MADV_COLD, 0) = 12288 <0.000004>`;
-    const fork = '7 1.000005 fork() = 8';
+    const fork = '7 1.000005 fork() = 1234';
     const cold = (mm: object) => [
       { ...AT, ...mm, op: 'madvise', advice: 'cold', ...PAGE },
       { ...AT, ...mm, op: 'madvise', advice: 'cold', ...PAGE, addr: '0x7f0000008000', len: '0x2000' },
     ];
-    expect((await lines(fork, advise('3<pid:8>'))).events.slice(1)).toEqual(cold({ mm: 2 }));
-    expect((await lines(fork, '7 1.000008 pidfd_open(8, 0) = 3', advise('3'))).events.slice(1)).toEqual(
-      cold({ mm: 2 }),
-    );
+    expect((await lines(fork, advise('3<pid:1234>'))).events.slice(1)).toEqual(cold({ mm: 2 }));
+    // another call that returns 3 says nothing of the fd
+    const opens = ['7 1.000008 pidfd_open(1234, 0) = 3', '7 1.000009 read(0, "abc", 3) = 3'];
+    expect((await lines(fork, ...opens, advise('3'))).events.slice(1)).toEqual(cold({ mm: 2 }));
     expect((await lines(advise('3<pid:7>'))).events).toEqual(cold({}));
-    const child = advise('5<pid:7>').replace('7', '8');
-    expect((await lines(fork, child)).events.slice(1)).toEqual(cold({ tid: 8 }));
+    const child = advise('5<pid:7>').replace('7', '1234');
+    expect((await lines(fork, child)).events.slice(1)).toEqual(cold({ tid: 1234 }));
+    // its pid was not printed while it was the only one
+    const alone = await imported([BRK.slice(2), fork, child].join('\n'));
+    expect(alone.events.slice(2)).toEqual(cold({ tid: 1234 }));
     // strace runs in another PID namespace: the number that it shows in a comment is its own
     const { summary } = await lines("7 1.000008 pidfd_open(2 /* 9 in strace's PID NS */, 0) = 4", advise('4'));
     expect(summary.unclassified).toEqual({ 'process_madvise on a process that strace did not follow': 1 });
