@@ -160,7 +160,7 @@ describe('what is no file', () => {
   ])('%s in the middle of standard input is a complaint, packed or not', async (code, message) => {
     for (const head of [Buffer.from(HEADER), GZIP.subarray(0, 100), Buffer.from('28b52ffd0000000000', 'hex')]) {
       failing(head, code);
-      await expect(readFile('-')).rejects.toMatchObject({ class: 'io', message });
+      await expect(readFile('-')).rejects.toMatchObject({ class: 'io', message, where: { file: '-' } });
     }
   });
 
@@ -172,5 +172,6 @@ describe('what is no file', () => {
 
 test('a file without a name is told for that', async () => {
   const message = 'a file to read has no name';
-  await expect(readBytes('').next()).rejects.toMatchObject({ class: 'io', message, where: {} });
+  const hint = 'name a file; - reads stdin';
+  await expect(readBytes('').next()).rejects.toMatchObject({ class: 'io', message, where: {}, hint });
 });
