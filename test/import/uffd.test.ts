@@ -276,3 +276,14 @@ test('calls after the range is known: protection, the end of it, and what has no
     ['other', undefined],
   ]);
 });
+
+test('a fault that nobody answered may be waiting still when the recording ends, where a range was registered', async () => {
+  const under = async (registered: string[]) => {
+    const rows = [UFFD_MAP, ...registered, fault(10, 11), ...section(2_000, 12, false)];
+    const { faults, summary } = await imported(rows.join('\n'));
+    return [faults[0].truth, summary.unclassified];
+  };
+  expect(await under(REGISTER)).toEqual([undefined, { 'fault under way when the recording ended': 1 }]);
+  const other = call(2, 10, '202 (0, 0, 0, 0, 0, 0)', section(3, 10, true), 7, '0');
+  expect(await under(other)).toEqual([{ fallback: false, path: 'vma_lock' }, {}]);
+});
