@@ -7,6 +7,8 @@ import {
   PageTable,
   PTE_ANON,
   PTE_ANON_WP,
+  PTE_FILE_RO,
+  PTE_FILE_RW,
   PTE_HUGE,
   PTE_KIND_MASK,
   PTE_NONE,
@@ -19,6 +21,7 @@ import {
 type Model = Map<number, number>;
 type Step =
   | { do: 'set'; page: number; state: number }
+  | { do: 'map'; page: number; state: number }
   | { do: 'clear'; page: number; length: number }
   | { do: 'swap out'; page: number; length: number }
   | { do: 'forget'; page: number; length: number }
@@ -41,6 +44,7 @@ const range = { page, length };
 const steps = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('set' as const), page, state: fc.nat(255) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('map' as const), page, state: fc.nat(127) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('clear' as const), ...range }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('swap out' as const), ...range }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), ...range }) },
@@ -62,12 +66,16 @@ function put(model: Model, page: number, state: number): void {
   else model.set(page, state);
 }
 
-/** A PMD mapping that a range cuts in two is pages of their own from then on. */
+const isHuge = (state: number) => (state & PTE_HUGE) !== 0;
+const isOfFile = (state: number) => [PTE_FILE_RO, PTE_FILE_RW].includes(state & PTE_KIND_MASK);
+
+/** A PMD mapping that a range cuts in two is pages of their own from then on; those of a file are not mapped any more. */
 function split(model: Model, ...edges: number[]): void {
   for (const edge of edges) {
     const first = edge - (edge % 512);
-    if (edge === first || !((model.get(edge) ?? 0) & PTE_HUGE)) continue;
-    for (const [p, state] of inRange(model, first, first + 512)) put(model, p, state & ~PTE_HUGE);
+    if (edge === first || !isHuge(model.get(edge) ?? 0)) continue;
+    for (const [p, state] of inRange(model, first, first + 512))
+      put(model, p, isHuge(state) && isOfFile(state) ? PTE_NONE : state & ~PTE_HUGE);
   }
 }
 
@@ -81,6 +89,14 @@ function apply(step: Step, table: PageTable, model: Model): void {
   if (step.do === 'set') {
     table.set(step.page, step.state);
     put(model, step.page, step.state);
+    return;
+  }
+  if (step.do === 'map') {
+    const first = step.page - (step.page % 512);
+    for (let p = first; p < first + 512; p++) {
+      table.set(p, step.state | PTE_HUGE);
+      put(model, p, step.state | PTE_HUGE);
+    }
     return;
   }
   const { page: start, length } = step;
@@ -244,6 +260,23 @@ describe('the page table', () => {
       }),
       { numRuns: 200, seed: 3 },
     );
+  });
+
+  it('has none any more where a PMD of a file is split, unless something else is mapped there', () => {
+    const splitOf = (state: number, ...others: [page: number, state: number][]) => {
+      const table = new PageTable();
+      for (let page = 512; page < 1_024; page++) table.set(page, state | PTE_HUGE);
+      for (const [page, other] of others) table.set(page, other);
+      table.set(1_024, PTE_ANON);
+      table.splitHuge(700);
+      expect([table.hasTable(1_024), table.hasTable(0)]).toEqual([true, false]);
+      return [table.count - 1, table.hasTable(512)];
+    };
+    expect(splitOf(PTE_ANON)).toEqual([512, true]);
+    for (const state of [PTE_FILE_RO, PTE_FILE_RW]) {
+      expect(splitOf(state)).toEqual([0, false]);
+      for (const page of [512, 1_023]) expect(splitOf(state, [page, PTE_ANON])).toEqual([1, true]);
+    }
   });
 
   it('keeps kind and flags of a state apart', () => {
