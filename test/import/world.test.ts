@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Recording } from '../../src/trace/import/recording.js';
 import { Mm, type OpenFault, World } from '../../src/trace/import/world.js';
-import { imported, line } from './sample.js';
+import { call, imported, line } from './sample.js';
 
 /** A line of tracefs text with the process of its thread, or without. */
 const row = (us: number, tid: number, tgid: number | null, text: string) =>
@@ -34,6 +34,28 @@ test('threads of a process share its address space, as soon as the text says so'
     [12, 1],
     [12, 1],
     [10, 1],
+  ]);
+});
+
+test('a process is there as long as a thread of it, and one that comes with its id after that is another', async () => {
+  const unmaps = (us: number, tid: number) => call(us, tid, '11 (7f0000000000, 2000, 0, 0, 0, 0)', [], us + 1, '0');
+  const exits = (us: number, tid: number) => line(us, tid, `PERF_RECORD_EXIT(10:${tid}):(10:${tid})`);
+  expect(await mms(...unmaps(1, 10), ...unmaps(3, 11), exits(5, 10), ...unmaps(6, 12))).toEqual([
+    [10, 1],
+    [11, 1],
+    [12, 1],
+  ]);
+  expect(await mms(...unmaps(1, 10), ...unmaps(3, 11), exits(5, 10), exits(6, 11), ...unmaps(7, 12))).toEqual([
+    [10, 1],
+    [11, 1],
+    [12, 2],
+  ]);
+  // who is told to be of another process leaves the others in theirs
+  const [other, third] = [row(8, 11, 30, 'sys_brk -> 0x1000'), munmap(9, 13, 10)];
+  expect(await mms(...munmap(1, 10, 10), ...munmap(3, 11, 10), other, ...third)).toEqual([
+    [10, 1],
+    [11, 1],
+    [13, 1],
   ]);
 });
 

@@ -275,7 +275,7 @@ export class World {
 
   bind(key: string, mm: Mm): void {
     const before = this.#mms.get(key);
-    if (before !== undefined && before !== mm) this.#keys.delete(before);
+    if (before !== undefined) this.#keys.delete(before);
     this.#mms.set(key, mm);
     this.#keys.set(mm, key);
   }
