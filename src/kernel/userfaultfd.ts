@@ -153,9 +153,8 @@ function fill(task: Task, mm: Mm, end: Page): void {
   for (let page = task.page; page < last; page++) {
     const vma = mm.mm_mt.walk(page);
     if (vma === null || !EMPTY.has(mm.page_table.get(page) & PTE_KIND_MASK)) continue;
-    const state = filled(task, vma);
-    mm.page_table.set(page, state);
-    if (state !== PTE_ANON && state !== PTE_ZERO) vma.shmem?.add(vma, page);
+    mm.page_table.set(page, filled(task, vma));
+    vma.shmem?.add(vma, page);
   }
 }
 
