@@ -262,12 +262,13 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   const async = vma.vm_flags & UFFD_WP_ASYNC;
   if (anonymous && state & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !async && !task.answered)
     return handle_userfault(k, task, vmaLocked);
-  k.witness?.enters(task, anonymous ? 'do_huge_pmd_wp_page' : pud ? 'wp_huge_pud' : 'wp_huge_pmd');
+  const taken = anonymous && state & PTE_UFFD_WP && async;
+  k.witness?.enters(task, anonymous && !taken ? 'do_huge_pmd_wp_page' : pud ? 'wp_huge_pud' : 'wp_huge_pmd');
   const whole = anonymous
-    ? !(state & PTE_SHARED_COW || (state & PTE_UFFD_WP && async))
+    ? !(state & PTE_SHARED_COW || taken)
     : vma.vm_ops & VM_OPS.huge_fault && vma.vm_flags & VM_SHARED;
   if (!whole) {
-    // VM_FAULT_FALLBACK, after it has had the lock of an anonymous folio: it is the one page's business.
+    // VM_FAULT_FALLBACK: it is the one page's business. do_huge_pmd_wp_page() has had the lock of the folio by then.
     task.mm.page_table.splitHuge(task.page);
     if (!anonymous) return do_fault_huge(k, task, vma, vmaLocked, write);
     const outcome = do_wp_page(k, task, vma, vmaLocked, state & ~PTE_HUGE);

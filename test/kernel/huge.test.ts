@@ -1,7 +1,7 @@
 /** Huge pages: what splits them, and what of them goes page by page. */
 import { describe, expect, test } from 'vitest';
 import { COSTS } from '../../src/kernel/costs.js';
-import { at, type Event, fault, len, mmap, range, replay, vma } from '../helpers.js';
+import { at, type Event, explain, fault, len, mmap, range, replay, vma } from '../helpers.js';
 
 const NEW = 'v6.18';
 const row = async (model: string, ...events: Event[]) => (await replay(events, model)).row(model, -1);
@@ -78,6 +78,7 @@ test('a NUMA scan has hints put into huge pages', async () => {
   const scanned = [...THP, range('numa_scan', 0, 1_024)];
   expect((await row(NEW, ...scanned, hinted(3))).wait_ns).toBe(77);
   expect((await row(NEW, ...scanned, hinted(3), hinted(4))).wait_ns).toBe(0);
+  expect(await held(...scanned, hinted(3), fault(4, { access: 'read' }))).toBe(COSTS.minor);
 });
 
 test("asynchronous write protection of a huge page is nobody's business but its page's", async () => {
@@ -85,6 +86,11 @@ test("asynchronous write protection of a huge page is nobody's business but its 
   const before = [...THP, watched, range('uffd_wp', 0, 1_024)];
   expect(await row(NEW, ...before, fault(3))).toMatchObject({ site: null, hold_ns: COSTS.wp });
   expect(await held(...before, fault(3), fault(4))).toBe(COSTS.wp);
+  const [{ models }] = (await explain([...before, fault(3)], { events: [before.length] }, NEW)).faults;
+  expect(models[0].steps.flatMap(({ path }) => path)).toEqual(['wp_huge_pmd', 'do_wp_page', 'wp_page_reuse']);
+  // what is protected for another reason is made writable as a whole
+  const clean: Event = { op: 'clear_refs', tid: 1, mode: '4' };
+  expect(await held(...THP, watched, clean, fault(3), fault(4))).toBe(COSTS.minor);
 });
 
 describe('a huge page of a file that has no ->huge_fault', () => {
