@@ -66,8 +66,8 @@ export function* uffd_register(k: Kernel, task: Task): Operation {
       const watched = (vm_flags & armed) === armed || !vma_can_userfault(k, vma, armed);
       return watched ? null : { flags: flags | armed, uffd_ctx: CTX };
     }
-    if (vm_flags & VM_UFFD_WP) uffd_wp_range(k, mm, vma, start, end, PTE_UFFD_WP, false);
-    if (vm_flags & VM_UFFD_RWP) uffd_wp_range(k, mm, vma, start, end, UFFD_RWP_BITS, false);
+    if (vm_flags & VM_UFFD_WP) uffd_wp_range(mm, vma, start, end, PTE_UFFD_WP, false);
+    if (vm_flags & VM_UFFD_RWP) uffd_wp_range(mm, vma, start, end, UFFD_RWP_BITS, false);
     return flags === vm_flags ? null : { flags, uffd_ctx: 0 };
   });
   if (!registers) wake_userfault(k, mm, task.page, task.page + task.len, true, task);
@@ -227,7 +227,7 @@ export function* uffd_wp(k: Kernel, task: Task): Operation {
   const registered = reads ? VM_UFFD_RWP : VM_UFFD_WP;
   for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
     if (!(vma.vm_flags & registered)) continue;
-    uffd_wp_range(k, mm, vma, Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end), bits, !resolves);
+    uffd_wp_range(mm, vma, Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end), bits, !resolves);
   }
   if (!hold(k, task, k.costs.op)) yield;
   leave(k, task, mm, READ);
@@ -246,7 +246,7 @@ const UNPROTECTED: ReadonlySet<number> = new Set([
  * Sets or clears `bits` in what is mapped in `[start, end)` of `vma`, or is in swap or on its way. An empty entry of a file that
  * is write-protected has a marker instead; what is not there needs none to be told of its first access.
  */
-function uffd_wp_range(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page, bits: number, on: boolean): void {
+function uffd_wp_range(mm: Mm, vma: Vma, start: Page, end: Page, bits: number, on: boolean): void {
   const { page_table } = mm;
   page_table.transformRange(start, end, pte => {
     const kind = pte & PTE_KIND_MASK;
@@ -256,7 +256,7 @@ function uffd_wp_range(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page, bits
     if (pte & PTE_HUGE && on && bits === PTE_UFFD_WP && !vma_is_anonymous(vma)) return PTE_NONE;
     return on ? pte | bits : pte & ~bits;
   });
-  if (!on || bits !== PTE_UFFD_WP || vma_is_anonymous(vma) || k.at['handle_pte_marker.uffd_wp'] === 'absent') return;
+  if (!on || bits !== PTE_UFFD_WP || vma_is_anonymous(vma)) return;
   for (let page = start; page < Math.min(end, start + POPULATE_LIMIT); page++) {
     if (page_table.get(page) === PTE_NONE) page_table.set(page, PTE_MARKER_UFFD_WP);
   }

@@ -195,6 +195,8 @@ describe('an ioctl of a userfaultfd', () => {
     expect(await filled('shared', 'uffd_copy')).toBe(COST.minor);
     expect(await filled('private', 'uffd_copy')).toBe(COST.minor);
     expect(await filled('private', 'uffd_continue')).toBe(COST.wp);
+    expect(await filled('shared', 'uffd_continue')).toBe(COST.minor);
+    expect(await held(vma(0, 4), ioctl('uffd_zeropage', 0), fault(0))).toBe(COST.wp);
   });
 
   test('fills empty entries only', async () => {

@@ -7,6 +7,12 @@ import { addressSpace, at, BASE, draw, type Event, fault, mmap, range, replay, v
 const [OLD, NEW, NEXT] = ['v6.6', 'v6.18', 'v7.3'];
 const file = (fs: string, flags = ['shared']) => mmap(0, 8, { flags, file: { fs, name: 'f' }, offset: '0x0' });
 const row = async (model: string, ...events: Event[]) => (await replay(events, model)).row(model, -1);
+/** How often a lock was taken for reading, and for how long in all. */
+async function reads(model: string, lock: string, ...events: Event[]) {
+  const rows = (await replay(events, model)).model(model).locks.filter(of => of.lock === lock && of.mode === 'read');
+  const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((total, row) => total + of(row), 0);
+  return { acquired: sum(row => row.acquired), held: sum(row => row.hold_ns.total) };
+}
 
 describe('a userfaultfd watches', () => {
   const MEMORY = {
@@ -66,17 +72,42 @@ describe('UFFDIO_MOVE', () => {
   });
 
   test('holds its lock for as long as the pages take, and finds its source below as above', async () => {
-    const held = async (model: string, lock: string, ...trace: Event[]) => {
-      const { locks } = (await replay(trace, model)).model(model);
-      return locks.find(of => of.lock === lock && of.mode === 'read')?.hold_ns.total ?? 0;
-    };
+    const held = async (...what: Parameters<typeof reads>) => (await reads(...what)).held;
     const both = [vma(0, 8), vma(16, 4)];
     const down = range('uffd_move', 16, 2, { src: at(0) });
     for (const moves of [{ ...move, t: 0 }, down]) {
       expect(await held('v6.8', 'mmap_lock', ...both, moves)).toBe(2 * COSTS.uffd_page);
       expect(await held(NEW, 'vma_lock', ...both, moves)).toBe(2 * 2 * COSTS.uffd_page);
     }
-    expect(await held(NEW, 'vma_lock', ...both, { ...move, src: at(4), t: 0 })).toBe(2 * COSTS.uffd_page);
+    // one VMA, its first page too; the page behind it is another's
+    for (const within of [{ ...move, src: at(4), t: 0 }, range('uffd_move', 4, 2, { src: at(0) })])
+      expect(await held(NEW, 'vma_lock', ...both, within)).toBe(2 * COSTS.uffd_page);
+    const next = vma(8, 4, { prot: 'r--' });
+    expect(await held(NEW, 'vma_lock', vma(0, 8), next, { ...move, src: at(8), t: 0 })).toBe(2 * 2 * COSTS.uffd_page);
+  });
+
+  test('lets its destination go where its source is marked, and locks both under mmap_lock', async () => {
+    const busy = range('mprotect', 16, 4, { tid: 2, t: 90_000, dur: 30_000, prot: 'r--' });
+    const before = [vma(0, 8), ...events.slice(1, -1), busy];
+    const read = async (lock: string) => {
+      const [some, all] = [await reads(NEW, lock, ...before), await reads(NEW, lock, ...before, move)];
+      return [all.acquired - some.acquired, all.held - some.held];
+    };
+    expect(await read('mmap_lock')).toEqual([1, COSTS.minor]);
+    expect(await read('vma_lock')).toEqual([3, 2 * 2 * COSTS.uffd_page]);
+    const { page_table } = await addressSpace([...before, move], NEW);
+    expect([0, 1, 2].map(page => page_table.get(BASE + page))).toEqual([PTE_ANON, PTE_ANON, PTE_NONE]);
+  });
+
+  test('ends the wait of who faulted where the pages come to be', async () => {
+    const missing = range('uffd_register', 0, 8, { modes: ['missing'] });
+    const asleep = fault(1, { tid: 2, t: 50_000 });
+    const answered = [...events.slice(0, -1), missing, asleep, { ...move, tid: 9 }];
+    const zapped = range('madvise', 0, 2, { tid: 9, t: 100_001, advice: 'dontneed' });
+    const again = range('uffd_copy', 0, 2, { tid: 9, t: 400_000, src: at(100) });
+    const waits = async (...more: Event[]) => (await replay([...answered, ...more], NEW)).row(NEW, 6).wait_ns;
+    expect(await waits()).toBeLessThan(100_000);
+    expect(await waits(zapped, again)).toBeGreaterThan(300_000);
   });
 });
 
@@ -93,9 +124,9 @@ describe('a private VMA has an anon_vma once a page was put into it', () => {
   });
 
   test('under mmap_lock, which is held for a moment for that, where the VMA lock will do for the rest', async () => {
-    const { locks } = (await replay([mmap(0, 8), range('uffd_copy', 0, 4, { src: at(100) })], NEW)).model(NEW);
-    const held = locks.filter(({ mode }) => mode === 'read').map(({ lock, hold_ns }) => [lock, hold_ns.total]);
-    expect(Object.fromEntries(held)).toEqual({ mmap_lock: COSTS.minor, vma_lock: 4 * COSTS.uffd_page });
+    const events = [mmap(0, 8), range('uffd_copy', 0, 4, { src: at(100) })];
+    expect((await reads(NEW, 'mmap_lock', ...events)).held).toBe(COSTS.minor);
+    expect((await reads(NEW, 'vma_lock', ...events)).held).toBe(4 * COSTS.uffd_page);
   });
 });
 
@@ -132,6 +163,11 @@ test('a range that is protected leaves the memory between its VMAs alone', async
   const touched = [vma(0, 8), fault(0), fault(3), fault(6)];
   const protect = [...touched, wp(0), wp(6), range('uffd_wp', 0, 8)];
   expect((await row(NEW, ...protect, fault(3))).hold_ns).toBe(COSTS.minor);
+  // nor does it leave a marker behind its last page
+  const shared = [file('tmpfs'), range('uffd_register', 0, 8, { modes: ['wp'] }), range('uffd_wp', 0, 2)];
+  const met = async (page: number) =>
+    row(NEW, ...shared, fault(page, { access: 'read' }), fault(page, { page: { wait: 5 } }));
+  expect([(await met(1)).site, (await met(2)).site]).toEqual(['handle_userfault', null]);
   for (const page of [0, 6])
     expect((await row(NEW, ...protect, fault(page, { page: { wait: 5 } }))).site).toBe('handle_userfault');
 });
