@@ -1,5 +1,6 @@
 /** Corners of operations and faults that no other test comes to: each a fact, and the trace that shows it. */
 import { describe, expect, test } from 'vitest';
+import { COSTS } from '../../src/kernel/costs.js';
 import { POPULATE_LIMIT } from '../../src/kernel/populate.js';
 import { addressSpace, at, BASE, draw, type Event, fault, len, mmap, range, replay, vma } from '../helpers.js';
 
@@ -61,6 +62,14 @@ describe('what a trace says is present', () => {
     expect(await held(vma(0, 4), fault(0), fault(0, present))).toBe(COST.wp);
     const watched = range('uffd_register', 0, 4, { modes: ['missing'] });
     expect(await held(vma(0, 4), fault(0), watched, fault(0, present))).toBe(COST.minor);
+    const hinted = [vma(0, 4), fault(0), range('numa_scan', 0, 4)];
+    expect((await row(NEW, ...hinted, fault(0, { page: { entry: 'present', wait: 77 } }))).wait_ns).toBe(77);
+  });
+
+  test('is the page of zeros, or of the file, that was read there before: a write copies it', async () => {
+    const read = fault(0, { access: 'read' });
+    for (const mapped of [mmap(0, 4), mmap(0, 4, file('ext4'))])
+      expect(await held(mapped, read, fault(0, present))).toBe(COST.wp + COSTS.anon_vma_prepare);
   });
 
   test('of a PMD that a monitor watches is not its business as long as it did not protect it', async () => {

@@ -103,6 +103,9 @@ describe('a huge page of a file that has no ->huge_fault', () => {
     expect(await held(tmpfs('shared'), huge('read'), fault(9, { access: 'read' }))).toBe(COSTS.minor);
     expect(await held(tmpfs('private'), huge('write'), fault(9, { access: 'read' }))).toBe(COSTS.file_map);
     expect((await row(NEW, tmpfs('shared'), huge('write', { hole_punch: true }))).site).toBe('shmem_falloc_wait');
+    const ext4 = mmap(0, 1_024, { flags: ['shared'], file: { fs: 'ext4', name: 'f' } });
+    const absent = await row(NEW, ext4, huge('read', { folio: 'absent', wait: 5 }));
+    expect([absent.verdict, absent.site]).toEqual(['mmap_lock', 'filemap_fault']);
   });
 
   test('that was only read is unmapped by a write, and found by ->fault again', async () => {
