@@ -268,7 +268,7 @@ function* madvise_populate(k: Kernel, task: Task, writes: 'all' | 'none'): Opera
   const { mm } = task;
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
   const end = populatable(mm, task.page, task.page + task.len, writes === 'all' ? VM_WRITE : VM_READ);
-  if (!hold(k, task, k.costs.op + faultIn(k, mm, task.page, end, writes, 'stop'))) yield;
+  if (!hold(k, task, k.costs.op + faultIn(k, task, mm, task.page, end, writes, 'stop'))) yield;
   leave(k, task, mm, READ);
 }
 

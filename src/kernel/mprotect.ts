@@ -52,7 +52,7 @@ export function* mprotect(k: Kernel, task: Task): Operation {
       const breaksCow = (vma.vm_flags & (VM_WRITE | VM_SHARED | VM_LOCKED)) === VM_LOCKED && (wanted & VM_WRITE) !== 0;
       yield* vma_modify(k, task, mm, vma, at, upTo, { flags: mprotect_flags(k, vma, wanted) });
       // locked memory is never to fault once it can be written to
-      if (breaksCow) work += faultIn(k, mm, at, upTo, 'private');
+      if (breaksCow) work += faultIn(k, task, mm, at, upTo, 'private');
     }
     at = upTo;
   }

@@ -205,7 +205,7 @@ export function* mmu_notifier_register(k: Kernel, task: Task): Operation {
 export function* gup(k: Kernel, task: Task): Operation {
   const { mm } = task;
   if (!tryEnter(k, task, mm, READ_KILLABLE)) yield* enter(k, task, mm, READ_KILLABLE);
-  if (!hold(k, task, k.costs.op + faultIn(k, mm, task.page, task.page + task.len, 'all'))) yield;
+  if (!hold(k, task, k.costs.op + faultIn(k, task, mm, task.page, task.page + task.len, 'all'))) yield;
   leave(k, task, mm, READ);
 }
 

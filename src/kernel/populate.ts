@@ -57,12 +57,20 @@ export function* populate(
   onError: OnError = 'ignore',
 ): Operation {
   if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-  if (!hold(k, task, k.costs.op + faultIn(k, mm, start, end, 'private', onError))) yield;
+  if (!hold(k, task, k.costs.op + faultIn(k, task, mm, start, end, 'private', onError))) yield;
   leave(k, task, mm, READ);
 }
 
 /** Faults in what `[start, end)` lacks; returns how long that takes. */
-export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Writes, onError: OnError = 'ignore'): Ns {
+export function faultIn(
+  k: Kernel,
+  task: Task,
+  mm: Mm,
+  start: Page,
+  end: Page,
+  writes: Writes,
+  onError: OnError = 'ignore',
+): Ns {
   let left = POPULATE_LIMIT;
   let cost = 0;
   const { mm_mt, page_table } = mm;
@@ -85,7 +93,10 @@ export function faultIn(k: Kernel, mm: Mm, start: Page, end: Page, writes: Write
       const before = page_table.get(page);
       const state = faultedIn(vma, before, write);
       if (state === before) continue;
-      if ((state & PTE_KIND_MASK) === PTE_ANON) anon_vma_prepare(mm, vma);
+      if ((state & PTE_KIND_MASK) === PTE_ANON && vma.anon_vma === null) {
+        anon_vma_prepare(mm, vma);
+        k.ledger.prepared(task, vma);
+      }
       page_table.splitHuge(page);
       page_table.set(page, state);
       vma.shmem?.add(vma, page);

@@ -5,6 +5,7 @@
  *
  * Models: mm/memory.c, __vmf_anon_prepare(); mm/rmap.c, __anon_vma_prepare(); mm/process_vm_access.c (v6.18).
  */
+import type { Task } from '../kernel/task.js';
 import { type AnonVma, type Vma, vma_is_anonymous } from '../kernel/vma.js';
 import type { VmaTree } from '../kernel/vma-tree.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
@@ -34,9 +35,13 @@ export interface Met {
   readonly again: boolean;
 }
 
-/** An anon_vma that a fault made. */
+/** Who made an anon_vma: a fault, or a call that populates, which comes to it at any time from `t` to `next`. */
+interface Maker extends Pick<Preparing, 'thread' | 't' | 'next' | 'mayWait'> {
+  readonly populates?: true;
+}
+
 interface Made {
-  readonly by: Preparing;
+  readonly by: Maker;
   /** writes of other threads that met it: when one of them is over it is there, whatever became of its maker */
   readonly writes: Preparing[];
 }
@@ -77,6 +82,12 @@ export class AnonVmas {
   /** The fault gave its VMA this one, new or a neighbour's. */
   prepared(fault: Preparing, anonVma: AnonVma): void {
     if (!this.made.has(anonVma)) this.made.set(anonVma, { by: fault, writes: [] });
+  }
+
+  /** A call populated its VMA, in the section it has in hand. */
+  populated({ id: thread, sectionGot: t, sectionEnd: next }: Task, anonVma: AnonVma): void {
+    if (this.made.has(anonVma)) return;
+    this.made.set(anonVma, { by: { thread, t, next, mayWait: false, populates: true }, writes: [] });
   }
 
   /** The fault was in this VMA. */
@@ -133,8 +144,9 @@ export class AnonVmas {
     if (made === undefined) return false;
     const { t, thread, mm, slack } = fault;
     const { by, writes } = made;
-    if (by.thread === thread || by.next <= t || !by.mayWait) return false;
+    if (by.thread === thread || by.next <= t || !(by.mayWait || by.populates)) return false;
     if (writes.some(({ next }) => next <= t)) return false;
+    if (by.populates) return true;
     // where processors stop anywhere, nobody needs to be in its way
     return slack.marking === null || t < this.sections.busyUntil(mm, by.t + slack.trylock) + slack.trylock;
   }

@@ -7,6 +7,7 @@ import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
 import { type AnonVma, VM_GROWSDOWN, type Vma } from '../kernel/vma.js';
 import type { Ns } from '../units.js';
+import { OP } from '../vocab.js';
 import { reachOf } from './anon-vmas.js';
 import { Collector } from './collect.js';
 import type { FaultRow } from './result.js';
@@ -26,6 +27,8 @@ export interface Watcher {
   grew(i: number): void;
   /** fault `i` gave its VMA this anon_vma, new or a neighbour's */
   prepared(i: number, anonVma: AnonVma): void;
+  /** so did an operation, at some time of the section it is in, which was recorded */
+  populated(by: Task, anonVma: AnonVma): void;
   /** fault `i` was in this VMA */
   met(i: number, vma: Vma): void;
 }
@@ -50,8 +53,10 @@ export class Observer extends Collector {
     this.watcher.tries(task.i);
   }
 
-  override prepared({ i }: Task, { anon_vma }: Vma): void {
-    if (anon_vma !== null) this.watcher.prepared(i, anon_vma);
+  override prepared(task: Task, { anon_vma }: Vma): void {
+    if (anon_vma === null) return;
+    if (task.op === OP.fault) this.watcher.prepared(task.i, anon_vma);
+    else if (task.sectionEnd >= 0) this.watcher.populated(task, anon_vma);
   }
 
   override mmapLocked(task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {

@@ -158,6 +158,7 @@ export class Verify {
           fault.grew = true;
         }),
       prepared: (i, anonVma) => about(i, fault => this.anonVmas.prepared(fault, anonVma)),
+      populated: (by, anonVma) => this.anonVmas.populated(by, anonVma),
       met: (i, vma) => about(i, fault => this.anonVmas.met(fault, vma)),
     };
     const collect = (): Observer => new Observer(stage, this.sections, watcher);
@@ -385,9 +386,7 @@ export class Verify {
   }
 }
 
-function pathOf(fallback: boolean): Path {
-  return fallback ? 'mmap_lock' : 'vma_lock';
-}
+const pathOf = (fallback: boolean): Path => (fallback ? 'mmap_lock' : 'vma_lock');
 
 function recordedPath({ truth }: Pending): TruthPath | null {
   return PATHS[(truth & 7) - 1] ?? null;

@@ -38,6 +38,21 @@ describe('an anon_vma that a fault has yet to make', () => {
   });
 });
 
+test('one that a populating call makes may be missing until its section is over', async () => {
+  const locks = [{ mode: 'read', ask: MS, got: MS, end: 3 * MS }];
+  const populate = range('madvise', 0, 4, { t: MS, tid: 2, advice: 'populate_write', dur: 2 * MS, locks });
+  const last = async (t: number, tid: number, ...before: Event[]) => {
+    const events = [vma(0, 8, { t: 0, anon_vma: false }), populate, ...before, fault(6, { t, tid, ...STAYED })];
+    return (await verify(events, 'v6.18')).rows.at(-1);
+  };
+  const doubtful = { reason: 'anon_vma_race', predicted: 'vma_lock' };
+  expect(await last(2 * MS, 3)).toMatchObject(doubtful);
+  expect(await last(4 * MS, 3)).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
+  const write = fault(7, { t: 1.5 * MS, tid: 3, ...STAYED });
+  expect(await last(2 * MS, 3, write)).toMatchObject({ class: 'scored', predicted: 'vma_lock' });
+  expect(await last(2 * MS, 4, write)).toMatchObject(doubtful);
+});
+
 test('what was mapped over a page while it was written to may have got the anon_vma', async () => {
   const map = (page: number): Event => ({
     ...mmap(page, 8, { t: 3 * MS, tid: 2, flags: ['private', 'anonymous', 'noreserve'] }),
