@@ -24,6 +24,8 @@ export interface Preparing extends Omit<Nearby, 'beside' | 'away' | 'cpu'> {
   readonly mayWait: boolean;
   /** its VMA; null until that is known */
   met: Met | null;
+  /** a write section changed what is mapped there meanwhile: it may have met another VMA, or ended in a signal */
+  elsewhere: boolean;
 }
 
 /** A VMA as it was when a fault met it. */
@@ -36,13 +38,13 @@ export interface Met {
 }
 
 /** Who made an anon_vma: a fault, or a call that populates, which comes to it at any time from `t` to `next`. */
-interface Maker extends Pick<Preparing, 'thread' | 't' | 'next' | 'mayWait'> {
+interface Maker extends Pick<Preparing, 'thread' | 't' | 'next' | 'mayWait' | 'elsewhere'> {
   readonly populates?: true;
 }
 
 interface Made {
   readonly by: Maker;
-  /** writes of other threads that met it: when one of them is over it is there, whatever became of its maker */
+  /** other writes that met it: when one of them is over it is there, whatever became of its maker */
   readonly writes: Preparing[];
 }
 
@@ -52,6 +54,8 @@ interface Renewed {
   readonly end: Ns;
 }
 
+/** Operations that change what a page may be used for, or map something else there. */
+const CHANGES: ReadonlySet<number> = new Set([OP.mmap, OP.munmap, OP.mremap, OP.mprotect, OP.pkey_mprotect]);
 /** Writes by which it is tried to show that an anon_vma is there. */
 const WRITES = 64;
 /** Pages mapped anew under a write that are remembered, of an address space. */
@@ -87,7 +91,7 @@ export class AnonVmas {
   /** A call populated its VMA, in the section it has in hand. */
   populated({ id: thread, sectionGot: t, sectionEnd: next }: Task, anonVma: AnonVma): void {
     if (this.made.has(anonVma)) return;
-    this.made.set(anonVma, { by: { thread, t, next, mayWait: false, populates: true }, writes: [] });
+    this.made.set(anonVma, { by: { thread, t, next, mayWait: false, elsewhere: false, populates: true }, writes: [] });
   }
 
   /** The fault was in this VMA. */
@@ -101,7 +105,7 @@ export class AnonVmas {
     const made = anon_vma === null ? undefined : this.made.get(anon_vma);
     if (made === undefined) return;
     this.metBy.set(fault, made);
-    if (write && thread !== made.by.thread && made.writes.length < WRITES) made.writes.push(fault);
+    if (write && fault !== made.by && made.writes.length < WRITES) made.writes.push(fault);
   }
 
   /** The fault is over. */
@@ -110,7 +114,10 @@ export class AnonVmas {
     if (!write) return;
     const until = wentOn(fault);
     for (const { op, thread: by, page: start, len, got, end } of this.sections.of(mm)) {
-      if (op !== OP.mmap || by === thread || got >= until || end <= t || page < start || page >= start + len) continue;
+      if (!CHANGES.has(op) || by === thread || got >= until || end <= t || page < start || page >= start + len)
+        continue;
+      fault.elsewhere = true;
+      if (op !== OP.mmap) continue;
       const renewed = this.renewed.get(mm) ?? [];
       this.renewed.set(mm, renewed);
       renewed.push({ page, end });
@@ -141,12 +148,13 @@ export class AnonVmas {
   /** May the anon_vma that the fault met have been missing? */
   private mayBeMissing(fault: Preparing): boolean {
     const made = this.metBy.get(fault);
-    if (made === undefined) return false;
+    if (made === undefined || made.by === fault) return false;
     const { t, thread, mm, slack } = fault;
     const { by, writes } = made;
-    if (by.thread === thread || by.next <= t || !(by.mayWait || by.populates)) return false;
-    if (writes.some(({ next }) => next <= t)) return false;
-    if (by.populates) return true;
+    const isOver = (other: Maker): boolean => (other.thread === thread ? other.t < t : other.next <= t);
+    if ([by, ...writes].some(other => other !== fault && !other.elsewhere && isOver(other))) return false;
+    if (by.elsewhere || by.populates) return true;
+    if (!by.mayWait) return false;
     // where processors stop anywhere, nobody needs to be in its way
     return slack.marking === null || t < this.sections.busyUntil(mm, by.t + slack.trylock) + slack.trylock;
   }
@@ -165,9 +173,12 @@ export class AnonVmas {
 
   /** May one of them have been made later than the model says? */
   private areDoubtful({ anonVmas }: Reach): boolean {
-    return anonVmas.some(anonVma => this.made.get(anonVma)?.by.mayWait);
+    return anonVmas.some(anonVma => isLate(this.made.get(anonVma)));
   }
 }
+
+/** May it have been made later than the model says? */
+const isLate = (made: Made | undefined): boolean => made !== undefined && (made.by.mayWait || made.by.elsewhere);
 
 /**
  * What `vma`, marked for an operation on `[from, to)`, may have been a part of; null where nothing beside it could have been

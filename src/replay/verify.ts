@@ -262,6 +262,7 @@ export class Verify {
       spurious: false,
       grew: false,
       met: null,
+      elsewhere: false,
       beside: null,
       done: dur[row] < 0 ? Number.POSITIVE_INFINITY : t[row] + dur[row],
       ordered: this.tempo.ordered,

@@ -53,6 +53,27 @@ test('one that a populating call makes may be missing until its section is over'
   expect(await last(2 * MS, 4, write)).toMatchObject(doubtful);
 });
 
+describe('one that a fault made, which may have met what was mapped there before', () => {
+  const locks = [{ mode: 'write', ask: MS, got: MS, end: 3 * MS }];
+  const flags = ['private', 'anonymous', 'noreserve'];
+  const mapped = mmap(0, 8, { t: MS, tid: 2, dur: 2.1 * MS, flags, locks });
+  const maker = fault(0, { t: 2 * MS, tid: 1, ...STAYED });
+  const last = async (page: number, t: number, ...before: Event[]) => {
+    const events = [vma(0, 16, { t: 0, anon_vma: true }), mapped, maker, ...before];
+    return (await verify([...events, fault(page, { t, tid: 1, ...STAYED })], 'v6.18')).rows.at(-1);
+  };
+  const there = { class: 'scored', predicted: 'vma_lock' };
+
+  test('may be missing, for himself as well', async () => {
+    expect(await last(1, 8 * MS)).toMatchObject({ reason: 'anon_vma_race', predicted: 'vma_lock' });
+  });
+
+  test('is there after another write', async () => {
+    expect(await last(1, 8 * MS, fault(2, { t: 6 * MS, tid: 1, ...STAYED }))).toMatchObject(there);
+    expect(await last(9, 8 * MS)).toMatchObject(there);
+  });
+});
+
 test('what was mapped over a page while it was written to may have got the anon_vma', async () => {
   const map = (page: number): Event => ({
     ...mmap(page, 8, { t: 3 * MS, tid: 2, flags: ['private', 'anonymous', 'noreserve'] }),
