@@ -125,6 +125,13 @@ test.each([
   expect(second.got).toBeGreaterThan(first.end);
 });
 
+test('a writer who downgrades is not kept out by himself', async () => {
+  const downgrades = lock(4, 6, 1, 'acquire_returned write=false success=true');
+  const text = [...takes(4, 5, 0), ...gives(4, 5, 0), ...takes(0, 6, 1), downgrades, ...gives(4, 6, 1, 'read')];
+  const got = await sections([...text.slice(5, 8), ...text.slice(0, 5), ...text.slice(8)]);
+  expect(got.map(({ tid }) => tid)).toEqual([6, 6, 5]);
+});
+
 test('two readers hold the lock beside each other, in the order of the text', async () => {
   const text = [
     ...takes(0, 6, 1, 'read'),
