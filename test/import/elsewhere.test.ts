@@ -7,7 +7,7 @@ import { type ImportOptions, importBatches } from '../../src/trace/import/index.
 import { Packer, type Packet, Unpacker } from '../../src/trace/import/packet.js';
 import type { TraceRecord } from '../../src/trace/import/record.js';
 import { formatLines } from '../../src/trace/writer.js';
-import { sample, samples } from './sample.js';
+import { RECORD, sample, samples } from './sample.js';
 
 /** Another thread, but for the thread: what the two say to each other is copied as between threads. */
 function another(after: number, onRest = (_: Rest): void => {}): Elsewhere {
@@ -138,21 +138,6 @@ test('a character that is cut in two is not handed over', async () => {
   expect(rests.map(rest => rest.lines)).toEqual([0]);
 });
 
-const record: TraceRecord = {
-  t: 0.5,
-  synthesized: false,
-  pid: 1,
-  tid: 2,
-  cpu: -1,
-  comm: '',
-  name: 'x',
-  text: '',
-  fields: null,
-  size: 0,
-  stack: null,
-  line: 3,
-};
-
 const anyRecord: fc.Arbitrary<TraceRecord> = fc.record({
   t: fc.double({ noNaN: true }),
   synthesized: fc.boolean(),
@@ -188,7 +173,7 @@ test('a packet grows, and what is shared is forgotten before there is too much o
   const unpacker = new Unpacker();
   let anew = 0;
   for (let i = 0; i < 3; i++) {
-    const records = Array.from({ length: 40_000 }, (_, n) => ({ ...record, t: n, comm: `${i} ${n}` }));
+    const records = Array.from({ length: 40_000 }, (_, n) => ({ ...RECORD, t: n, comm: `${i} ${n}` }));
     for (const one of records) packer.put(one, one.line);
     const packet = packer.take();
     if (packet.anew) anew++;

@@ -10,6 +10,7 @@ import {
   type ImportSummary,
   importTrace,
 } from '../../src/trace/import/index.js';
+import type { TraceRecord } from '../../src/trace/import/record.js';
 import { emptyInfo, Interner } from '../../src/trace/intern.js';
 import type { JsonObject } from '../../src/trace/json.js';
 
@@ -19,6 +20,22 @@ export interface Imported {
   faults: EventObject[];
   summary: ImportSummary;
 }
+
+/** A record of nothing in particular. */
+export const RECORD: TraceRecord = {
+  t: 0,
+  synthesized: false,
+  pid: 1,
+  tid: 1,
+  cpu: 0,
+  comm: '',
+  name: 'x',
+  text: '',
+  fields: null,
+  size: 0,
+  stack: null,
+  line: 1,
+};
 
 const SAMPLES = new URL('../samples/import/', import.meta.url);
 

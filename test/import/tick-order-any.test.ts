@@ -7,10 +7,9 @@ import { expect, test } from 'vitest';
 import { digest } from '../../src/trace/import/digest.js';
 import type { TraceRecord } from '../../src/trace/import/record.js';
 import { TickOrder } from '../../src/trace/import/tick-order.js';
+import { RECORD } from './sample.js';
 
 const TICK = 4_000_000;
-/** What the order does not depend on. */
-const REST = { fields: null, size: 0, stack: null };
 const CPUS = 3;
 
 interface Thread {
@@ -36,7 +35,7 @@ function happens(steps: readonly Step[]): TraceRecord[] {
   let holder: { thread: Thread; write: boolean } | null = null;
   const does = ({ tid, cpu }: Thread, name: string, text = '') => {
     const line = records.length;
-    records.push({ t, synthesized: false, pid: -1, tid, cpu, comm: '', name, text, ...REST, line });
+    records.push({ ...RECORD, t, tid, cpu, name, text, line });
   };
   const lock = (thread: Thread, what: string, write: boolean, more = '') =>
     does(thread, `mmap_lock_${what}`, ` mm=00000000bbe4e955 memcg_path=/ write=${write}${more}`);

@@ -1,7 +1,7 @@
 /** A clock of timer interrupts: of one tick, tracefs prints all of the first processor, then all of the next. */
 import { expect, test } from 'vitest';
 import { MAX_TICK, TickOrder } from '../../src/trace/import/tick-order.js';
-import { imported } from './sample.js';
+import { imported, RECORD } from './sample.js';
 
 const at = (ms: number, tid: number, cpu: number, text: string): string =>
   `            prog-${tid}     [00${cpu}] .....     1.${String(ms).padStart(3, '0')}000: ${text}`;
@@ -73,24 +73,10 @@ test('nobody has mmap_lock while another writes, and a thread is on one processo
 
 test('a clock that stands still holds no more back than MAX_TICK records', () => {
   const order = new TickOrder();
-  const record = {
-    t: 0,
-    synthesized: false,
-    pid: 1,
-    tid: 1,
-    cpu: 0,
-    comm: '',
-    name: 'x',
-    text: '',
-    fields: null,
-    size: 0,
-    stack: null,
-    line: 1,
-  };
   let handed = 0;
-  for (let i = 0; i < MAX_TICK; i++) handed += order.push(record).length;
+  for (let i = 0; i < MAX_TICK; i++) handed += order.push(RECORD).length;
   expect(handed).toBe(0);
-  expect(order.push(record)).toHaveLength(MAX_TICK);
+  expect(order.push(RECORD)).toHaveLength(MAX_TICK);
   expect(order.end()).toHaveLength(1);
 });
 
