@@ -152,7 +152,7 @@ export class AnonVmas {
     const { t, thread, mm, slack } = fault;
     const { by, writes } = made;
     const isOver = (other: Maker): boolean => (other.thread === thread ? other.t < t : other.next <= t);
-    if ([by, ...writes].some(other => other !== fault && !other.elsewhere && isOver(other))) return false;
+    if ([by, ...writes].some(other => !other.elsewhere && isOver(other))) return false;
     if (by.elsewhere || by.populates) return true;
     if (!by.mayWait) return false;
     // where processors stop anywhere, nobody needs to be in its way
