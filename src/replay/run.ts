@@ -368,20 +368,21 @@ export class Run {
 
   /** Nothing moves any more: whoever still waits for a monitor is let go, as when the userfaultfd is closed. */
   private unblock(): void {
-    let released = false;
+    let released = 0;
     for (const mm of this.kernel.mms) {
       if (!mm || mm.userfaults.size === 0) continue;
-      released = true;
+      released += mm.userfaults.size;
       wake_userfault(this.kernel, mm, 0, PAGE_END, true, null);
+      released -= mm.userfaults.size;
     }
-    if (released) return;
+    if (released > 0) return;
     for (const runner of this.threads.awake) {
       if (!runner.unborn || runner.head === NONE) continue;
       // Its fork waits behind its own events, which no kernel can have recorded: let it live.
       runner.unborn = false;
       this.schedule(runner);
-      released = true;
+      released++;
     }
-    if (!released) throw new Bug(`deadlock: ${this.engine.blocked().slice(0, 5).join('; ')}`);
+    if (released === 0) throw new Bug(`deadlock: ${this.engine.blocked().slice(0, 5).join('; ')}`);
   }
 }
