@@ -49,6 +49,11 @@ const TEXTS: Readonly<Record<string, (n: number) => string[]>> = {
     ...times(n, i => [fault(2 * i, 10 + i, i), line(2 * i + 1, 10 + i, `minor-faults:     ${at(i)}`)]),
     ...times(n, i => ioctl(2 * n + 2 * i, 9)),
   ],
+  'answers to faults that all wait, and end one by one': n => [
+    ...times(n, i => fault(i, 10 + i, i)),
+    ...times(n, i => ioctl(n + 2 * i, 9)),
+    ...times(n, i => line(3 * n + i, 10 + i, `minor-faults:     ${at(i)}`)),
+  ],
 };
 
 /** How often iterations over maps and sets step, and how many elements the arrays have that are searched or copied, or a splice moves. */
@@ -65,7 +70,7 @@ async function stepsOf(work: () => Promise<unknown>): Promise<number> {
   };
   for (const iterator of [new Map().values(), new Set().values()])
     watch(Object.getPrototypeOf(iterator), 'next', () => 1);
-  for (const name of ['filter', 'find', 'findLastIndex', 'map', 'some', 'toSpliced']) {
+  for (const name of ['filter', 'find', 'findLast', 'findLastIndex', 'map', 'some', 'toSpliced']) {
     watch(Array.prototype, name, self => (self as unknown[]).length);
   }
   watch(Array.prototype, 'splice', (self, from) => (self as unknown[]).length - Number(from));

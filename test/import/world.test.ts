@@ -1,7 +1,7 @@
 /** Which thread is of which process, and whose address space that is. */
 import { describe, expect, test } from 'vitest';
 import { Recording } from '../../src/trace/import/recording.js';
-import { Mm, type OpenFault, World } from '../../src/trace/import/world.js';
+import { Mm, World } from '../../src/trace/import/world.js';
 import { call, imported, line } from './sample.js';
 
 /** A line of tracefs text with the process of its thread, or without. */
@@ -171,27 +171,4 @@ test('address spaces are numbered as they are mentioned; a child’s begins as a
   Object.assign(first, { brk: '0x5000', complete: true });
   const child = new Mm(ids, first);
   expect([child.brk, child.complete, child.uffd]).toEqual(['0x5000', true, null]);
-});
-
-test('the faults that are open are those that began and are not over, in whatever order they end', () => {
-  const ends: [ended: number[], open: number[]][] = [
-    [[1], [2, 3, 4]],
-    [[4], [1, 2, 3]],
-    [[2, 4, 1], [3]],
-    [
-      [3, 3, 2],
-      [1, 4],
-    ],
-    [[1, 2, 3, 4], []],
-  ];
-  for (const [ended, open] of ends) {
-    const world = new World(new Recording(undefined));
-    const threads = new Map([1, 2, 3, 4].map(tid => [tid, world.thread(1, tid)]));
-    for (const thread of threads.values()) thread.fault = { place: world.faultBegins(thread) } as OpenFault;
-    for (const tid of ended) world.faultOver(threads.get(tid)!);
-    expect([...world.faulting].map(({ tid }) => tid).sort()).toEqual(open);
-    // a thread that is forgotten has none
-    for (const tid of open) world.forget(tid);
-    expect([...world.faulting]).toEqual([]);
-  }
 });

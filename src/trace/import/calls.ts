@@ -6,7 +6,6 @@ import { FLAG_ADVICES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
-import type { Resolver } from './fault-window.js';
 import { extentOf, nameMmap } from './mapped.js';
 import type { Entry, Outbox } from './outbox.js';
 import { partDone } from './part-done.js';
@@ -84,24 +83,11 @@ export class Calls {
     const { mm } = thread.process;
     const request = uffdRequest(call.args[1]);
     const by = resolver(request);
-    const waiting = by !== null && this.#answers(thread, call, { ...by, at: t });
+    const waiting = by !== null && mm.waiting.request({ ...by, at: t }, call.t);
     const name = { op: 'other', name: call.name };
     if (!RANGED_REQUESTS.has(request) || waiting) return null;
     mm.uffd ??= new Userfault();
     return mm.uffd.called(request, call.entry as Entry, this.#timed(thread, call, t, name));
-  }
-
-  /** A request returned that may have ended every fault which waited when it began: says whether there is one. */
-  #answers(thread: Thread, call: Call, by: Resolver): boolean {
-    let waiting = false;
-    for (const other of this.#world.faulting) {
-      if (other === thread || other.process.mm !== thread.process.mm) continue;
-      const { window } = other.fault;
-      if (window.kernelMode || window.t > call.t) continue;
-      waiting = true;
-      window.answered(by);
-    }
-    return waiting;
   }
 }
 

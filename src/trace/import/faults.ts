@@ -71,8 +71,8 @@ export class Faults {
       record.name === 'page_fault_kernel',
       this.#recording.sleeps,
     );
-    thread.fault = {
-      place: this.#world.faultBegins(thread),
+    this.#world.faultBegins(thread, {
+      tid: thread.tid,
       window,
       entry: this.#outbox.open(),
       mm,
@@ -80,7 +80,7 @@ export class Faults {
       line: record.line,
       lossy: false,
       before: [],
-    };
+    });
     this.#summary.faults++;
   }
 
@@ -222,17 +222,16 @@ export class Faults {
     extent: Extent | null,
   ): EventObject[] {
     const by = window.resolvedBy;
-    if (by === null || extent === null) return [];
-    let first: { t: number; tid: number; fault: OpenFault | null } = { t: event.t, tid: event.tid, fault: null };
-    for (const { tid, fault } of this.#world.faulting) {
-      if (fault.mm !== mm || fault.window.t >= first.t || fault.window.resolvedBy === null) continue;
+    if (by === null || extent === null || uffd.watches(extent)) return [];
+    for (const fault of mm.waiting.answered) {
+      const { t } = fault.window;
+      if (t > event.t) break;
       const page = pageOf(fault.window.address);
-      if (extent.start <= page && page < extent.end) first = { t: fault.window.t, tid, fault };
+      if (fault.window.resolvedBy === null || page < extent.start || page >= extent.end) continue;
+      fault.before.push(...uffd.evidence({ t, tid: fault.tid, ...mmKey(mm) }, extent, by));
+      return [];
     }
-    const before = uffd.evidence({ t: first.t, tid: first.tid, ...mmKey(mm) }, extent, by);
-    if (first.fault === null) return before;
-    first.fault.before.push(...before);
-    return [];
+    return uffd.evidence({ t: event.t, tid: event.tid, ...mmKey(mm) }, extent, by);
   }
 
   /**

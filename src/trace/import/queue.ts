@@ -16,6 +16,11 @@ export class Queue<T> {
     return this.#items[this.#head] ?? null;
   }
 
+  /** All of it, in order. */
+  get items(): readonly T[] {
+    return this.#items.slice(this.#head) as T[];
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }

@@ -14,6 +14,7 @@ import type { UFFD_MODES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject } from './event.js';
 import type { Entry } from './outbox.js';
+import { Queue } from './queue.js';
 
 export type Mode = (typeof UFFD_MODES)[number];
 
@@ -50,37 +51,41 @@ interface Logged {
 export class Userfault {
   #range: { addr: string; len: string; modes: Mode[] } | null = null;
   #registered = false;
-  #log: Logged[] = [];
+  readonly #log = new Queue<Logged>();
 
   /**
    * A REGISTER, UNREGISTER or protecting WRITEPROTECT that returned well. `plain` is what it is while its range is
    * unknown. Fills the entry.
    */
   called(request: number, entry: Entry, plain: EventObject): EventObject {
-    this.#log = this.#log.filter(logged => logged.entry.queued);
+    while (this.#log.first?.entry.queued === false) this.#log.shift();
     this.#log.push({ t: plain.t, request, entry });
     return this.#apply(request, plain);
   }
 
+  /** Is `extent` known to be what is registered? */
+  watches(extent: Extent): boolean {
+    const { addr, len } = rangeOf(extent);
+    return this.#registered && this.#range?.addr === addr && this.#range.len === len;
+  }
+
   /**
-   * A fault was resolved from outside: what must stand before `fault` in the trace, itself or one that waits longer. Calls after the fault that still wait in
-   * the queue are understood now, and rewritten.
+   * A fault in `extent` was resolved from outside: what must stand before `fault` in the trace, itself or one that waits
+   * longer. Calls after the fault that still wait in the queue are understood now, and rewritten.
    */
   evidence(
     fault: { t: number; tid: number; mm?: number },
     extent: Extent,
     by: { name: string; mode: Mode },
   ): EventObject[] {
-    const range = { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start) };
-    const same = this.#range !== null && this.#range.addr === range.addr && this.#range.len === range.len;
-    if (same && this.#registered) return [];
+    const range = rangeOf(extent);
     this.#range = { ...range, modes: [by.mode] };
     this.#registered = true;
     const { t } = fault;
     const mark = { 'x-inferred': `${by.name} resolved the next fault` };
     const before: EventObject[] = [{ ...fault, op: 'uffd_register', ...range, modes: [by.mode], ...mark }];
     if (by.mode === 'wp') before.push({ ...fault, op: 'uffd_wp', ...range, ...mark });
-    for (const { t: at, request, entry } of this.#log) {
+    for (const { t: at, request, entry } of this.#log.items) {
       if (at > t && entry.queued) entry.events = entry.events.map(event => this.#apply(request, event));
     }
     return before;
@@ -102,6 +107,10 @@ export class Userfault {
     if (request === WRITEPROTECT && this.#registered) return { ...base, op: 'uffd_wp', addr, len, ...mark };
     return plain;
   }
+}
+
+function rangeOf({ start, end }: Extent): { addr: string; len: string } {
+  return { addr: formatAddr(start), len: formatLen(end - start) };
 }
 
 /** Requests whose meaning depends on a range. */

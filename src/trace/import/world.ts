@@ -13,6 +13,7 @@ import type { Entry } from './outbox.js';
 import type { Recording } from './recording.js';
 import type { Userfault } from './uffd.js';
 import { Unseen } from './unseen.js';
+import { Waiting } from './waiting.js';
 
 export class Mm {
   map: AddressMap;
@@ -23,6 +24,7 @@ export class Mm {
   complete: boolean;
   /** what is known of the rest of it */
   readonly unseen: Unseen;
+  readonly waiting = new Waiting();
   #id = 0;
   readonly #ids: { last: number };
 
@@ -86,8 +88,7 @@ export interface Held {
 }
 
 export interface OpenFault {
-  /** among all that are open */
-  place: number;
+  tid: number;
   window: FaultWindow;
   entry: Entry;
   mm: Mm;
@@ -126,8 +127,6 @@ export class World {
   readonly #mms = new Map<string, Mm>();
   readonly #keys = new WeakMap<Mm, string>();
   readonly #ids = { last: 0 };
-  /** threads with an open fault, each at its fault's place */
-  readonly #faulting: Thread[] = [];
   /** threads with a record since seenLately() was asked */
   #seen = new Set<Thread>();
   /** of those, the one whose record came last */
@@ -176,14 +175,9 @@ export class World {
     return this.#threads.values();
   }
 
-  /** Threads with an open fault, in no order. */
-  get faulting(): Iterable<Thread & { fault: OpenFault }> {
-    return this.#faulting as (Thread & { fault: OpenFault })[];
-  }
-
-  /** The place of a fault that begins. */
-  faultBegins(thread: Thread): number {
-    return this.#faulting.push(thread) - 1;
+  faultBegins(thread: Thread, fault: OpenFault): void {
+    thread.fault = fault;
+    fault.mm.waiting.begins(fault);
   }
 
   /** Takes the open fault off the thread, if any. */
@@ -191,10 +185,7 @@ export class World {
     const { fault } = thread;
     if (fault === null) return;
     thread.fault = null;
-    const last = this.#faulting.pop()!;
-    if (last === thread) return;
-    this.#faulting[fault.place] = last;
-    last.fault!.place = fault.place;
+    fault.mm.waiting.ends(fault);
   }
 
   /** The threads that had a record since this was asked last. */
