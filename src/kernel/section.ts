@@ -80,12 +80,23 @@ export function* enter(k: Kernel, task: Task, mm: Mm, ask: Ask): Generator<undef
   // A short wait for a free lock is the time it took to write the event down.
   const waits = wait > 0 && !(mmap_lock.isFree && wait < WRITING_DOWN);
   if (waits) {
+    const held = mmap_lock.writer >= 0 || mmap_lock.readers > 0;
+    sleep(k, task, ask, held ? k.mmapHolder(mm) : -1);
     const waiter = mmap_lock.expect(ask.write);
     if (!k.engine.pass(task.id, wait)) yield;
     mmap_lock.arrived(waiter);
   }
   if (!lock(k, task, mm, ask)) yield* queue(k, task, mm, ask.write);
-  if (!waits && wait > 0 && !k.engine.pass(task.id, task.sectionGot - k.engine.now)) yield;
+  if (waits || wait <= 0) return;
+  if (!k.engine.pass(task.id, task.sectionGot - k.engine.now)) yield;
+  task.since = k.engine.now;
+}
+
+/** Falls asleep in the queue of mmap_lock, because of the thread `holder`; -1 where nobody is known to hold it. */
+function sleep(k: Kernel, task: Task, { words }: Ask, holder: number): void {
+  task.since = k.engine.now;
+  k.blame(task, holder);
+  k.sleepsOn(task, words);
 }
 
 function* queue(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefined, void, undefined> {
@@ -93,21 +104,24 @@ function* queue(k: Kernel, task: Task, mm: Mm, write: boolean): Generator<undefi
   while (!woken(k, task, mm, write, null));
 }
 
-/** Takes mmap_lock of `mm`. False when the thread sleeps in its queue now. */
+/** Takes mmap_lock of `mm`, perhaps after it slept as recorded. False when the thread sleeps in its queue now. */
 function lock(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
   const { write } = ask;
   const rwsem = mm.mmap_lock;
-  task.since = k.engine.now;
+  const slept = task.blockedOn !== null;
   if (rwsem.readers > 0 && (write || !rwsem.canTryRead)) k.settleHolders(mm);
   const holder = k.mmapHolder(mm);
   const busy = write ? rwsem.writer >= 0 || rwsem.readers > 0 : !rwsem.canTryRead;
   if (write ? rwsem.write(task.id) : rwsem.read(task.id)) {
-    k.ledger.mmapLocked(task, mm, write, 0, busy);
-    if (write) k.lock?.beginWriteSection(mm);
+    if (slept) locked(k, task, mm, write, null);
+    else {
+      task.since = k.engine.now;
+      k.ledger.mmapLocked(task, mm, write, 0, busy);
+      if (write) k.lock?.beginWriteSection(mm);
+    }
     return true;
   }
-  k.blame(task, holder);
-  k.sleepsOn(task, ask.words);
+  if (!slept) sleep(k, task, ask, holder);
   return false;
 }
 
@@ -129,6 +143,12 @@ export function tryLock(k: Kernel, task: Task, mm: Mm, { write }: Ask): boolean 
 /** Woken in the queue of mmap_lock: does the thread hold it now? A writer may find it stolen and sleeps on. */
 export function woken(k: Kernel, task: Task, mm: Mm, write: boolean, vma: Vma | null): boolean {
   if (!mm.mmap_lock.woken(task.id)) return false;
+  locked(k, task, mm, write, vma);
+  return true;
+}
+
+/** The thread has mmap_lock, for which it slept. */
+function locked(k: Kernel, task: Task, mm: Mm, write: boolean, vma: Vma | null): void {
   const waited = k.engine.now - task.since;
   task.blockedOn = null;
   task.waited += waited;
@@ -137,7 +157,6 @@ export function woken(k: Kernel, task: Task, mm: Mm, write: boolean, vma: Vma | 
   k.ledger.mmapLocked(task, mm, write, waited, true);
   k.ledger.blocked(task, vma, waited);
   if (write) k.lock?.beginWriteSection(mm);
-  return true;
 }
 
 /**

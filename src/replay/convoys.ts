@@ -2,7 +2,6 @@
  * Convoys at mmap_lock: one begins when a thread falls asleep in an empty queue of the lock and is over when nobody sleeps
  * there any more. The longest of a run is kept: that in which its members waited most, added up. Costs nothing while nobody
  * sleeps; memory is that of the convoys under way, one for each mm at most.
- * Waits that a recording itself knows (`locks`), at recorded times, are in none: nobody queues for those.
  */
 import type { Kernel } from '../kernel/kernel.js';
 import type { Seen, Sleep, Task } from '../kernel/task.js';

@@ -123,6 +123,39 @@ describe('recorded timing', () => {
 });
 
 describe('a recorded section', () => {
+  const section = (mode: 'read' | 'write', ask: number, got: number, end: number) => [{ mode, ask, got, end }];
+  const writer = { ...range('mprotect', 0, 8, { tid: 2, prot: 'r--' }), t: 1_000, dur: 60_000 };
+  const reader = { ...range('madvise', 0, 8, { tid: 3, advice: 'willneed' }), t: 2_000, dur: 70_000 };
+  const recorded = async (...events: Event[]) =>
+    (await replay([vma(0, 8, { t: 0 }), ...events], 'v6.18', { timing: 'recorded' })).model('v6.18');
+  const locks = section('write', 5_000, 5_100, 60_000);
+
+  test('was waited for as long as it was, because of who held the lock when it was asked for', async () => {
+    const waits = { ...reader, locks: section('read', 30_000, 63_000, 70_000) };
+    const model = await recorded({ ...writer, locks }, waits);
+    expect(model.time.op_wait_ns).toBe(33_000);
+    expect(model.blockers).toMatchObject([{ op: 'mprotect', tid: 2, victims: 1, wait_ns: 33_000 }]);
+    const [read] = model.locks.filter(({ mode }) => mode === 'read');
+    expect(read).toMatchObject({ contended: 1, wait_ns: { total: 33_000 }, hold_ns: { total: 7_000 } });
+  });
+
+  test('that the model lets in later was waited for from when it was asked for', async () => {
+    // the writer, so recorded, holds the lock until 60,000
+    const waits = { ...reader, locks: section('read', 30_000, 52_000, 70_000) };
+    expect((await recorded({ ...writer, locks }, waits)).time.op_wait_ns).toBe(30_000 + WAKE);
+  });
+
+  test('was waited for, though nobody is known to have held the lock', async () => {
+    const model = await recorded({ ...reader, locks: section('read', 5_000, 35_000, 40_000) });
+    expect([model.time.op_wait_ns, model.blockers]).toEqual([30_000, []]);
+  });
+
+  test('begins when the recording says so, where it took a while to say so', async () => {
+    const model = await recorded({ ...writer, locks: section('write', 5_000, 20_000, 60_000) });
+    const [lock] = model.locks;
+    expect(lock).toMatchObject({ lock: 'mmap_lock', contended: 0, wait_ns: { total: 0 }, hold_ns: { total: 40_000 } });
+  });
+
   /** Thread 1 waits for mmap_lock from 1,000 ns on, and has it at `got`. */
   const waits = (got: number): Event => ({
     ...range('munmap', 64, 8, { dur: 90_000, locks: [{ mode: 'write', ask: 1_000, got, end: got + 1_000 }] }),
