@@ -49,6 +49,9 @@ export class MmapLock {
   private since = new Float64Array(8);
   private head = 0;
   private queued = 0;
+  /** The writers among them, in order: the first is at `firstWriter`. */
+  private readonly waitingWriters: number[] = [];
+  private firstWriter = 0;
   /** The writer at the head was woken and has not run yet. */
   private waking = false;
 
@@ -65,11 +68,7 @@ export class MmapLock {
 
   /** The queued writer nearest to the head: the one new readers queue behind; -1 when only readers wait. */
   get firstWaitingWriter(): number {
-    for (let i = 0; i < this.queued; i++) {
-      const at = (this.head + i) & (this.threads.length - 1);
-      if (this.writes[at]) return this.threads[at];
-    }
-    return NOBODY;
+    return this.waitingWriters[this.firstWriter] ?? NOBODY;
   }
 
   /** Neither held nor waited for. */
@@ -197,23 +196,29 @@ export class MmapLock {
   /** Grants the lock to every queued reader, wherever it stands, at most MAX_READERS_WAKEUP; writers keep their order. */
   private grantReaders(): void {
     const mask = this.threads.length - 1;
-    let kept = 0;
+    const passed: number[] = [];
+    let looked = 0;
     let granted = 0;
-    for (let i = 0; i < this.queued; i++) {
-      const at = (this.head + i) & mask;
-      if (!this.writes[at] && granted < MAX_READERS_WAKEUP) {
-        granted++;
-        this.readers++;
-        this.lastReader = this.threads[at];
-        this.waiters.wake(this.threads[at], this.wakeLatency);
+    while (looked < this.queued && granted < MAX_READERS_WAKEUP) {
+      const at = (this.head + looked++) & mask;
+      if (this.writes[at]) {
+        passed.push(at);
         continue;
       }
-      const to = (this.head + kept++) & mask;
-      this.threads[to] = this.threads[at];
-      this.writes[to] = this.writes[at];
-      this.since[to] = this.since[at];
+      granted++;
+      this.readers++;
+      this.lastReader = this.threads[at];
+      this.waiters.wake(this.threads[at], this.wakeLatency);
     }
-    this.queued = kept;
+    // They close up with those that were not looked at.
+    for (let to = this.head + looked - 1; passed.length > 0; to--) {
+      const at = passed.pop()!;
+      this.threads[to & mask] = this.threads[at];
+      this.writes[to & mask] = 1;
+      this.since[to & mask] = this.since[at];
+    }
+    this.head = (this.head + granted) & mask;
+    this.queued -= granted;
   }
 
   private enqueue(thread: number, write: 0 | 1): void {
@@ -222,11 +227,16 @@ export class MmapLock {
     this.threads[at] = thread;
     this.writes[at] = write;
     this.since[at] = this.waiters.now;
+    if (write) this.waitingWriters.push(thread);
   }
 
+  /** Takes out the writer at the head. */
   private dequeue(): void {
     this.head = (this.head + 1) & (this.threads.length - 1);
     this.queued--;
+    if (2 * ++this.firstWriter < this.waitingWriters.length) return;
+    this.waitingWriters.splice(0, this.firstWriter);
+    this.firstWriter = 0;
   }
 
   private grow(): void {

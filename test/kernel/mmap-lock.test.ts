@@ -1,4 +1,5 @@
 /** The rules of mmap_lock, a rw_semaphore: who enters at once, who queues, who is woken, and who may steal. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MAX_READERS_WAKEUP, MmapLock, RWSEM_WAIT_TIMEOUT, type Waiters } from '../../src/kernel/mmap-lock.js';
 
@@ -302,4 +303,46 @@ test('a queue longer than its first ring keeps its order', () => {
     expect(bench.takeWoken()).toEqual([i + 1]);
     expect(bench.lock.woken(i + 1)).toBe(true);
   }
+});
+
+/** Bursts of as many that ask in a row, and releases in between. */
+const bursts = fc.array(
+  fc.oneof(
+    fc.record({ ask: fc.constantFrom('r', 'w'), times: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.constant(200)) }),
+    fc.constant(null),
+  ),
+  { maxLength: 40 },
+);
+
+test('the queue is a list, from which a release takes a writer at its head, or its first readers', () => {
+  fc.assert(
+    fc.property(bursts, all => {
+      const bench = new Bench();
+      const { lock } = bench;
+      const list: string[] = [];
+      const first = () => Number(list.find(one => one.startsWith('w'))?.slice(1) ?? -1);
+      lock.write(0);
+      let thread = 0;
+      for (const burst of all) {
+        if (burst !== null) {
+          const names = Array.from({ length: burst.times }, () => `${burst.ask}${++thread}`);
+          const beside = burst.ask === 'r' && lock.readers > 0 && list.length === 0;
+          expect(bench.ask(...names)).toEqual(beside ? names : []);
+          if (!beside) list.push(...names);
+          expect(lock.firstWaitingWriter).toBe(first());
+          continue;
+        }
+        if (lock.writer >= 0) lock.releaseWrite(lock.writer);
+        else for (let holders = lock.readers; holders > 0; holders--) lock.releaseRead();
+        const takes = list[0]?.startsWith('w') ? [list[0]] : list.filter(one => one.startsWith('r')).slice(0, 256);
+        for (const one of takes) list.splice(list.indexOf(one), 1);
+        expect(bench.takeWoken()).toEqual(takes.map(one => Number(one.slice(1))));
+        for (const one of takes) expect(lock.woken(Number(one.slice(1)))).toBe(true);
+        // nobody is left: somebody has to hold it
+        if (takes.length === 0) lock.write(++thread);
+        expect(lock.firstWaitingWriter).toBe(first());
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
