@@ -39,6 +39,8 @@ export interface Section {
   end: Ns;
   /** are these times recorded? */
   readonly recorded: boolean;
+  /** its thread stopped running meanwhile: what it marked it may have marked at any time */
+  readonly stopped: boolean;
   /** when its call was over, and all marks with it; infinite where that is not known */
   readonly over: Ns;
   readonly marks: Mark[];
@@ -95,12 +97,13 @@ export class Sections {
     const locks = columns.locks[row];
     if (locks === null) return;
     const { op, thread, page, len, mm, t, dur } = columns;
+    const stopped = columns.hidden[row] !== 0;
     const over = ordered && dur[row] >= 0 ? t[row] + dur[row] : Number.POSITIVE_INFINITY;
     for (let at = 0; at < locks.length; at += LOCK_FIELDS) {
       const [write, ask, got, end] = locks.subarray(at, at + LOCK_FIELDS);
       if (write === 0) continue;
       const what = { i, op: op[row], thread: thread[row], page: page[row], len: len[row] };
-      this.keep(mm[row], { ...what, ask, got, end, recorded: true, over, marks: [] });
+      this.keep(mm[row], { ...what, ask, got, end, recorded: true, stopped, over, marks: [] });
       this.occupy(mm[row], ask, end);
     }
   }
@@ -120,7 +123,7 @@ export class Sections {
     const known = op !== OP.fault && sectionEnd >= 0;
     const announced = known && this.byMm[mm.id]?.findLast(section => section.i === i && section.got === sectionGot);
     const [end, over] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    const seen = { ask: start, got: start, end, recorded: false, over, marks: [] };
+    const seen = { ask: start, got: start, end, recorded: false, stopped: false, over, marks: [] };
     this.current[mm.id] = announced || this.keep(mm.id, { i, op, thread, page, len, ...seen });
   }
 
@@ -134,9 +137,9 @@ export class Sections {
   marked(mm: Mm, { vm_start: start, vm_end: end }: Vma, reach: Reach | null): void {
     const section = this.current[mm.id];
     if (section === undefined) return;
-    const { op, page, len } = section;
+    const { op, page, len, stopped } = section;
     // A fork has no range: every VMA is one it comes to.
-    const late = WALKS.has(op) && start > page && (len === 0 || start < page + len);
+    const late = stopped || (WALKS.has(op) && start > page && (len === 0 || start < page + len));
     section.marks.push({ start, end, late, reach });
   }
 

@@ -134,7 +134,9 @@ const FIELDS = {
   kind: oneOf('which file or ioctl', MAPS_KINDS),
   reader_pid: integer('process that reads', 0x7fffffff),
   'x-inferred': z.unknown().describe('the evidence by which an importer concluded this event, or what its page says'),
-  'x-hidden': z.unknown().describe('what the fault met that the recording does not show'),
+  'x-hidden': z
+    .unknown()
+    .describe('what the fault met, or when the operation did what it did, that the recording does not show'),
 } satisfies Record<Exclude<KeyName, 'op'>, z.ZodType>;
 
 /** `flags` and `mode` mean different things to different operations. */

@@ -124,3 +124,22 @@ test('a call chain without frames, or of another event, says nothing of who want
   );
   expect(faults[0].truth).toMatchObject({ fallback: false, via: '__vmf_anon_prepare' });
 });
+
+test('whose thread stopped running while it held the lock for writing says so: another ran there, or it was switched off', async () => {
+  const [start, acquired, released] = section(2, 10, true);
+  const switched = 'prev_comm=a prev_pid=10 prev_prio=120 prev_state=R+ ==> next_comm=b next_pid=0 next_prio=120';
+  const off = line(3, 10, `sched:sched_switch: ${switched}`);
+  const other = line(3, 11, 'raw_syscalls:sys_enter: NR 202 (0, 0, 0, 0, 0, 0)   0');
+  const munmap = '11 (7f0000000000, 2000, 0, 0, 0, 0)';
+  const stopped = async (enter: string, between: string, of = [start, acquired, between, released]) => {
+    const { events } = await imported(call(1, 10, enter, of, 9, '0').join('\n'));
+    return events.filter(event => event['x-hidden'] !== undefined).map(({ op }) => op);
+  };
+  expect(await stopped(munmap, off)).toEqual(['munmap']);
+  expect(await stopped(munmap, other)).toEqual(['munmap']);
+  expect(await stopped(FUTEX, other)).toEqual(['other']);
+  // on another processor, or when it does not hold the lock, or for reading
+  expect(await stopped(munmap, other.replace('[000]', '[001]'))).toEqual([]);
+  expect(await stopped(munmap, off, [start, off, acquired, released])).toEqual([]);
+  expect(await stopped(FUTEX, other, [...section(2, 10, false).toSpliced(2, 0, other)])).toEqual([]);
+});

@@ -191,6 +191,12 @@ describe('undecided', () => {
     }
   });
 
+  test('in what an operation marks whose thread stopped running meanwhile', async () => {
+    const stopped = { ...writer(0, MS, 2 * MS), 'x-hidden': 'its thread stopped running' };
+    const events = [vma(0, 8, { t: 0 }), stopped, fault(0, { t: MS + 500_000, tid: 3, ...STAYED })];
+    expect((await verify(events, 'v6.18')).rows[0]).toMatchObject({ class: 'undecided', reason: 'vma_lock_race' });
+  });
+
   describe('no longer when the fault is known to be over', () => {
     /** A few calls that take mmap_lock for so long: the clock of the recording is known by them. */
     const calls = (held: number): Event[] =>

@@ -30,6 +30,7 @@ function section(more: Partial<Section> = {}): Section {
     got: GOT,
     end: END,
     recorded: true,
+    stopped: false,
     over: Number.POSITIVE_INFINITY,
     marks: [mark()],
     ...more,

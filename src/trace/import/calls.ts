@@ -6,6 +6,7 @@ import { FLAG_ADVICES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
+import { STOPPED } from './locking.js';
 import { extentOf, nameMmap } from './mapped.js';
 import type { Entry, Outbox } from './outbox.js';
 import { partDone } from './part-done.js';
@@ -30,7 +31,7 @@ export class Calls {
     const request = name === 'ioctl' ? uffdRequest(args[1]) : -1;
     const holds = isModelled(name) || isFork(name) || RANGED_REQUESTS.has(request) || resolver(request) !== null;
     const entry = holds ? this.#outbox.open() : null;
-    thread.call = { kind: 'call', name, args, raw, t, entry, sections: [], mapped: [], newKey: null };
+    thread.call = { kind: 'call', name, args, raw, t, entry, sections: [], stopped: false, mapped: [], newKey: null };
   }
 
   /** The call returned `result`: its event takes the place it was given at its start. */
@@ -62,6 +63,7 @@ export class Calls {
     const event: EventObject = { t: call.t, tid: thread.tid, ...mmKey(thread.process.mm), ...keys, dur: t - call.t };
     // an empty list says that it took none, where the recording would have shown it
     if (this.#world.recording.locks) event.locks = call.sections;
+    if (call.stopped) event['x-hidden'] = STOPPED;
     return event;
   }
 

@@ -13,10 +13,15 @@ import type { TraceRecord } from './record.js';
 import { isExec, isFork } from './syscalls.js';
 import { type Episode, type Held, mmKey, type Owner, type Thread, type World } from './world.js';
 
+/** Why it is not known when an operation marked its VMAs. */
+export const STOPPED = 'its thread stopped running while it held mmap_lock';
+
 export class Locking {
   readonly #outbox: Outbox;
   readonly #world: World;
   readonly #file: string;
+  /** by cpu: whose record came last */
+  readonly #running = new Map<number, Thread>();
 
   constructor(outbox: Outbox, world: World, file: string) {
     this.#outbox = outbox;
@@ -91,6 +96,21 @@ export class Locking {
     this.#endEpisode(thread, record.t);
   }
 
+  /** A record of the thread: who ran on that processor before has stopped. */
+  runs(thread: Thread, cpu: number): void {
+    const before = this.#running.get(cpu);
+    if (before === thread || cpu < 0) return;
+    this.stops(before);
+    this.#running.set(cpu, thread);
+  }
+
+  /** The thread stops running: what it does to VMAs while it holds mmap_lock it may do later than others do. */
+  stops(thread: Thread | undefined): void {
+    for (const { owner, section } of thread?.held ?? []) {
+      if (section.mode === 'write' && owner.kind !== 'nobody' && owner.kind !== 'fault') owner.stopped = true;
+    }
+  }
+
   /** The thread is gone: what it held is over. */
   drop(thread: Thread, t: number): void {
     thread.held = [];
@@ -135,7 +155,17 @@ export class Locking {
 
   #episode(thread: Thread, key: string, t: number, name: string): Episode {
     const mm = this.#world.mmOf(key) ?? thread.process.mm;
-    return { kind: 'episode', t, entry: this.#outbox.open(), key, mm, name, sections: [], mapped: null };
+    return {
+      kind: 'episode',
+      t,
+      entry: this.#outbox.open(),
+      key,
+      mm,
+      name,
+      sections: [],
+      mapped: null,
+      stopped: false,
+    };
   }
 
   #endEpisode(thread: Thread, t: number): void {
@@ -162,7 +192,8 @@ export class Locking {
 function episodeEvents(thread: Thread, episode: Episode, t: number): EventObject[] {
   if (episode.sections.length === 0) return [];
   const mm = mmKey(episode.mm);
-  const timing = { dur: t - episode.t, locks: episode.sections };
+  const timing: Partial<EventObject> = { dur: t - episode.t, locks: episode.sections };
+  if (episode.stopped) timing['x-hidden'] = STOPPED;
   if (episode.mapped !== null) return [{ ...mmapEvent(episode.t, thread.tid, episode.mapped), ...mm, ...timing }];
   return [{ t: episode.t, tid: thread.tid, ...mm, op: 'other', name: episode.name, ...timing }];
 }

@@ -119,9 +119,11 @@ export class Pairing {
     }
     if (record.name === 'sched_switch') {
       if (!this.#faults.switched(record)) throw this.#cutOff(record);
+      this.#locking.stops(this.#world.known(record.tid));
       return;
     }
     const thread = this.#thread(record);
+    this.#locking.runs(thread, record.cpu);
     this.#images.begin(thread, record.t);
     if (thread.exited) return;
     const { t, text, name } = record;

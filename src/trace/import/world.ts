@@ -61,6 +61,8 @@ export interface Episode {
   name: string;
   sections: LockSection[];
   mapped: Extent | null;
+  /** its thread stopped running while it held mmap_lock for writing */
+  stopped: boolean;
 }
 
 export interface Call {
@@ -73,6 +75,8 @@ export interface Call {
   /** place in the order; null for calls that are not modelled */
   entry: Entry | null;
   sections: LockSection[];
+  /** its thread stopped running while it held mmap_lock for writing */
+  stopped: boolean;
   /** MMAP2 lines that came while it ran */
   mapped: Shown[];
   /** mmap_lock pointer of the mm that fork or execve is making */
