@@ -11,7 +11,7 @@ import { OP } from '../vocab.js';
 import { reachOf } from './anon-vmas.js';
 import { Collector } from './collect.js';
 import type { FaultRow } from './result.js';
-import type { Sections } from './sections.js';
+import type { Section, Sections } from './sections.js';
 
 /** Where a fault finds no VMA. */
 export const NO_VMA = 'lock_vma_under_rcu.no_vma';
@@ -29,6 +29,8 @@ export interface Watcher {
   prepared(i: number, anonVma: AnonVma): void;
   /** so did an operation, at some time of the section it is in, which was recorded */
   populated(by: Task, anonVma: AnonVma): void;
+  /** fault `i`, while what it did is not settled */
+  open(i: number): Section['grows'];
   /** fault `i` was in this VMA */
   met(i: number, vma: Vma): void;
 }
@@ -61,7 +63,7 @@ export class Observer extends Collector {
 
   override mmapLocked(task: Task, mm: Mm, write: boolean, waited: Ns, contended: boolean): void {
     super.mmapLocked(task, mm, write, waited, contended);
-    if (write) this.sections.entered(task);
+    if (write) this.sections.entered(task, task.op === OP.fault ? this.watcher.open(task.i) : null);
   }
 
   override mmapHeld(task: Task, mm: Mm, write: boolean, held: Ns): void {

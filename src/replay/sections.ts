@@ -6,8 +6,9 @@ import type { Mm } from '../kernel/mm.js';
 import type { Task } from '../kernel/task.js';
 import type { AnonVma, Vma } from '../kernel/vma.js';
 import type { Columns } from '../trace/columns.js';
-import type { Ns, Page } from '../units.js';
+import { type Ns, PAGE_END, type Page } from '../units.js';
 import { OP } from '../vocab.js';
+import { type Nearby, wentOn } from './nearby.js';
 
 /** VMAs side by side that only their anon_vmas keep apart: one VMA, had these been made in another order. */
 export interface Reach {
@@ -39,11 +40,21 @@ export interface Section {
   end: Ns;
   /** are these times recorded? */
   readonly recorded: boolean;
-  /** its thread stopped running meanwhile: what it marked it may have marked at any time */
-  readonly stopped: boolean;
+  /** what it marked it may have marked at any time: its thread stopped running meanwhile, or when it had the lock is not known */
+  readonly late: boolean;
+  /** the fault that grows, or would grow, a stack: until it is over it waits for the lock, or has it */
+  readonly grows: Pick<Nearby, 'done' | 'next'> | null;
   /** when its call was over, and all marks with it; infinite where that is not known */
   readonly over: Ns;
   readonly marks: Mark[];
+}
+
+/** What a call that nobody models may mark: any VMA, at any time, as prctl(PR_SET_MEMORY_MERGE) and clear_refs do. */
+const ANYTHING: Mark = { start: 0, end: PAGE_END, late: true, reach: null };
+
+/** When it was over, and may have been at the latest. */
+export function endOf({ end, grows }: Pick<Section, 'end' | 'grows'>): Ns {
+  return grows === null ? end : Math.max(end, wentOn(grows));
 }
 
 /** Numbers of a recorded section in `locks`: write or not, ask, got, end. */
@@ -78,7 +89,8 @@ export class Sections {
   /** Forgets what was over before `t`. */
   forget(t: Ns): void {
     for (const [mm, sections] of this.byMm.entries()) {
-      if (sections?.some(({ end }) => end < t)) this.byMm[mm] = sections.filter(({ end }) => end >= t);
+      if (sections?.some(section => endOf(section) < t))
+        this.byMm[mm] = sections.filter(section => endOf(section) >= t);
     }
   }
 
@@ -97,13 +109,23 @@ export class Sections {
     const locks = columns.locks[row];
     if (locks === null) return;
     const { op, thread, page, len, mm, t, dur } = columns;
-    const stopped = columns.hidden[row] !== 0;
+    const late = columns.hidden[row] !== 0;
     const over = ordered && dur[row] >= 0 ? t[row] + dur[row] : Number.POSITIVE_INFINITY;
     for (let at = 0; at < locks.length; at += LOCK_FIELDS) {
       const [write, ask, got, end] = locks.subarray(at, at + LOCK_FIELDS);
       if (write === 0) continue;
       const what = { i, op: op[row], thread: thread[row], page: page[row], len: len[row] };
-      this.keep(mm[row], { ...what, ask, got, end, recorded: true, stopped, over, marks: [] });
+      this.keep(mm[row], {
+        ...what,
+        ask,
+        got,
+        end,
+        recorded: true,
+        late,
+        grows: null,
+        over,
+        marks: what.op === OP.other ? [ANYTHING] : [],
+      });
       this.occupy(mm[row], ask, end);
     }
   }
@@ -117,13 +139,13 @@ export class Sections {
     if (busy.length > KEPT) busy.shift();
   }
 
-  /** The task has its mm's mmap_lock for writing now. */
-  entered({ i, op, id: thread, mm, page, len, start, sectionGot, sectionEnd }: Task): void {
-    // A fault that grows its stack has no recorded section.
+  /** The task has its mm's mmap_lock for writing now; it is a fault that `grows`, or an operation. */
+  entered(task: Task, grows: Section['grows']): void {
+    const { i, op, id: thread, mm, page, len, start, sectionGot, sectionEnd } = task;
     const known = op !== OP.fault && sectionEnd >= 0;
     const announced = known && this.byMm[mm.id]?.findLast(section => section.i === i && section.got === sectionGot);
     const [end, over] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    const seen = { ask: start, got: start, end, recorded: false, stopped: false, over, marks: [] };
+    const seen = { ask: start, got: start, end, recorded: false, late: grows !== null, grows, over, marks: [] };
     this.current[mm.id] = announced || this.keep(mm.id, { i, op, thread, page, len, ...seen });
   }
 
@@ -137,9 +159,9 @@ export class Sections {
   marked(mm: Mm, { vm_start: start, vm_end: end }: Vma, reach: Reach | null): void {
     const section = this.current[mm.id];
     if (section === undefined) return;
-    const { op, page, len, stopped } = section;
+    const { op, page, len, late: any } = section;
     // A fork has no range: every VMA is one it comes to.
-    const late = stopped || (WALKS.has(op) && start > page && (len === 0 || start < page + len));
+    const late = any || (WALKS.has(op) && start > page && (len === 0 || start < page + len));
     section.marks.push({ start, end, late, reach });
   }
 

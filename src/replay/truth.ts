@@ -2,7 +2,7 @@
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { TruthRow } from '../trace/truth-file.js';
 import { formatAddr, type Ns } from '../units.js';
-import { OP } from '../vocab.js';
+import { OP, TRUTH_FALLBACK, TRUTH_FALLBACK_SAID } from '../vocab.js';
 
 /** Faults of a batch by which the clocks are compared, each with the first rows of its place. */
 const COMPARED = 256;
@@ -88,4 +88,10 @@ export class TruthRows {
     }
     return place;
   }
+}
+
+/** A packed truth whose fallback somebody else said; null leaves it unsaid. */
+export function withFallback(truth: number, fallback: boolean | null): number {
+  const rest = truth & ~(TRUTH_FALLBACK_SAID | TRUTH_FALLBACK);
+  return fallback === null ? rest : rest | TRUTH_FALLBACK_SAID | (fallback ? TRUTH_FALLBACK : 0);
 }

@@ -32,10 +32,10 @@ import { NO_VMA, Observer, type Watcher } from './observer.js';
 import { Replay } from './replay.js';
 import { type FaultRow, FIRST } from './result.js';
 import { Score } from './score.js';
-import { type Section, Sections } from './sections.js';
+import { endOf, type Section, Sections } from './sections.js';
 import type { SizeLimits } from './sizes.js';
 import { Tempo } from './tempo.js';
-import type { TruthRows } from './truth.js';
+import { type TruthRows, withFallback } from './truth.js';
 import type {
   Disagreement,
   NearSection,
@@ -158,6 +158,7 @@ export class Verify {
           fault.grew = true;
         }),
       prepared: (i, anonVma) => about(i, fault => this.anonVmas.prepared(fault, anonVma)),
+      open: i => this.pending.get(i) ?? null,
       populated: (by, anonVma) => this.anonVmas.populated(by, anonVma),
       met: (i, vma) => about(i, fault => this.anonVmas.met(fault, vma)),
     };
@@ -345,7 +346,9 @@ export class Verify {
     // for mmap_lock may be overtaken, and for how long is not known.
     const waits = fallback && row.wait_ns > 0 && fault.done < Number.POSITIVE_INFINITY;
     const late = fault.away && !waits ? Math.max(start, wentOn(fault) - row.wait_ns) : start;
-    const others = this.sections.of(mm).filter(section => section.thread !== thread && section.end + slack.lookup > t);
+    const others = this.sections
+      .of(mm)
+      .filter(section => section.thread !== thread && endOf(section) + slack.lookup > t);
     // A thread the model still held up began later than recorded: until then counts too.
     const over = Math.max(start, overBy(fault));
     const looked = Math.min(late + slack.lookup, over);
@@ -391,10 +394,4 @@ const pathOf = (fallback: boolean): Path => (fallback ? 'mmap_lock' : 'vma_lock'
 
 function recordedPath({ truth }: Pending): TruthPath | null {
   return PATHS[(truth & 7) - 1] ?? null;
-}
-
-/** A packed truth whose fallback somebody else said; null leaves it unsaid. */
-function withFallback(truth: number, fallback: boolean | null): number {
-  const rest = truth & ~(TRUTH_FALLBACK_SAID | TRUTH_FALLBACK);
-  return fallback === null ? rest : rest | TRUTH_FALLBACK_SAID | (fallback ? TRUTH_FALLBACK : 0);
 }

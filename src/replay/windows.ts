@@ -11,7 +11,7 @@
  * Only times of the trace enter here, never what the kernel did with the fault.
  */
 import type { Ns, Page } from '../units.js';
-import type { Section } from './sections.js';
+import { endOf, type Section } from './sections.js';
 
 /** From the exception to the lookup of the VMA: 30 us was seen. */
 export const LOOKUP: Ns = 50_000;
@@ -59,7 +59,9 @@ export function whileHeld(section: Section, from: Ns, to: Ns, slack: Slack = NAT
 }
 
 /** What holds begins between `earliest` and `latest`, and ends soon after the section. */
-function lieOf({ end, recorded, over }: Section, earliest: Ns, latest: Ns, from: Ns, to: Ns, slack: Slack): Lie {
+function lieOf(section: Section, earliest: Ns, latest: Ns, from: Ns, to: Ns, slack: Slack): Lie {
+  const { recorded, over } = section;
+  const end = endOf(section);
   // Times that were not recorded are the model's: as uncertain as a lookup.
   const released = Math.min(over, end + (recorded ? slack.releasing : slack.lookup));
   if (to <= earliest || from >= released) return APART;

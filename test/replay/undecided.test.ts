@@ -197,6 +197,26 @@ describe('undecided', () => {
     expect((await verify(events, 'v6.18')).rows[0]).toMatchObject({ class: 'undecided', reason: 'vma_lock_race' });
   });
 
+  test('by a call that nobody models: it may mark any VMA, as prctl(PR_SET_MEMORY_MERGE) does', async () => {
+    const { op: _op, prot: _prot, addr: _addr, len: _len, ...when } = writer(0, MS, 2 * MS);
+    const call = { ...when, op: 'other', name: 'prctl' };
+    const events = [vma(0, 8, { t: 0 }), call, fault(0, { t: MS + 500_000, tid: 3, ...FELL_BACK })];
+    expect((await verify(events, 'v6.18')).rows[0]).toMatchObject({ class: 'undecided', reason: 'vma_lock_race' });
+  });
+
+  test.each([
+    ['its end was recorded', { dur: 5 * MS }, []],
+    ['its thread goes on, for it ended in a signal', {}, [range('munmap', 900, 1, { t: 6 * MS, tid: 2 })]],
+  ])('while a fault waits for mmap_lock to grow a stack, until %s', async (_, how, after) => {
+    const grows = fault(98, { t: MS, tid: 2, ...how, truth: { path: 'mmap_lock', fallback: true } });
+    const stack = mmap(100, 4, { t: 0, flags: ['private', 'anonymous', 'growsdown'] });
+    const touch = (page: number, t: number) => fault(page, { t, tid: 3, ...STAYED });
+    const fresh = [0, 8, 16].map(page => vma(page, 4, { t: 0, anon_vma: false }));
+    const events = [...fresh, stack, grows, touch(0, 3 * MS), ...after, touch(8, 8 * MS), touch(16, 9 * MS)];
+    const { rows } = await verify(events, 'v6.18');
+    expect(rows.map(row => row.reason)).toEqual([null, 'mmap_lock_race', null, null]);
+  });
+
   describe('no longer when the fault is known to be over', () => {
     /** A few calls that take mmap_lock for so long: the clock of the recording is known by them. */
     const calls = (held: number): Event[] =>
