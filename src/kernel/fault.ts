@@ -3,13 +3,13 @@
  *
  * Models: arch/x86/mm/fault.c do_user_addr_fault, do_kern_addr_fault; mm/memory.c (since 6.18 mm/mmap_lock.c)
  * lock_vma_under_rcu, vma_start_read (v6.4 to v6.18). The pass under mmap_lock is in fault-slow.ts.
- * Leaves out: signals pending, exception tables, the vsyscall page: the trace does not know them.
+ * Leaves out: signals pending, exception tables: the trace does not know them.
  *
  * The walk is a list of steps as fine as the kernel's own stores. `walk` runs them until the fault is over or must sleep;
  * a scheduler that wants to put other threads between any two steps calls `step` instead. Steps return the next one.
  */
 import type { Ns } from '../units.js';
-import { FAULT_KERNEL_MODE, RACE_DETACHED } from '../vocab.js';
+import { ACCESS_EXEC, ACCESS_MASK, FAULT_KERNEL_MODE, RACE_DETACHED } from '../vocab.js';
 import {
   expand_stack,
   lock_mm_and_find_vma,
@@ -69,6 +69,9 @@ import { READ_DETACHED, READ_FAILED } from './vma-lock/index.js';
 
 /** x86-64 TASK_SIZE_MAX, in pages: above it is the kernel's half. */
 export const TASK_SIZE_MAX = 2 ** 35 - 1;
+/** VSYSCALL_ADDR, -10 << 20: no part of the kernel's half to fault_in_kernel_space(); calls into it are emulated. */
+const VSYSCALL_PAGE = 2 ** 52 - 2560;
+
 /** Runs `task`'s fault until it is over (DONE), asleep (BLOCKED) or HOLDING; call again when it is woken or released. */
 export function walk(k: Kernel, task: Task): typeof DONE | typeof BLOCKED | typeof HOLDING {
   let at = task.step;
@@ -142,7 +145,7 @@ function stepAt(k: Kernel, task: Task, at: number): number {
 
 function do_user_addr_fault(k: Kernel, task: Task): number {
   task.start = k.engine.now;
-  if (task.page >= TASK_SIZE_MAX) {
+  if (task.page >= TASK_SIZE_MAX && (task.page !== VSYSCALL_PAGE || (task.code & ACCESS_MASK) === ACCESS_EXEC)) {
     task.tries = 1;
     // do_kern_addr_fault(): no VMA of ours can be there, no lock is taken.
     task.site = 'do_kern_addr_fault';

@@ -42,9 +42,16 @@ describe('locks', () => {
   });
 
   test('an address in the kernel half is a signal, and no lock is taken', async () => {
-    const replayed = await replay([fault(0, { addr: '0xffffffffff600000' })], 'v6.18');
+    const replayed = await replay([fault(0, { addr: '0xffff888000001000' })], 'v6.18');
     expect(replayed.row('v6.18', 0)).toMatchObject({ verdict: 'signal', site: 'do_kern_addr_fault', fallback: false });
     expect(replayed.model('v6.18').locks).toEqual([]);
+  });
+
+  test('the vsyscall page is not in it: only calls into it are, which the kernel emulates', async () => {
+    const row = async (access: string) =>
+      (await replay([fault(0, { addr: '0xffffffffff600000', access })], 'v6.18')).row('v6.18', 0);
+    expect(await row('read')).toMatchObject({ verdict: 'signal', site: 'lock_vma_under_rcu.no_vma', fallback: true });
+    expect(await row('exec')).toMatchObject({ verdict: 'signal', site: 'do_kern_addr_fault', fallback: false });
   });
 
   test('waits are those the trace says, and are slept with the lock the kernel holds meanwhile', async () => {
