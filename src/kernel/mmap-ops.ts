@@ -33,6 +33,7 @@ import {
   AnonVma,
   FILE_HUGETLB,
   FILE_SHMEM,
+  FILE_ZERO,
   VM_ACCOUNT,
   VM_DONTDUMP,
   VM_GROWSDOWN,
@@ -58,6 +59,9 @@ export function unknownOffset(k: Kernel): Page {
   return (k.newIdentity() % UNKNOWN_OFFSET) * UNKNOWN_OFFSET;
 }
 
+/** mmap_zero(): what is mapped privately of it is anonymous memory. */
+const DEV_ZERO = '/dev/zero';
+
 /** How what `task` maps is to be locked: VM_LOCKED_MASK bits. */
 function locks({ code, mm }: Task): number {
   return ((code >> PROT_SHIFT) & MAP.locked ? VM_LOCKED : 0) | mm.def_flags;
@@ -80,8 +84,9 @@ export function describe(k: Kernel, task: Task): Vma {
   if (facts?.fs === 'secretmem') flags |= VM_LOCKED | VM_DONTDUMP;
   let file = task.file;
   let ops = facts?.ops ?? 0;
-  // A private mapping of /dev/zero is anonymous memory.
-  if (facts?.name === '/dev/zero' && !shared) file = -1;
+  const zeroes =
+    !shared && (facts?.name === DEV_ZERO || (file < 0 && task.name >= 0 && k.strings[task.name] === DEV_ZERO));
+  if (zeroes) file = FILE_ZERO;
   if (file < 0 && flags & VM_HUGETLB) {
     file = FILE_HUGETLB;
     ops = VM_OPS.fault;
@@ -90,7 +95,7 @@ export function describe(k: Kernel, task: Task): Vma {
     ops = VM_OPS.fault | VM_OPS.map_pages;
   } else if (file < 0) ops = 0;
   const offset = task.page2 >= 0 ? task.page2 : unknownOffset(k);
-  const vma = new Vma(task.page, task.page + task.len, flags, file < 0 ? task.page : offset, file, ops, -1);
+  const vma = new Vma(task.page, task.page + task.len, flags, file === -1 ? task.page : offset, file, ops, -1);
   if (vma_supports_mlock(vma, facts?.fs)) vma.vm_flags |= locks(task);
   if (task.name >= 0) {
     if (k.strings[task.name].startsWith('[anon')) vma.name = task.name;

@@ -59,6 +59,8 @@ export const VM_SPECIAL = VM_PFNMAP | VM_HUGETLB;
 export const FILE_SHMEM = 2 ** 30;
 /** MAP_HUGETLB: a hugetlbfs file of its own */
 export const FILE_HUGETLB = 2 ** 30 + 1;
+/** vm_file of private mappings of /dev/zero: vma_set_anonymous() leaves it, and they join nothing that has none */
+export const FILE_ZERO = -2;
 
 /** One anon_vma: only its identity counts. */
 export class AnonVma {}
@@ -71,7 +73,7 @@ export class Vma {
   vm_end: Page = FRACTION;
   vm_flags: number;
   vm_pgoff: Page = FRACTION;
-  /** index into TraceInfo.files; -1 is an anonymous VMA (vm_ops NULL) */
+  /** index into TraceInfo.files, or one of FILE_*; below zero it is an anonymous VMA (vm_ops NULL) */
   vm_file: number;
   /** VM_OPS bits of the mapped file; 0 for an anonymous VMA */
   vm_ops: number;

@@ -253,6 +253,17 @@ describe('a private mapping of /dev/zero', () => {
     expect(await held(zero('private'), read)).toBe(COST.zero);
     expect(await held(zero('shared'), read)).not.toBe(COST.zero);
   });
+
+  test.each([{ file: { fs: 'devtmpfs', name: '/dev/zero' } }, { name: '/dev/zero', flags: ['private', 'anonymous'] }])(
+    'keeps its file: it joins no anonymous memory beside it, though both were written (%o)',
+    async zero => {
+      const writer = { ...range('mprotect', 0, 4, { prot: 'r--' }), t: 100_000, dur: 50_000 };
+      const pages = [mmap(0, 4, { t: 0 }), mmap(4, 4, { flags: ['private'], ...zero, t: 10 })];
+      const written = [fault(0, { t: 20_000 }), fault(4, { t: 40_000 })];
+      const events = [...pages, ...written, writer, fault(5, { t: 120_000, tid: 2 })];
+      expect((await replay(events, NEW)).row(NEW, 5).verdict).toBe('vma_lock');
+    },
+  );
 });
 
 describe('the end of an mm that a fork made', () => {
