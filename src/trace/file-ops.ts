@@ -22,16 +22,16 @@ const BY_FS: ReadonlyMap<string, number> = new Map([
   ...['squashfs', 'iso9660', 'erofs', 'aio'].map(fs => [fs, NO_MKWRITE] as const),
   // shmem_vm_ops and shmem_anon_vm_ops have no page_mkwrite
   ...['tmpfs', 'shmem', 'memfd', 'devtmpfs'].map(fs => [fs, NO_MKWRITE] as const),
-  // tcp_vm_ops has no callback at all
-  ['tcp', 0],
-  // no ->map_pages
-  ...['ceph', 'ocfs2', 'kernfs', 'sysfs', 'cgroup', 'cgroup2'].map(
+  // no callback that a fault asks for
+  ...['tcp', 'io_uring'].map(fs => [fs, 0] as const),
+  // no ->map_pages; perf_mmap_vmops has a pfn_mkwrite instead since 6.16, which asks for as much
+  ...['ceph', 'ocfs2', 'kernfs', 'sysfs', 'cgroup', 'cgroup2', 'perf_event'].map(
     fs => [fs, VM_OPS.fault | VM_OPS.page_mkwrite] as const,
   ),
   ...['hugetlbfs', 'hugetlb', 'sysv_shm', 'sysv', 'secretmem', 'special', 'vdso', 'vvar', 'guest_memfd', 'kvm'].map(
     fs => [fs, FAULT_ONLY] as const,
   ),
-  ...['drm', 'gem', 'bpf_arena', 'vmcore', 'proc'].map(fs => [fs, FAULT_ONLY] as const),
+  ...['drm', 'gem', 'bpf_arena', 'vmcore', 'proc', 'anon_inode'].map(fs => [fs, FAULT_ONLY] as const),
   ...['ext4-dax', 'fuse-dax'].map(fs => [fs, DAX] as const),
   // xfs_file_vm_ops serves both: it keeps ->map_pages
   ['xfs-dax', DAX | VM_OPS.map_pages],

@@ -56,6 +56,11 @@ test.each<[string, string, object]>([
     head('rw-s', '00000000', '  /secretmem (deleted)'),
     { file: { name: '/secretmem (deleted)', fs: 'secretmem' } },
   ],
+  ...[
+    ['anon_inode:[perf_event]', 'perf_event'],
+    ['anon_inode:[io_uring]', 'io_uring'],
+    ['anon_inode:kvm-vcpu:0', 'anon_inode'],
+  ].map(([name, fs]) => [name, head('rw-s', '00000000', `  ${name}`), { file: { name, fs } }] as const),
 ])('%s', async (_, line, words) => {
   const [event, ...more] = await eventsOf(line);
   expect(event).toMatchObject({ ...AT, ...words });

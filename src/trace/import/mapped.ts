@@ -51,6 +51,9 @@ const FS_OF_NAME: readonly [prefix: string, fs: string][] = [
   ['/dev/zero', 'shmem'],
   ['/anon_hugepage', 'hugetlbfs'],
   ['/secretmem', 'secretmem'],
+  ['anon_inode:[perf_event]', 'perf_event'],
+  ['anon_inode:[io_uring]', 'io_uring'],
+  ['anon_inode:', 'anon_inode'],
 ];
 
 /** `file` and `name` of an extent: `{}` for anonymous memory nobody named. */
