@@ -43,11 +43,17 @@ test('are those of the text, with their numbers', async () => {
   );
 });
 
-test('a chunk that is no UTF-8 is told with the line that it begins in', async () => {
-  const bad = Buffer.from([0x61, 0x0a, 0x62, 0xc3, 0x28, 0x0a]);
-  await expect(lines([Buffer.from('1\n2\n'), bad])).rejects.toMatchObject({ class: 'encoding', where: { line: 3 } });
-  await expect(lines([Buffer.from('1\né').subarray(0, 3), Buffer.from('\n')])).rejects.toMatchObject({
-    class: 'encoding',
-    where: { line: 2 },
-  });
+test('bytes that are no UTF-8 are told with their line, wherever the text is cut', async () => {
+  const bytes = Buffer.concat([Buffer.from('é1\n€\n\n'), Buffer.from([0x62, 0xc3, 0x28, 0x0a]), Buffer.from('x\ny\n')]);
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const error = { class: 'encoding', where: { line: 4 } };
+    await expect(lines([bytes.subarray(0, cut), bytes.subarray(cut)])).rejects.toMatchObject(error);
+  }
+});
+
+test('a character that another chunk should go on with is missed in the line it began in', async () => {
+  for (const more of ['\n', 'b\nc\n'].map(text => Buffer.from(text))) {
+    const cut = lines([Buffer.from('1\né').subarray(0, 3), more]);
+    await expect(cut).rejects.toMatchObject({ class: 'encoding', where: { line: 2 } });
+  }
 });

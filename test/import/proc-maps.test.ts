@@ -60,7 +60,11 @@ test.each<[string, string, object]>([
     ['anon_inode:[perf_event]', 'perf_event'],
     ['anon_inode:[io_uring]', 'io_uring'],
     ['anon_inode:kvm-vcpu:0', 'anon_inode'],
-  ].map(([name, fs]) => [name, head('rw-s', '00000000', `  ${name}`), { file: { name, fs } }] as const),
+  ].map(([name, fs]): [string, string, object] => [
+    name,
+    head('rw-s', '00000000', `  ${name}`),
+    { file: { name, fs } },
+  ]),
 ])('%s', async (_, line, words) => {
   const [event, ...more] = await eventsOf(line);
   expect(event).toMatchObject({ ...AT, ...words });

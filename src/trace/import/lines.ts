@@ -1,8 +1,8 @@
 /**
  * Text in chunks -> lines with their numbers: LF and CRLF, one BOM, a limit on the length of a line.
  */
-import { isAscii } from 'node:buffer';
-import { Complaint, type Where } from '../../errors.js';
+import { isAscii, isUtf8 } from 'node:buffer';
+import { Complaint } from '../../errors.js';
 import { LIMITS, tooLong } from '../limits.js';
 
 /** Characters that are looked at together: V8 makes and forgets strings up to 128 KiB three times as fast as larger ones. */
@@ -85,7 +85,11 @@ export class LineCutter {
   }
 
   #decode(piece: Uint8Array): string {
-    return this.#decoder.decode(piece, { file: this.#file, line: this.#number + 1 });
+    const { whole } = this.#decoder;
+    const text = this.#decoder.decode(piece);
+    if (text !== null) return text;
+    const where = { file: this.#file, line: this.#number + 1 + linesBeforeDamage(piece, whole) };
+    throw new Complaint('encoding', 'the text is not UTF-8', where, 'convert it, as iconv -f latin1 -t utf-8 does');
   }
 
   #trimmed(text: string, from: number, end: number): string {
@@ -117,15 +121,41 @@ class Decoder {
   /** no character began in the last piece and ends in the next */
   whole = true;
 
-  /** @throws Complaint `encoding` */
-  decode(bytes: Uint8Array, where: Where): string {
+  /** Null where they are no UTF-8. */
+  decode(bytes: Uint8Array): string | null {
     if (this.whole && isAscii(bytes))
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
     this.whole = bytes[bytes.length - 1] < 0x80;
     try {
       return this.#utf8.decode(bytes, { stream: true });
     } catch {
-      throw new Complaint('encoding', 'the text is not UTF-8', where, 'export it again with LC_ALL=C.UTF-8');
+      return null;
     }
+  }
+}
+
+const LF = 10;
+/** Bytes that go on with a character. */
+const isRest = (byte: number): boolean => (byte & 0xc0) === 0x80;
+
+/**
+ * Line feeds before the first bytes that are no UTF-8.
+ *
+ * @param whole the piece begins with a character
+ */
+function linesBeforeDamage(piece: Uint8Array, whole: boolean): number {
+  let from = whole
+    ? 0
+    : Math.max(
+        0,
+        piece.findIndex(byte => !isRest(byte)),
+      );
+  for (let lines = 0; ; lines++) {
+    const end = piece.indexOf(LF, from);
+    const line = piece.subarray(from, end < 0 ? piece.length : end);
+    if (!isUtf8(line)) return lines;
+    // what is left of a character before, and none of the lines
+    if (end < 0) return 0;
+    from = end + 1;
   }
 }
