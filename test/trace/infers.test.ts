@@ -40,6 +40,18 @@ test('what cannot be told may: a key that is escaped, a damaged file, stdin, a f
   expect(await mayInfer('/nowhere/t.json')).toBe(true);
 });
 
+test('nothing is looked for behind a line that is too long to be read', async () => {
+  const path = traceFile([]);
+  const long = ' '.repeat(200_000);
+  for (const [text, maxLine, expected] of [
+    [`${long}{}\n`, 100_000, true],
+    [`${long}\n${long}\n`, 250_000, false],
+  ] as const) {
+    writeFileSync(path, text);
+    expect(await mayInfer(path, { maxLine })).toBe(expected);
+  }
+});
+
 test('who is told that there is none and meets one stops', async () => {
   const events = [...PLAIN, vma(8, 1, { t: 2_000, 'x-inferred': 'by guess' })];
   await expect(verify(events, 'v6.18', { inferences: false })).rejects.toThrow(/an inference in a trace without any/);
