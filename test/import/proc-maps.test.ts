@@ -114,7 +114,8 @@ test('VMAs come with their lines; those above user space are left out', async ()
     ...{ start: 0x7f0000000, end: 0x7f0000010, shared: false, prot: 3, mapsFile: false, growsdown: false },
     ...{ name: '', offset: 0, since: 0 },
   });
-  const [file, stack] = await parse(`${head('r--s', '5000', ' /f')}\n${head('rw-p', '0', ' [stack]')}`);
+  const above = head('rw-p', '0', ' [stack]').replaceAll('7f00', '7f10');
+  const [file, stack] = await parse(`${head('r--s', '5000', ' /f')}\n${above}`);
   expect(file.extent).toMatchObject({ shared: true, mapsFile: true, growsdown: false, offset: 5, name: '/f' });
   expect(stack.extent.growsdown).toBe(true);
 });
@@ -131,6 +132,21 @@ test.each([
 ])('%j is no line of either', async (text, line) => {
   const message = expect.stringMatching(/^not a line of \/proc\/PID\/maps or smaps, found "/);
   await expect(parse(text)).rejects.toMatchObject({ class: 'schema', where: { file: 'smaps', line }, message });
+});
+
+test.each([
+  [
+    '7f0000004000-7f0000000000 rw-p 00000000 00:00 0',
+    'a VMA of /proc/PID/maps or smaps ends where it begins, or before',
+  ],
+  [
+    '7f0000004000-7f0000004fff rw-p 00000000 00:00 0',
+    'a VMA of /proc/PID/maps or smaps ends where it begins, or before',
+  ],
+  [`${head('rw-p', '0')}\n${head('rw-p', '0')}`, 'a VMA begins before the one in front of it ends'],
+])('%j is of no address space: %s', async (text, what) => {
+  const error = { class: 'schema', where: { file: 'smaps' }, message: expect.stringContaining(`${what}, found "`) };
+  await expect(parse(text)).rejects.toMatchObject(error);
 });
 
 test.each([

@@ -63,14 +63,21 @@ export async function readMaps({ file, text }: MapsFile, limits: MapsLimits = {}
 
 /** A line that begins a VMA, or says more about the last one. */
 function take({ text, number }: Line, found: Snapshot[], file: string): void {
+  const refuse = (what: string): never => {
+    const where = { file, line: number };
+    throw new Complaint('schema', `${what}, found ${quote(text)}`, where, 'copy one of them before the recording');
+  };
   const head = HEAD.exec(text);
   const field = head === null ? FIELD.exec(text) : null;
   const last = found.at(-1);
-  if (head !== null) found.push(snapshot(head, number));
-  else if (field === null || last === undefined) {
-    const what = `not a line of /proc/PID/maps or smaps, found ${quote(text)}`;
-    throw new Complaint('schema', what, { file, line: number }, 'copy one of them before the recording');
-  } else if (field[1] === 'VmFlags') {
+  if (head !== null) {
+    const next = snapshot(head, number);
+    const { start, end } = next.extent;
+    if (start >= end) refuse('a VMA of /proc/PID/maps or smaps ends where it begins, or before');
+    if (last !== undefined && start < last.extent.end) refuse('a VMA begins before the one in front of it ends');
+    found.push(next);
+  } else if (field === null || last === undefined) refuse('not a line of /proc/PID/maps or smaps');
+  else if (field[1] === 'VmFlags') {
     const words = new Set(field[2].split(/\s+/));
     last.flags = [...FLAGS, ...MODES].map(([word]) => word).filter(word => words.has(word));
   } else if ((field[1] === 'Anonymous' || field[1] === 'Swap') && !field[2].startsWith('0 ')) last.anonymous = true;
