@@ -159,9 +159,9 @@ export class Sections {
   marked(mm: Mm, { vm_start: start, vm_end: end }: Vma, reach: Reach | null): void {
     const section = this.current[mm.id];
     if (section === undefined) return;
-    const { op, page, len, late: any } = section;
+    const { op, page, len, late: always } = section;
     // A fork has no range: every VMA is one it comes to.
-    const late = any || (WALKS.has(op) && start > page && (len === 0 || start < page + len));
+    const late = always || (WALKS.has(op) && start > page && (len === 0 || start < page + len));
     section.marks.push({ start, end, late, reach });
   }
 
