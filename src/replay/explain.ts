@@ -3,7 +3,7 @@ import { Complaint, invariant } from '../errors.js';
 import type { Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import { lineage } from '../lineage/resolve.js';
-import type { Columns, TraceInfo } from '../trace/columns.js';
+import { type Columns, NO_INDEX, type TraceInfo } from '../trace/columns.js';
 import { formatAddr, formatCount, type Page } from '../units.js';
 import { ACCESS_MASK, ACCESSES, FAULT_KERNEL_MODE, OP, OPS } from '../vocab.js';
 import type { ExplainedFault, Explanation, ModelExplanation } from './explanation.js';
@@ -159,7 +159,10 @@ class Missing {
     const wanted = 'events' in choice ? choice.events[0] : choice.page;
     const here = 'events' in choice ? i : page[row];
     if (op[row] !== OP.fault) {
-      if ('events' in choice && i === wanted) this.what = `${OPS[op[row]]} of thread ${tids[thread[row]]}`;
+      if ('events' in choice && i === wanted) {
+        this.what =
+          thread[row] === NO_INDEX ? "event of the user's own" : `${OPS[op[row]]} of thread ${tids[thread[row]]}`;
+      }
     } else if (here < wanted) this.below = Math.max(this.below, here);
     else this.above = Math.min(this.above, here);
   }

@@ -64,11 +64,12 @@ export class Replay {
   /** Takes the next batch of a trace's events. */
   feed(columns: Columns, info: TraceInfo): void {
     const { n, op, t } = columns;
-    for (let row = 0; row < n; row++) if (op[row] === OP.fault) this.faults++;
-    if (n > 0) {
-      if (this.firstT < 0) this.firstT = t[0];
-      if (t[n - 1] > this.lastT) this.lastT = t[n - 1];
+    for (let row = 0; row < n; row++) {
+      if (op[row] === OP.fault) this.faults++;
+      // an event of the user's own may come before the first that has a time
+      if (this.firstT < 0) this.firstT = t[row];
     }
+    if (n > 0 && t[n - 1] > this.lastT) this.lastT = t[n - 1];
     for (const run of this.runs) run.feed(columns, this.events, info);
     this.events += n;
   }
@@ -85,7 +86,7 @@ export class Replay {
         file: info.file,
         events: info.events,
         faults: this.faults,
-        threads: info.tids.length,
+        threads: info.tids.length - (info.nobody < 0 ? 0 : 1),
         mms: info.mms.length,
         span_ns: this.lastT < 0 ? 0 : this.lastT - Math.max(0, this.firstT),
         lost: info.meta.lost ?? 0,

@@ -15,7 +15,7 @@ import { existing } from '../kernel/mmap-ops.js';
 import { OPERATIONS } from '../kernel/operations.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
-import type { Columns, TraceInfo } from '../trace/columns.js';
+import { type Columns, NO_INDEX, type TraceInfo } from '../trace/columns.js';
 import { type Ns, PAGE_END } from '../units.js';
 import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
@@ -26,6 +26,7 @@ import { FAULTING, IDLE, NONE, OPERATING, RELEASING, type Runner } from './runne
 import { inSample } from './sample.js';
 import { type SizeLimits, Sizes } from './sizes.js';
 import { Threads } from './threads.js';
+import { usesItsMm } from './users.js';
 
 export interface RunOptions extends SizeLimits {
   readonly timing: 'closed' | 'recorded';
@@ -88,6 +89,7 @@ export class Run {
     const { n, t, op, thread } = columns;
     const { pace, sample } = this;
     for (let row = 0; row < n; row++) {
+      if (thread[row] === NO_INDEX) continue;
       const at = t[row];
       if (first + row >= pace.due) pace.next(first + row, this.closed);
       const { base } = pace;
@@ -131,6 +133,7 @@ export class Run {
     const born = new Set<number>();
     for (let row = 0; row < columns.n; row++) {
       const thread = columns.thread[row];
+      if (thread === NO_INDEX || thread === this.info.nobody || !usesItsMm(columns, row)) continue;
       if (columns.op[row] === OP.fork) born.add(columns.a[row]);
       const runner = this.threads.at(thread) ?? this.wake(thread);
       if (runner.uses === null && !born.has(thread)) this.kernel.uses(runner, this.kernel.mm(columns.mm[row]));
@@ -304,7 +307,7 @@ export class Run {
     const { kernel, engine } = this;
     const mm = kernel.mm(columns.mm[row]);
     runner.start = engine.now;
-    if (runner.uses !== mm) kernel.uses(runner, mm);
+    if (runner.uses !== mm && runner.id !== this.info.nobody && usesItsMm(columns, row)) kernel.uses(runner, mm);
     if (columns.op[row] === OP.fault) {
       this.begun++;
       runner.takeFault(columns, row, i, mm);

@@ -30,8 +30,8 @@
  *     thread other                                                                                                 name
  *
  * Elsewhere `page` is 0, `len` and `len2` 0, `page2` -1 (0 for a fault), `a` `b` `file` `name` -1. An event whose `op`
- * begins with `x-` is a row too, so that rows count like events: `other`, named by its op, on a thread that exists anyway.
- * `vma collapse reclaim migrate numa_scan` without a tid belong to tid 0, the kernel's own.
+ * begins with `x-` is a row too, so that rows count like events: `other`, named by its op, `thread` and `mm` -1.
+ * `vma collapse reclaim migrate numa_scan` without a tid are nobody's (`TraceInfo.nobody`), who is said to be tid 0.
  */
 export class Columns {
   n = 0;
@@ -105,6 +105,9 @@ export class Columns {
   }
 }
 
+/** `thread` and `mm` of an event that has neither. */
+export const NO_INDEX = -1;
+
 /** A mapped file, once for each distinct set of facts. `ops` are VM_OPS bits after the defaults of `fs` were applied. */
 export interface FileFacts {
   readonly name: string | null;
@@ -142,6 +145,8 @@ export interface TraceInfo {
   expect: Record<string, Record<string, Expectation>> | null;
   /** tid of each dense thread index */
   tids: number[];
+  /** index among them of nobody in particular, who does what has no tid; -1 when there is nothing like that */
+  nobody: number;
   /** mm id of each dense mm index */
   mms: number[];
   files: FileFacts[];

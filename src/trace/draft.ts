@@ -128,7 +128,7 @@ export const OP_KEYS: Readonly<Record<OpName, readonly [required: readonly KeyNa
     other: [[], ['name']],
   };
 
-/** Operations of nobody in particular: without `tid` they belong to thread 0, the kernel's own. */
+/** Operations of nobody in particular: without `tid` no thread of the trace is said to do them. */
 export const TID_OPTIONAL: readonly OpName[] = ['vma', 'collapse', 'reclaim', 'migrate', 'numa_scan'];
 /** Calls the kernel refuses with EINVAL when `addr` is not page aligned; a call that failed is no event. */
 const ALIGNED: readonly OpName[] = ['vma', 'mmap', 'munmap', 'shmdt', 'mprotect', 'pkey_mprotect', 'mremap'];
@@ -264,7 +264,7 @@ export class Draft {
     cols.t[i] = t;
     cols.dur[i] = (seen & (1 << K_DUR)) === 0 ? -1 : val[K_DUR];
     cols.op[i] = op;
-    cols.thread[i] = names.thread((seen & (1 << K_TID)) === 0 ? 0 : val[K_TID]);
+    cols.thread[i] = (seen & (1 << K_TID)) === 0 ? names.nobody() : names.thread(val[K_TID]);
     cols.mm[i] = names.mm((seen & (1 << K_MM)) === 0 ? 1 : val[K_MM]);
     cols.cpu[i] = (seen & (1 << K_CPU)) === 0 ? -1 : val[K_CPU];
     cols.line[i] = line;

@@ -30,10 +30,10 @@ import {
   UFFD_MODES,
   VM_OPS,
 } from '../vocab.js';
-import type { FileFacts } from './columns.js';
+import { type FileFacts, NO_INDEX } from './columns.js';
 import { ADDRESS_KEYS, type Draft, KEY, type KeyName, keyBelongs } from './draft.js';
 import { defaultFileOps } from './file-ops.js';
-import type { Interner, Names } from './intern.js';
+import type { Names } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { ANON_PREPARES, LOCK_MODES, PAGE_KEYS, PROTS, TRUTH_KEYS } from './words.js';
 
@@ -83,20 +83,20 @@ export function encodeEvent(event: JsonObject, draft: Draft, names: Names, unkno
 
 /**
  * Fills the draft from an event of the user's own (`x-...`): it keeps its place in the count of events and in time, and
- * is nobody's doing. It belongs to a thread and an mm that the trace has anyway, where there is one.
+ * is of no thread and of no mm. Without a time of its own it has that of the event before.
  */
-export function encodeForeign(event: JsonObject, draft: Draft, names: Interner): void {
-  const { tids, mms } = names.info;
+export function encodeForeign(event: JsonObject, draft: Draft, names: Names): void {
   const set = (key: number, value: number): void => {
     draft.val[key] = value;
     draft.seen |= 1 << key;
   };
   draft.reset();
-  const [t, tid, mm] = [natural(event.t), natural(event.tid), natural(event.mm)];
+  const said = natural(event.t);
+  const t = said < 0 ? draft.lastT : said;
   set(KEY.op, OP.other);
   if (t >= 0) set(KEY.t, t);
-  set(KEY.tid, names.knowsThread(tid) ? tid : (tids[0] ?? Math.max(tid, 0)));
-  set(KEY.mm, names.knowsMm(mm) ? mm : (mms[0] ?? (mm < 0 ? 1 : mm)));
+  set(KEY.tid, NO_INDEX);
+  set(KEY.mm, NO_INDEX);
   set(KEY.name, 0);
   draft.name = names.string(event.op as string);
 }

@@ -3,7 +3,7 @@
  * carries it is committed, so that both parsing paths number alike.
  */
 import type { Where } from '../errors.js';
-import type { FileFacts, TraceInfo } from './columns.js';
+import { type FileFacts, NO_INDEX, type TraceInfo } from './columns.js';
 import { LIMITS, type Limited, NAME_COST, tooMany } from './limits.js';
 
 /** A string or a file met in the trace; `index` is -1 until an event that carries it is committed. */
@@ -27,11 +27,8 @@ class Dense {
     private readonly complain: () => never,
   ) {}
 
-  has(key: number): boolean {
-    return this.map.has(key);
-  }
-
   index(key: number): number {
+    if (key === NO_INDEX) return NO_INDEX;
     const slot = key & (CACHE - 1);
     if (this.keys[slot] === key) return this.indexes[slot];
     let index = this.map.get(key);
@@ -102,12 +99,11 @@ export class Interner {
     return this.threads.index(tid);
   }
 
-  knowsThread(tid: number): boolean {
-    return this.threads.has(tid);
-  }
-
-  knowsMm(id: number): boolean {
-    return this.mms.has(id);
+  /** The index of who does what no thread does: it has one among them, and the tid 0. */
+  nobody(): number {
+    const { info } = this;
+    if (info.nobody < 0) info.nobody = info.tids.push(0) - 1;
+    return info.nobody;
   }
 
   mm(id: number): number {
@@ -163,6 +159,7 @@ export function emptyInfo(file: string): TraceInfo {
     meta: {},
     expect: null,
     tids: [],
+    nobody: -1,
     mms: [],
     files: [],
     strings: [],

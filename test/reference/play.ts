@@ -13,6 +13,12 @@ const MAPS = ['mmap', 'mremap', 'brk'];
 /** What a thread does not do: nobody is to blame for it. */
 const TOLD = ['vma', 'thread'];
 
+/** What a thread of any process may do to the pages of another. */
+const TO_PAGES = ['collapse', 'reclaim', 'migrate'];
+
+/** mm_users counts who it is that does this. */
+const counts = ({ op, raw }: Happening) => !TO_PAGES.includes(op) && raw.reader_pid === undefined;
+
 export interface Played {
   readonly rows: Row[];
   /** unrelated events came at the same moment: their order is nobody's to say */
@@ -33,10 +39,9 @@ export function play(events: readonly Event[], stage: Stage, costs: Costs, timin
   const begun = new Set<number>();
   for (const thread of w.threads) {
     thread.life = live(w, thread, all, begun, rows);
-    const [first] = thread.events;
-    if (first === undefined) continue;
-    if (!thread.born) continue;
-    w.past.add(0, w.space(first.mm), thread.tid, { what: 'uses' });
+    if (thread.events.length === 0 || !thread.born) continue;
+    const first = thread.events.find(counts);
+    if (first !== undefined) w.past.add(0, w.space(first.mm), thread.tid, { what: 'uses' });
     thread.life.next();
   }
   do while (w.step()) letPass(w, all, begun);
@@ -129,7 +134,7 @@ function begin(w: World, thread: Thread, event: Happening): void {
   if (!TOLD.includes(event.op)) thread.event = event;
   Object.assign(thread, { busy: true, waitedForLocks: 0, waited: 0, held: 0, recordedWait: 0, spent: 0 });
   Object.assign(thread, { section: null, sectionsUsed: 0, blame: null });
-  w.note(w.space(event.mm), thread, { what: 'uses' });
+  if (counts(event)) w.note(w.space(event.mm), thread, { what: 'uses' });
 }
 
 function bear(w: World, parent: Thread, child: Thread): void {

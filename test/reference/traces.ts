@@ -220,7 +220,7 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
     case 'exit':
       return {};
     case 'read_maps':
-      return { kind: p.kind };
+      return { kind: p.kind, ...(p.same && { reader_pid: 99 }) };
     default:
       return place;
   }

@@ -105,7 +105,7 @@ describe.each(Object.entries(EVENTS))('%s', (op, [must, may]) => {
     }
   });
 
-  test('is of somebody, or else of thread 0', async () => {
+  test('is of somebody, or else of nobody in particular', async () => {
     const nobody = spelled({ ...whole, tid: undefined });
     if (NOBODY.includes(op)) expect((await read(nobody)).info.tids).toEqual([0]);
     else expect((await complaint(nobody)).message).toMatch('"tid" is missing');

@@ -267,22 +267,26 @@ test('threads whose numbers share a slot keep their own', async () => {
   expect(rows.map(row => info.tids[row.thread])).toEqual([1, 4097, 1, 8193, 4097]);
 });
 
-test('an event of the user’s own is of the thread and mm it names, where the trace has them, else of the first', async () => {
-  const exit = (tid: number, mm: number) => `{"t":1,"op":"exit","tid":${tid},"mm":${mm}}`;
+test('an event of the user’s own is of no thread and no mm, and of its own time or that of the event before', async () => {
+  const exit = '{"t":3,"op":"exit","tid":7,"mm":3}';
   const mine = (rest: string) => `{"op":"x-mark"${rest}}`;
-  const owners = async (...lines: string[]) => {
-    const { rows, info } = await read(lines.join('\n'));
-    return rows.map(row => [row.t, info.tids[row.thread], info.mms[row.mm]]);
-  };
-  expect(await owners(exit(7, 3), exit(8, 4), mine(',"t":5,"tid":8,"mm":4'), mine(',"tid":9,"mm":9'))).toEqual([
-    [1, 7, 3],
-    [1, 8, 4],
-    [5, 8, 4],
-    [-1, 7, 3],
+  const { rows, info } = await read(
+    [mine(',"tid":7,"mm":3'), exit, mine(',"tid":7'), mine(',"t":5,"tid":9')].join('\n'),
+  );
+  expect(rows.map(({ t, thread, mm }) => [t, thread, mm])).toEqual([
+    [-1, -1, -1],
+    [3, 0, 0],
+    [3, -1, -1],
+    [5, -1, -1],
   ]);
-  expect(await owners(mine(',"tid":9,"mm":5'))).toEqual([[-1, 9, 5]]);
-  expect(await owners(mine(''))).toEqual([[-1, 0, 1]]);
-  expect(await owners(mine(',"tid":0,"mm":0'))).toEqual([[-1, 0, 0]]);
+  expect([info.tids, info.mms]).toEqual([[7], [3]]);
+});
+
+test('what nobody in particular does is not what thread 0 does', async () => {
+  const scan = (tid: string) => `{"op":"numa_scan"${tid},"addr":"0x1000","len":"0x1000"}`;
+  const { rows, info } = await read([scan(',"tid":0'), scan(''), scan(''), scan(',"tid":0')].join('\n'));
+  expect(rows.map(({ thread }) => thread)).toEqual([0, 1, 1, 0]);
+  expect([info.tids, info.nobody]).toEqual([[0, 0], 1]);
 });
 
 test('a fault that hides something says so in its row', async () => {
