@@ -17,6 +17,7 @@ import {
   isFolioLocked,
   major,
   mayDropLock,
+  migrationWait,
   type Outcome,
   RETRY,
   readsSwapAtOnce,
@@ -63,8 +64,7 @@ export function do_swap_page(
   const mapped = forbidden | (write ? PTE_ANON : vma.vm_flags & VM_SHARED ? PTE_FILE_RO : PTE_ANON_WP);
   switch (state & PTE_KIND_MASK) {
     case PTE_MIGRATION:
-      install(task, forbidden | (vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON));
-      return migration_entry_wait(k, task, vmaLocked);
+      return migration_entry_wait(k, task, vmaLocked, forbidden | (vma.vm_flags & VM_SHARED ? PTE_FILE_RW : PTE_ANON));
     case PTE_DEVICE_EXCLUSIVE:
       return remove_device_exclusive_entry(k, task, vmaLocked, mapped);
     case PTE_DEVICE_PRIVATE:
@@ -136,16 +136,14 @@ function remove_device_exclusive_entry(k: Kernel, task: Task, vmaLocked: boolean
   return HANDLED;
 }
 
-/** migration_entry_wait(): sleeps until the page has moved. */
-function migration_entry_wait(k: Kernel, task: Task, vmaLocked: boolean): Outcome {
+/** migration_entry_wait(): sleeps until the page has moved, and is `mapped` again. */
+function migration_entry_wait(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outcome {
   k.witness?.enters(task, 'migration_entry_wait');
   const answer = vmaLocked ? k.at.migration_entry_wait : 'wait_with_lock';
-  if (answer === 'release_and_wait') return releaseAndWait(task, 'migration_entry_wait', k.costs.wait_migration);
-  if (answer === 'release_and_return') {
-    waitHolding(task, k.costs.wait_migration);
-    return UNLOCKED;
-  }
-  return waitHolding(task, k.costs.wait_migration);
+  const ns = migrationWait(k, task.mm, task.page, () => install(task, mapped));
+  if (answer === 'release_and_wait') return releaseAndWait(task, 'migration_entry_wait', ns);
+  waitHolding(task, ns);
+  return answer === 'release_and_return' ? UNLOCKED : HANDLED;
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   isReadWriteProtected,
   isSaid,
   isWrite,
+  migrationWait,
   type Outcome,
   RETRY,
   retryAt,
@@ -231,8 +232,12 @@ function handle_huge(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state:
   if (kind === PTE_MIGRATION) {
     // In every version with the lock held.
     k.witness?.enters(task, 'pmd_migration_entry_wait');
-    installHuge(task.mm, vma, task.page, uffdBits(vma, state) | (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE);
-    return waitHolding(task, k.costs.wait_migration);
+    const mapped = uffdBits(vma, state) | (anonymous ? PTE_ANON : PTE_FILE_RO) | PTE_HUGE;
+    const { mm, page } = task;
+    return waitHolding(
+      task,
+      migrationWait(k, mm, page, () => installHuge(mm, vma, page, mapped)),
+    );
   }
   if (kind === PTE_DEVICE_PRIVATE && k.at.do_huge_pmd_device_private === 'retry') {
     k.witness?.enters(task, 'do_huge_pmd_device_private');

@@ -14,6 +14,7 @@ import {
   isReadWriteProtected,
   isSaid,
   isWrite,
+  migrationWait,
   type Outcome,
   RETRY,
   retryAt,
@@ -54,8 +55,10 @@ export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolea
     case PTE_MIGRATION:
       // It sleeps with the VMA lock held.
       k.witness?.enters(task, 'migration_entry_wait_huge');
-      install(task, writable(vma) | uffdBits(vma, state));
-      return waitHolding(task, k.costs.wait_migration);
+      return waitHolding(
+        task,
+        migrationWait(k, task.mm, headOf(task), () => install(task, writable(vma) | uffdBits(vma, state))),
+      );
     case PTE_HWPOISON:
       task.site = 'hugetlb_fault.hwpoison';
       return SIGNAL;

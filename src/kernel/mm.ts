@@ -4,7 +4,7 @@
  * Models: include/linux/mm_types.h, struct mm_struct; kernel/fork.c, mm_init; include/linux/mm.h, vma_is_initial_heap,
  * vma_is_initial_stack (v6.18).
  */
-import type { Page } from '../units.js';
+import type { Ns, Page } from '../units.js';
 import { MmapLock, type Waiters } from './mmap-lock.js';
 import { PageTable } from './page-table.js';
 import { Userfaults } from './userfaults.js';
@@ -34,6 +34,8 @@ export class Mm implements LockedMm {
   /** mm_users: threads that use it, as far as the trace has shown (see Kernel.uses) */
   users = 0;
   readonly userfaults = new Userfaults();
+  /** pages that a `migrate` of the trace moves, and when that is over */
+  readonly migrating = new Map<Page, Ns>();
 
   constructor(
     /** dense index, as in TraceInfo.mms */

@@ -5,7 +5,8 @@
  * Models: mm/vmscan.c, mm/migrate.c; kernel/sched/fair.c task_numa_work; mm/mprotect.c change_pte_range; fs/proc/task_mmu.c
  * m_start, lock_next_vma, procfs_procmap_ioctl, show_smap, clear_refs_write; mm/gup.c; mm/mmu_notifier.c
  * mmu_notifier_register (v6.4 to v7.2).
- * Leaves out: VM_SOFTDIRTY, which every VMA counts as having.
+ * Leaves out: VM_SOFTDIRTY, which every VMA counts as having; migration entries that a fork copies, or mremap moves, while the
+ * page migrates: they are waited for as if the trace did not know until when.
  */
 import type { Ns, Page } from '../units.js';
 import { MAPS_KINDS, type MapsKind, VM_OPS } from '../vocab.js';
@@ -54,24 +55,30 @@ export function reclaim(_k: Kernel, task: Task): null {
   return null;
 }
 
-/** Pages of the range migrate: for `dur` their entries are migration entries, under no lock of the mm. The zero page stays. */
+/**
+ * Pages of the range migrate: for `dur` their entries are migration entries, under no lock of the mm. The zero page stays. What was
+ * forbidden of a page meanwhile is so when it is back (remove_migration_pte).
+ */
 export function* migrate(k: Kernel, task: Task): Operation {
   const { mm, page, len } = task;
   const end = page + len;
-  const entries = new Map<number, number>();
+  const kinds = new Map<Page, number>();
   const last = Math.min(end, page + POPULATE_LIMIT);
+  const duration = task.dur >= 0 ? task.dur : k.costs.wait_migration;
   mm.page_table.splitEnds(page, end);
   for (let at = page; at < last; at++) {
     const pte = mm.page_table.get(at);
     const kind = pte & PTE_KIND_MASK;
     if (kind === PTE_NONE || kind === PTE_ZERO || kind >= PTE_SWAP) continue;
-    entries.set(at, pte);
+    kinds.set(at, kind);
+    mm.migrating.set(at, k.engine.now + duration);
     mm.page_table.set(at, PTE_MIGRATION | (pte & ~PTE_KIND_MASK));
   }
-  const duration = task.dur >= 0 ? task.dur : k.costs.wait_migration;
   if (!k.engine.pass(task.id, duration)) yield;
-  for (const [at, pte] of entries) {
-    if ((mm.page_table.get(at) & PTE_KIND_MASK) === PTE_MIGRATION) mm.page_table.set(at, pte);
+  for (const [at, kind] of kinds) {
+    const pte = mm.page_table.get(at);
+    if ((pte & PTE_KIND_MASK) === PTE_MIGRATION) mm.page_table.set(at, kind | (pte & ~PTE_KIND_MASK));
+    mm.migrating.delete(at);
   }
 }
 

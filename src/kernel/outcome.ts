@@ -158,6 +158,17 @@ export function install(task: Task, state: number): void {
   task.mm.page_table.set(task.page, state);
 }
 
+/**
+ * What a fault waits at the migration entry of `page`. One that a `migrate` of the trace has put there stays until that is over; of
+ * any other nothing is known but this fault, and `back()` makes the page what it is after it.
+ */
+export function migrationWait(k: Kernel, mm: Mm, page: Page, back: () => void): Ns {
+  const until = mm.migrating.get(page);
+  if (until !== undefined) return until - k.engine.now;
+  back();
+  return k.costs.wait_migration;
+}
+
 /** Maps the whole PMD around `page` with `state`, as far as `vma` reaches. */
 export function installHuge(mm: Mm, vma: Vma, page: Page, state: number): void {
   const first = firstOfPmd(page);

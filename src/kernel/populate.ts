@@ -91,6 +91,12 @@ export function faultIn(
     const step = huge ? PMD_PAGES : 1;
     for (let page = from - (from % step); page < to; page += step) {
       const before = page_table.get(page);
+      const until = (before & PTE_KIND_MASK) === PTE_MIGRATION ? mm.migrating.get(page) : undefined;
+      if (until !== undefined) {
+        // migration_entry_wait(); the page is there when that is over
+        cost = Math.max(cost, until - k.engine.now);
+        continue;
+      }
       const state = faultedIn(vma, before, write);
       if (state === before) continue;
       if ((state & PTE_KIND_MASK) === PTE_ANON && vma.anon_vma === null) {

@@ -145,6 +145,12 @@ export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boo
   return write && !writable ? do_wp_page(w, f, vma, vmaLocked, met) : handled(w.costs.minor, null);
 }
 
+/** A fault at a migration entry: how long it waits, and what it leaves there, which is nothing where the page is on its way still. */
+export function migration(w: World, f: Faulting, page: number, moved: Entry): { ns: number; maps: Entry | null } {
+  const until = w.past.migratesUntil(f.mm, page);
+  return until === null ? { ns: w.costs.wait_migration, maps: moved } : { ns: until - w.now, maps: null };
+}
+
 /** ns asleep with the lock held. */
 export const holding = (f: Faulting, ns: number) => (f.settled ? 0 : (f.facts.wait ?? ns));
 
@@ -293,12 +299,10 @@ function do_nonpresent(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met
   if (met.kind === 'poison') return signal('handle_pte_marker.poison', costs.minor);
   if (met.kind === 'guard') return signal('handle_pte_marker.guard', costs.minor);
   if (met.kind === 'migration') {
-    const moved = entry(isShared(vma) ? 'file' : 'anon');
+    const { ns, maps } = migration(w, f, f.page, entry(isShared(vma) ? 'file' : 'anon'));
     const answer = vmaLocked ? at.migration_entry_wait : 'wait_with_lock';
-    if (answer === 'release_and_wait') {
-      return { ...dropping(f, 'migration_entry_wait', costs.wait_migration), maps: moved };
-    }
-    const waited = handled(costs.minor, moved, holding(f, costs.wait_migration));
+    if (answer === 'release_and_wait') return { ...dropping(f, 'migration_entry_wait', ns), maps };
+    const waited = handled(costs.minor, maps, holding(f, ns));
     return answer === 'release_and_return' ? { ...waited, result: 'unlocked' } : waited;
   }
   if (met.kind === 'device_private') {

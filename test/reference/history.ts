@@ -50,6 +50,8 @@ export type Fact =
   /** all 512 pages around `page`, and that one PMD maps them no longer */
   | { readonly what: 'pmd'; readonly page: number; readonly entry: Entry }
   | { readonly what: 'split'; readonly page: number }
+  /** it is on its way until then; the way is over */
+  | { readonly what: 'migrates'; readonly page: number; readonly until: number | null }
   /** an entry that the trace states proves a table for it */
   | { readonly what: 'table'; readonly page: number }
   | { readonly what: 'tables gone'; readonly from: number; readonly to: number }
@@ -247,6 +249,12 @@ export class History {
       }
     }
     return NOTHING;
+  }
+
+  /** When the page that migrates will have; null where no event says that it does. */
+  migratesUntil(mm: string, page: number): number | null {
+    const last = this.of(mm).findLast(it => it.what === 'migrates' && it.page === page);
+    return last?.what === 'migrates' ? last.until : null;
   }
 
   /** Pages of `[from, to)` with an entry. */

@@ -8,6 +8,7 @@ import {
   holding,
   isArmed,
   isShared,
+  migration,
   type Outcome,
   retry,
   userfault,
@@ -55,8 +56,9 @@ export function huge_fault(
   const back = (outcome: Outcome): Outcome => ({ ...outcome, maps: { ...outcome.maps!, ...forbiddenStill(vma, met) } });
   const file = write ? 'file' : 'file read-only';
   if (met.kind === 'migration') {
-    const moved = vma.file === null ? 'anon' : 'file read-only';
-    return back(whole(moved, handled(costs.minor, null, holding(f, costs.wait_migration))));
+    const { ns, maps } = migration(w, f, f.page, entry(vma.file === null ? 'anon' : 'file read-only'));
+    const waited = handled(costs.minor, null, holding(f, ns));
+    return maps === null ? waited : back(whole(maps.kind, waited));
   }
   if (met.kind === 'device_private' && at.do_huge_pmd_device_private === 'retry') {
     return vmaLocked ? retry('do_huge_pmd_device_private') : back(whole('anon', handled(costs.minor, null)));

@@ -7,6 +7,7 @@ import {
   holding,
   isArmed,
   isShared,
+  migration,
   type Outcome,
   retry,
   signal,
@@ -37,12 +38,11 @@ function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, { kind, co
       const outcome = noPage(w, f, vma, vmaLocked, own);
       return kind === 'none' || outcome.maps === null ? outcome : { ...outcome, maps: { ...outcome.maps, wp: true } };
     }
-    case 'migration':
-      return handled(
-        costs.minor,
-        { ...own, ...forbiddenStill(vma, { kind, cow, wp, rwp }) },
-        holding(f, costs.wait_migration),
-      );
+    case 'migration': {
+      const back = { ...own, ...forbiddenStill(vma, { kind, cow, wp, rwp }) };
+      const { ns, maps } = migration(w, f, headOf(f.page), back);
+      return handled(costs.minor, maps, holding(f, ns));
+    }
     case 'hwpoison':
     case 'poison':
       return signal(`hugetlb_fault.${kind}`, costs.minor);

@@ -24,14 +24,20 @@ export function reclaim(act: Act): null {
 export function* migrate(act: Act): Life {
   const { w, thread, mm, event } = act;
   const moved = new Map<number, Entry>();
+  const ns = event.dur >= 0 ? event.dur : w.costs.wait_migration;
   for (const page of w.pagesIn(mm, thread, event.page, act.end)) {
     const entry = w.past.page(mm, page);
     if (ABSENT.has(entry.kind) || entry.kind === 'zero') continue;
     moved.set(page, entry);
     act.set(page, { ...entry, kind: 'migration' });
+    w.note(mm, thread, { what: 'migrates', page, until: w.now + ns });
   }
-  yield* w.sleep(thread, event.dur >= 0 ? event.dur : w.costs.wait_migration);
-  for (const [page, entry] of moved) if (w.past.page(mm, page).kind === 'migration') act.set(page, entry);
+  yield* w.sleep(thread, ns);
+  for (const [page, { kind }] of moved) {
+    const now = w.past.page(mm, page);
+    if (now.kind === 'migration') act.set(page, { ...now, kind });
+    w.note(mm, thread, { what: 'migrates', page, until: null });
+  }
 }
 
 /** task_numa_work(): gives up where mmap_lock is not free. */

@@ -53,7 +53,10 @@ export function faultIn(
     const huge = vma.like.includes('hugetlb');
     const from = Math.max(start, vma.start);
     for (let page = huge ? headOf(from) : from; page < Math.min(end, vma.end); page += huge ? HUGE : 1) {
-      const entry = faultedIn(vma, w.past.page(mm, page), writes(vma));
+      const met = w.past.page(mm, page);
+      const until = met.kind === 'migration' ? w.past.migratesUntil(mm, page) : null;
+      if (until !== null) cost = Math.max(cost, until - w.now);
+      const entry = until === null ? faultedIn(vma, met, writes(vma)) : null;
       if (entry === null) continue;
       if (entry.kind === 'anon') anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
       w.split(mm, thread, page, page + 1);
