@@ -222,7 +222,7 @@ function encodeFile(value: JsonValue, unknown: string[]): FileFacts | null {
   unknownKeys(value, FILE_KEYS, 'file.', unknown);
   const { name, fs } = value;
   if ((name !== undefined && typeof name !== 'string') || (fs !== undefined && typeof fs !== 'string')) return null;
-  let ops = defaultFileOps(fs ?? null);
+  let ops = defaultFileOps(fs ?? null, value.dax === true);
   for (const key of FILE_OPS) {
     const said = value[key];
     if (said === undefined) continue;

@@ -32,7 +32,7 @@ const BY_FS: ReadonlyMap<string, number> = new Map([
     fs => [fs, FAULT_ONLY] as const,
   ),
   ...['drm', 'gem', 'bpf_arena', 'vmcore', 'proc', 'anon_inode'].map(fs => [fs, FAULT_ONLY] as const),
-  ...['ext4-dax', 'fuse-dax'].map(fs => [fs, DAX] as const),
+  ...['ext4-dax', 'fuse-dax', 'virtiofs-dax'].map(fs => [fs, DAX] as const),
   // xfs_file_vm_ops serves both: it keeps ->map_pages
   ['xfs-dax', DAX | VM_OPS.map_pages],
   ['ext2-dax', VM_OPS.fault | VM_OPS.page_mkwrite | VM_OPS.dax],
@@ -42,7 +42,11 @@ const BY_FS: ReadonlyMap<string, number> = new Map([
   ['vfio-pci', VM_OPS.fault | VM_OPS.huge_fault | VM_OPS.pfn],
 ]);
 
-/** VM_OPS bits of a file on `fs`; an unknown or absent one is taken for a regular page-cache file. */
-export function defaultFileOps(fs: string | null): number {
-  return (fs === null ? undefined : BY_FS.get(fs)) ?? PAGE_CACHE;
+/**
+ * VM_OPS bits of a file on `fs`, as it has them where the file is mapped with `dax`; an unknown or absent one is taken for a
+ * regular page-cache file.
+ */
+export function defaultFileOps(fs: string | null, dax: boolean): number {
+  if (fs === null) return PAGE_CACHE;
+  return (dax ? BY_FS.get(`${fs}-dax`) : undefined) ?? BY_FS.get(fs) ?? PAGE_CACHE;
 }

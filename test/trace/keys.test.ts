@@ -179,17 +179,31 @@ describe('by its file system a file has', () => {
       fault,
       'hugetlbfs hugetlb sysv_shm sysv secretmem special vdso vvar guest_memfd kvm drm gem bpf_arena vmcore proc',
     ],
-    [fault | page_mkwrite | huge_fault | dax, 'ext4-dax fuse-dax'],
+    [fault | page_mkwrite | huge_fault | dax, 'ext4-dax fuse-dax virtiofs-dax'],
     [map_pages | fault | page_mkwrite | huge_fault | dax, 'xfs-dax'],
     [fault | page_mkwrite | dax, 'ext2-dax'],
     [fault | huge_fault | dax, 'erofs-dax device-dax'],
     [fault | huge_fault | pfn, 'vfio vfio-pci'],
     [0, 'tcp'],
   ])('%i: %s', (ops, kinds) => {
-    for (const fs of kinds.split(' ')) expect([fs, defaultFileOps(fs)]).toEqual([fs, ops]);
+    for (const fs of kinds.split(' ')) expect([fs, defaultFileOps(fs, false)]).toEqual([fs, ops]);
   });
 
   test('what a page cache has where nobody says', () => {
-    expect(defaultFileOps(null)).toBe(defaultFileOps('ext4'));
+    expect(defaultFileOps(null, false)).toBe(defaultFileOps('ext4', false));
+    expect(defaultFileOps(null, true)).toBe(defaultFileOps('ext4', false));
+  });
+
+  test('what it has with DAX, where the file is said to be mapped so; what else is said of it counts', async () => {
+    const opsOf = async (file: object) =>
+      (await read(spelled({ op: 'mmap', tid: 1, ...MAPPED, file }))).info.files[0].ops;
+    for (const fs of ['ext2', 'ext4', 'xfs', 'fuse', 'virtiofs', 'erofs'])
+      expect([fs, await opsOf({ fs, dax: true })]).toEqual([fs, defaultFileOps(`${fs}-dax`, false)]);
+    expect(await opsOf({ fs: 'device-dax', dax: true })).toBe(fault | huge_fault | dax);
+    expect(await opsOf({ fs: 'ext4', dax: false })).toBe(map_pages | fault | page_mkwrite);
+    expect(await opsOf({ dax: true, huge_fault: false, fs: 'ext4' })).toBe(fault | page_mkwrite | dax);
+    expect(await opsOf({ map_pages: true, fs: 'ext4', dax: true })).toBe(
+      map_pages | fault | page_mkwrite | huge_fault | dax,
+    );
   });
 });
