@@ -28,6 +28,7 @@ import {
   waitHolding,
 } from './outcome.js';
 import { PTE_ANON, PTE_FILE_RO, PTE_FILE_RW } from './page-table.js';
+import { FOLIO_IN_CACHE, FOLIO_IN_SWAP, FOLIO_MISSING, FOLIO_UNKNOWN } from './shmem.js';
 import type { Task } from './task.js';
 import { FILE_SHMEM, VM_RAND_READ, VM_SHARED, VM_UFFD_MINOR, VM_UFFD_MISSING, VM_UFFD_WP, type Vma } from './vma.js';
 
@@ -82,14 +83,16 @@ function should_fault_around(task: Task, vma: Vma): boolean {
   if (says(task.facts, 'hole_punch')) {
     if (!task.settled) return false;
   } else if (task.settled) return true;
-  return isCached(task, vma) && folioOf(task.facts) !== FOLIO_LOCKED;
+  return inPageCache(task, vma) === FOLIO_IN_CACHE && folioOf(task.facts) !== FOLIO_LOCKED;
 }
 
-/** Has the page cache the page? Where that is not known it has, but for what a userfaultfd monitor is to fill. */
-function isCached(task: Task, vma: Vma): boolean {
+/** What the page cache has of the page. Where that is not known it has it, but for what a userfaultfd monitor is to fill. */
+function inPageCache(task: Task, vma: Vma): number {
   const folio = folioOf(task.facts);
-  if (folio !== 0) return folio !== FOLIO_ABSENT;
-  return vma.shmem?.has(vma, task.page) ?? !(vma.vm_flags & VM_UFFD_MISSING);
+  if (folio !== 0) return folio === FOLIO_ABSENT ? FOLIO_MISSING : FOLIO_IN_CACHE;
+  const known = vma.shmem?.folio(vma, task.page) ?? FOLIO_UNKNOWN;
+  if (known !== FOLIO_UNKNOWN) return known;
+  return vma.vm_flags & VM_UFFD_MISSING ? FOLIO_MISSING : FOLIO_IN_CACHE;
 }
 
 /** __do_fault(): ->fault of the page cache, of shmem, of a DAX file or of a driver; maps the page with `state`. */
@@ -106,12 +109,12 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
       k.witness?.enters(task, 'shmem_falloc_wait');
       return releaseAndWait(task, 'shmem_falloc_wait', k.costs.wait_folio);
     }
+    const there = (task.facts & 15) === ENTRY.swap ? FOLIO_IN_SWAP : inPageCache(task, vma);
     // A page in swap is one.
-    const there = (task.facts & 15) === ENTRY.swap || isCached(task, vma);
-    const asks = vma.vm_flags & (there ? VM_UFFD_MINOR : VM_UFFD_MISSING);
+    const asks = vma.vm_flags & (there === FOLIO_MISSING ? VM_UFFD_MISSING : VM_UFFD_MINOR);
     if (asks && !task.answered) return handle_userfault(k, task, vmaLocked);
     // shmem_get_folio() takes the folio lock, and swaps in, with the lock held; an absent page is a new one.
-    if ((task.facts & 15) === ENTRY.swap) waitHolding(task, k.costs.wait_sync_swap);
+    if (there === FOLIO_IN_SWAP) waitHolding(task, k.costs.wait_sync_swap);
     else if (isFolioLocked(task)) waitHolding(task, k.costs.wait_folio);
   }
   if (hasPageCache(vma) && !isShmem(k, vma) && filemap_fault(k, task, vma, vmaLocked) === RETRY) return RETRY;

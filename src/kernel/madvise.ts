@@ -26,7 +26,7 @@ import {
 } from './page-table.js';
 import { faultIn } from './populate.js';
 import { enter, hold, leave, type Operation, READ, tryEnter, WRITE, WRITE_KILLABLE } from './section.js';
-import { shmem_undo_range } from './shmem.js';
+import { shmem_undo_range, shmem_writeout } from './shmem.js';
 import type { Task } from './task.js';
 import {
   VM_DONTCOPY,
@@ -188,7 +188,7 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
       return;
     case ADVICE.pageout:
       pageOut(mm, task.page, end);
-      shmem_undo_range(mm.mm_mt, task.page, end);
+      shmem_writeout(mm.mm_mt, task.page, end);
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:

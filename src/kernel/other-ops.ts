@@ -42,7 +42,7 @@ import {
   WRITE,
   WRITE_KILLABLE,
 } from './section.js';
-import { shmem_undo_range } from './shmem.js';
+import { shmem_writeout } from './shmem.js';
 import type { Task } from './task.js';
 import { VM_ACCESS_FLAGS, VM_READ, VM_SPECIAL, VM_WRITE, type Vma } from './vma.js';
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
@@ -51,7 +51,7 @@ import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 export function reclaim(_k: Kernel, task: Task): null {
   const { mm, page, len } = task;
   pageOut(mm, page, page + len);
-  shmem_undo_range(mm.mm_mt, page, page + len);
+  shmem_writeout(mm.mm_mt, page, page + len);
   return null;
 }
 

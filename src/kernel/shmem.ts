@@ -1,39 +1,108 @@
 /**
- * The pages of shared anonymous memory: a shmem file of its own, empty at first, that a fork shares.
+ * The pages of a shared mapping of shmem: of anonymous memory, which is empty at first, or of a file on tmpfs or a memfd, of which the
+ * trace knows only what it has seen. The parts of the mapping share them, wherever they move, and so does what a fork makes.
  *
- * Models: mm/shmem.c, shmem_zero_setup, shmem_get_folio, shmem_undo_range (v6.18).
- * Leaves out: files on tmpfs and memfds, whose contents a trace does not tell: their pages are taken to be there.
+ * Models: mm/shmem.c, shmem_zero_setup, shmem_get_folio_gfp, shmem_undo_range, shmem_writepage (v6.6); mm/madvise.c,
+ * madvise_remove (v6.18).
+ * Leaves out: that two mappings may be of one file (memfds share names, files are made anew); what a private mapping does to it.
  * Units: pages; range ends are exclusive.
  */
 import type { Page } from '../units.js';
-import { PageTable, PTE_FILE_RW, PTE_NONE } from './page-table.js';
-import type { Vma } from './vma.js';
+import { PageTable } from './page-table.js';
+import { VM_UFFD_MISSING, type Vma } from './vma.js';
 import type { VmaTree } from './vma-tree.js';
 
+/** What there is of a page: nobody knows, a folio, an entry of swap, nothing. */
+export const FOLIO_UNKNOWN = 0;
+export const FOLIO_IN_CACHE = 1;
+export const FOLIO_IN_SWAP = 2;
+export const FOLIO_MISSING = 3;
+
 export class ShmemInode {
+  /** the pages that were brought in, by index */
   private readonly folios = new PageTable();
+  /** of all others: where each range begins, and what is there */
+  private readonly begins: Page[] = [Number.NEGATIVE_INFINITY];
+  private readonly holds: number[];
 
-  /** Is the page that `vma` has at `page` in the page cache? */
-  has(vma: Vma, page: Page): boolean {
-    return this.folios.get(indexOf(vma, page)) !== PTE_NONE;
+  constructor(holds: typeof FOLIO_UNKNOWN | typeof FOLIO_MISSING) {
+    this.holds = [holds];
   }
 
+  /** What is there of the page that `vma` has at `page`. */
+  folio(vma: Vma, page: Page): number {
+    const index = indexOf(vma, page);
+    return this.folios.get(index) || this.holds[this.rangeOf(index)];
+  }
+
+  /** It is in the page cache from now on. */
   add(vma: Vma, page: Page): void {
-    this.folios.set(indexOf(vma, page), PTE_FILE_RW);
+    this.folios.set(indexOf(vma, page), FOLIO_IN_CACHE);
   }
 
-  /** What `vma` has at `[start, end)` is no longer in the page cache: a hole was punched, or it went to swap. */
+  /** A hole was punched: nothing is left of what `vma` has at `[start, end)`. */
   remove(vma: Vma, start: Page, end: Page): void {
     this.folios.clearRange(indexOf(vma, start), indexOf(vma, end));
+    this.paint(indexOf(vma, start), indexOf(vma, end), () => FOLIO_MISSING);
+  }
+
+  /** What there is of it went to swap; what a userfaultfd monitor is to fill is not there. */
+  swapOut(vma: Vma, start: Page, end: Page): void {
+    this.folios.transformRange(indexOf(vma, start), indexOf(vma, end), () => FOLIO_IN_SWAP);
+    if (vma.vm_flags & VM_UFFD_MISSING) return;
+    this.paint(indexOf(vma, start), indexOf(vma, end), was => (was === FOLIO_UNKNOWN ? FOLIO_IN_SWAP : was));
+  }
+
+  private paint(start: Page, end: Page, change: (was: number) => number): void {
+    const { begins, holds } = this;
+    const first = this.cut(start);
+    const last = this.cut(end);
+    for (let i = first; i < last; i++) holds[i] = change(holds[i]);
+    for (let i = last; i >= first; i--) {
+      if (holds[i] !== holds[i - 1]) continue;
+      begins.splice(i, 1);
+      holds.splice(i, 1);
+    }
+  }
+
+  /** The range that begins at `index`, made by dividing one where there is none. */
+  private cut(index: Page): number {
+    const { begins, holds } = this;
+    const i = this.rangeOf(index);
+    if (begins[i] === index) return i;
+    begins.splice(i + 1, 0, index);
+    holds.splice(i + 1, 0, holds[i]);
+    return i + 1;
+  }
+
+  /** The range that `index` is in. */
+  private rangeOf(index: Page): number {
+    const { begins } = this;
+    let low = 0;
+    for (let high = begins.length; high - low > 1; ) {
+      const middle = (low + high) >>> 1;
+      if (begins[middle] <= index) low = middle;
+      else high = middle;
+    }
+    return low;
   }
 }
 
 /** linear_page_index(). */
 const indexOf = (vma: Vma, page: Page): Page => vma.vm_pgoff + (page - vma.vm_start);
 
-/** Drops from their files what the VMAs of `[start, end)` have there. */
+/** Punches out of their files what the VMAs of `[start, end)` have there. */
 export function shmem_undo_range(tree: VmaTree, start: Page, end: Page): void {
+  for (const [vma, from, to] of mapped(tree, start, end)) vma.shmem?.remove(vma, from, to);
+}
+
+/** Reclaims what the VMAs of `[start, end)` have there. */
+export function shmem_writeout(tree: VmaTree, start: Page, end: Page): void {
+  for (const [vma, from, to] of mapped(tree, start, end)) vma.shmem?.swapOut(vma, from, to);
+}
+
+function* mapped(tree: VmaTree, start: Page, end: Page): Generator<[vma: Vma, from: Page, to: Page]> {
   for (let vma = tree.find(start); vma !== null && vma.vm_start < end; vma = tree.next(vma)) {
-    vma.shmem?.remove(vma, Math.max(start, vma.vm_start), Math.min(end, vma.vm_end));
+    yield [vma, Math.max(start, vma.vm_start), Math.min(end, vma.vm_end)];
   }
 }

@@ -84,7 +84,7 @@ export class Vma {
   name: number;
   /** what the trace calls it when it has neither file nor name: an index into TraceInfo.strings, or -1 */
   label = -1;
-  /** shared anonymous memory that the trace saw made: the pages of its file; null for any other */
+  /** a shared mapping of shmem: the pages of its file; null for any other */
   shmem: ShmemInode | null = null;
   /** identity of vma_policy(): mbind installs one; 0 is the default policy */
   vm_policy = 0;

@@ -1,5 +1,6 @@
 /** A page that a `migrate` of the trace moves: everybody meets its entry until that is over, and nobody ends it before. */
 import { describe, expect, test } from 'vitest';
+import { PTE_ANON, PTE_KIND_MASK } from '../../src/kernel/page-table.js';
 import { addressSpace, BASE, type Event, fault, range, replay, vma } from '../helpers.js';
 
 const NEW = 'v6.18';
@@ -45,11 +46,18 @@ test('what the trace says that a fault waited is what it waits, and ends the mig
     expect(await waits([...SMALL, said, late(0, 3, 35_000)], model)).toEqual([5_000, 15_000]);
 });
 
-test('holds up what populates', async () => {
+test('what is on its way holds up what populates', async () => {
   const gup = range('gup', 0, 2, { tid: 2, t: T + 10_000 });
   const mprotect = range('mprotect', 4, 1, { tid: 3, t: T + 20_000, prot: 'r--' });
   const { result } = await replay([...SMALL, gup, mprotect], NEW);
   expect(result.models[0].time.op_wait_ns).toBeGreaterThan(29_000);
+});
+
+test('populates what a fork has copied while it migrated, of which nobody knows for how long', async () => {
+  const fork = { op: 'fork', tid: 2, t: T + 1_000, child_tid: 3, child_mm: 2 };
+  const gup = range('gup', 0, 1, { tid: 3, mm: 2, t: T + 20_000 });
+  const child = await addressSpace([...SMALL, fork, gup], NEW, 2);
+  expect(child.page_table.get(BASE) & PTE_KIND_MASK).toBe(PTE_ANON);
 });
 
 test('what was forbidden of it meanwhile is forbidden when it is there again', async () => {

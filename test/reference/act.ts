@@ -1,5 +1,6 @@
 /** One operation in hand: its sections of mmap_lock, and how long each lasts. */
 import { Writer } from './areas.js';
+import { isShmem } from './files.js';
 import type { Area, Entry } from './history.js';
 import type { Happening, Life, Thread, World } from './world.js';
 
@@ -217,5 +218,6 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
     pgoff: file === null ? page : offset,
     anon: 0,
     chain: 0,
+    ...(shared && isShmem({ file }) && { object: w.newId() }),
   };
 }

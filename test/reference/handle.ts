@@ -212,11 +212,25 @@ function anonymousPage(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Ou
 /** Where a page of a VMA is in its file. */
 export const offsetOf = ({ pgoff, start }: Area, page: number) => pgoff + (page - start);
 
-/** A page that was made of shared anonymous memory is there for everybody. */
+/** A page of shmem that was made is there for everybody who shares the mapping. */
+export function make(w: World, mm: string, thread: Thread, vma: Area, page: number): void {
+  const { object } = vma;
+  if (object !== undefined) w.note(mm, thread, { what: 'made', object, offset: offsetOf(vma, page) });
+}
+
+/**
+ * What a file has of a page: of anonymous memory what was made, of a file what is not known to be gone. What was in a file on tmpfs
+ * a trace does not say; where a monitor is to fill it, it is taken for empty.
+ */
+export function folioIn(w: World, vma: Area, page: number): 'cached' | 'absent' | 'swapped' {
+  const last = vma.object === undefined ? null : w.past.folio(vma.object, offsetOf(vma, page));
+  if (last === null) return vma.file === 'shmem' || isArmed(vma, 'missing') ? 'absent' : 'cached';
+  return last === 'made' ? 'cached' : last === 'dropped' ? 'absent' : 'swapped';
+}
+
 function do_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
   const outcome = fileFault(w, f, vma, vmaLocked);
-  const makes = vma.file === 'shmem' && outcome.result === 'handled';
-  if (makes) w.note(f.mm, f.thread, { what: 'made', offset: offsetOf(vma, f.page) });
+  if (outcome.result === 'handled') make(w, f.mm, f.thread, vma, f.page);
   return outcome;
 }
 
@@ -225,9 +239,7 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
   if (opsOf(vma).empty) return signal('do_fault', w.costs.minor);
   const { facts } = f;
   const mark = facts.readahead === true && !f.readAhead;
-  // What is in a file on tmpfs a trace does not say; where a monitor is to fill it, it is taken for empty.
-  const unmade = vma.file === 'shmem' ? !w.past.isMade(offsetOf(vma, f.page)) : isArmed(vma, 'missing');
-  const folio = facts.folio ?? (unmade ? 'absent' : 'cached');
+  const folio = facts.folio ?? folioIn(w, vma, f.page);
   const mayMap = hasPageCache(vma) && !isArmed(vma, 'wp') && !isArmed(vma, 'minor');
   const lacks = facts.eof || facts.entry === 'swap' || (facts.hole_punch && !f.settled);
   const around = mayMap && !mark && !lacks && ((f.settled && !facts.hole_punch) || folio === 'cached');
@@ -246,7 +258,7 @@ function fileFault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
     // shmem_get_folio_gfp(): a page in swap is one.
     const there = facts.entry === 'swap' || folio !== 'absent';
     if (!f.answered && isArmed(vma, there ? 'minor' : 'missing')) return userfault(0);
-    if (facts.entry === 'swap') sleep = holding(f, w.costs.wait_sync_swap);
+    if (facts.entry === 'swap' || folio === 'swapped') sleep = holding(f, w.costs.wait_sync_swap);
     else if (isLocked(f)) sleep = holding(f, w.costs.wait_folio);
   } else if (hasPageCache(vma) && !isShmem(vma)) {
     const left = filemap_fault(w, f, vma, vmaLocked);

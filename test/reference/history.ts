@@ -18,9 +18,13 @@ export interface Area {
   readonly anon: number;
   /** how many anon_vmas it is linked to */
   readonly chain: number;
+  /** which file of shmem it shares, a number that a mapping and all that comes of it have in common */
+  readonly object?: number;
   /** VM_MAYBE_GUARD: no merge asks for it, and none loses it */
   readonly guarded?: boolean;
 }
+
+export type Folio = 'made' | 'dropped' | 'swapped out';
 
 export type Fact =
   // mmap_lock
@@ -55,9 +59,8 @@ export type Fact =
   /** an entry that the trace states proves a table for it */
   | { readonly what: 'table'; readonly page: number }
   | { readonly what: 'tables gone'; readonly from: number; readonly to: number }
-  /** a page of shared anonymous memory, by its offset in its file: made, and dropped */
-  | { readonly what: 'made'; readonly offset: number }
-  | { readonly what: 'dropped'; readonly offset: number }
+  /** a page of shmem, by its offset in its file: made, dropped, and gone to swap */
+  | { readonly what: Folio; readonly object: number; readonly offset: number }
   /** the heap ends at a page */
   | { readonly what: 'break'; readonly page: number }
   /** how new VMAs will be locked */
@@ -282,9 +285,10 @@ export class History {
     return there;
   }
 
-  /** Is the page at `offset` of shared anonymous memory there, whoever made it? No two such files share an offset. */
-  isMade(offset: number): boolean {
-    return this.list.findLast(it => 'offset' in it && it.offset === offset)?.what === 'made';
+  /** What became last of the page at `offset` of a file of shmem, whoever did it; null where nobody did anything. */
+  folio(object: number, offset: number): Folio | null {
+    const last = this.list.findLast(it => 'object' in it && it.object === object && it.offset === offset);
+    return last !== undefined && 'object' in last ? last.what : null;
   }
 
   /** The heap `[from, to)`: where it ended first, or began where it was there, and where it ends now; null while nobody has said. */

@@ -1,7 +1,7 @@
 /** madvise(2) and PR_SET_VMA_ANON_NAME: mm/madvise.c. */
 import type { Act } from './act.js';
 import { madvise_collapse } from './collapse.js';
-import { anon_vma_prepare, isArmed, isWatched, offsetOf } from './handle.js';
+import { anon_vma_prepare, folioIn, isArmed, isWatched, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import { faultIn, isClosed } from './populate.js';
 import type { Life, World } from './world.js';
@@ -146,7 +146,7 @@ function touch(act: Act): number {
     case 'populate_write':
       return faultIn(act, event.page, populatable(act), () => event.raw.advice === 'populate_write');
     case 'remove':
-      drop(act, removable(act));
+      drop(act, 'dropped', removable(act));
       clear(act, removable(act));
   }
   return 0;
@@ -195,19 +195,22 @@ function leftBehind(vma: Area, { wp, rwp }: Entry): Entry {
   return marks ? { kind: 'marker', cow: false } : NOTHING;
 }
 
-/** Pages of shared anonymous memory in the range are no more. */
-function drop(act: Act, end = act.end): void {
+/** Pages of shmem in the range are no more, or in swap where there were any. */
+function drop(act: Act, what: 'dropped' | 'swapped out', end = act.end): void {
   const { w, mm, thread, event } = act;
-  for (const vma of w.past.areas(mm).filter(({ file }) => file === 'shmem')) {
+  for (const vma of w.past.areas(mm)) {
+    const { object } = vma;
+    if (object === undefined) continue;
     for (let page = Math.max(event.page, vma.start); page < Math.min(end, vma.end); page++) {
-      w.note(mm, thread, { what: 'dropped', offset: offsetOf(vma, page) });
+      const there = folioIn(w, vma, page) !== 'absent';
+      if (there || what === 'dropped') w.note(mm, thread, { what, object, offset: offsetOf(vma, page) });
     }
   }
 }
 
 /** Anonymous pages go to swap, pages of files are dropped; returns how many were dropped. */
 export function pageOut(act: Act): number {
-  drop(act);
+  drop(act, 'swapped out');
   let dropped = 0;
   for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, act.end)) {
     const met = act.w.past.page(act.mm, page);

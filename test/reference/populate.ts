@@ -1,7 +1,7 @@
 /** Pages faulted in by a system call, under mmap_lock: mm/gup.c faultin_page(), populate_vma_page_range(); mm/mlock.c. */
 import type { Act } from './act.js';
 import { opsOf } from './files.js';
-import { anon_vma_prepare, forbiddenStill, isShared, offsetOf } from './handle.js';
+import { anon_vma_prepare, forbiddenStill, isShared, make } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import { HUGE, headOf } from './hugetlb.js';
 import type { Life } from './world.js';
@@ -61,7 +61,7 @@ export function faultIn(
       if (entry.kind === 'anon') anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
       w.split(mm, thread, page, page + 1);
       w.note(mm, thread, { what: 'page', page, entry });
-      if (vma.file === 'shmem') w.note(mm, thread, { what: 'made', offset: offsetOf(vma, page) });
+      make(w, mm, thread, vma, page);
       cost += huge ? w.costs.hugetlb : w.costs.populate_page;
     }
   }

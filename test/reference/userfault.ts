@@ -1,7 +1,7 @@
 /** userfaultfd: fs/userfaultfd.c userfaultfd_register(), mm/userfaultfd.c uffd_lock_vma(), uffd_move_lock(), mwriteprotect_range(). */
 import type { Act } from './act.js';
 import { isShmem } from './files.js';
-import { anon_vma_prepare, isArmed, isShared, offsetOf } from './handle.js';
+import { anon_vma_prepare, isArmed, isShared, make } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 import { landed } from './huge.js';
 import type { Life, World } from './world.js';
@@ -116,7 +116,7 @@ function fill(act: Act): void {
     if (vma === null || !['none', 'marker', 'guard', 'poison'].includes(kind)) continue;
     const cached = vma.file !== null && (isShared(vma) || event.op === 'uffd_continue');
     act.set(page, { kind: !cached ? own : isShared(vma) ? 'file' : 'file read-only', cow: false });
-    if (cached && vma.file === 'shmem') w.note(mm, thread, { what: 'made', offset: offsetOf(vma, page) });
+    make(w, mm, thread, vma, page);
   }
 }
 
