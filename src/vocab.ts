@@ -220,6 +220,14 @@ export type TruthPath = (typeof PATHS)[number];
 export const TRUTH_FALLBACK_SAID = 8;
 export const TRUTH_FALLBACK = 16;
 
+/**
+ * What of a fault a recording does not show (`x-hidden`): something about its page, or, where the words begin so, what a call
+ * did to that memory, VMAs and pages.
+ */
+export const HIDDEN_WORD = 'memory';
+export const HIDDEN_PAGE = 1;
+export const HIDDEN_MEMORY = 2;
+
 /** `vm_ops` of a mapped file that decide a fault; the bit of a fact is `1 << index`. */
 export const FILE_OPS = ['map_pages', 'fault', 'page_mkwrite', 'huge_fault', 'pfn', 'dax'] as const;
 export type FileOp = (typeof FILE_OPS)[number];

@@ -292,6 +292,7 @@ const undecided = z.enum([
   'page_race',
   'hidden_vma',
   'hidden_page',
+  'hidden_memory',
   'lost',
 ]);
 const unscored = z.enum([...undecided.options, 'kernel_mode', 'no_truth', 'killed']);

@@ -9,7 +9,8 @@ export type Path = 'vma_lock' | 'mmap_lock';
  * Why the recording cannot tell: the VMA was being marked by another thread; mmap_lock was being taken or released when the fault
  * tried it; another thread, which was to give the VMA its anon_vma, may still have waited for mmap_lock, or have been faster
  * than it seems; I/O for a page in swap may end before anybody waits for it; another thread faulted on the page at the same
- * time; no VMA is known there, or not what the page was, in a recording that hides some; records were lost before.
+ * time; no VMA is known there, or not what the page was, in a recording that hides some; a call did to that memory what no
+ * record shows; records were lost before.
  */
 export type Undecided =
   | 'vma_lock_race'
@@ -19,6 +20,7 @@ export type Undecided =
   | 'page_race'
   | 'hidden_vma'
   | 'hidden_page'
+  | 'hidden_memory'
   | 'lost';
 /** Why a fault was not compared. `killed`: the thread died before the fault was finished anywhere. */
 export type Unscored = Undecided | 'kernel_mode' | 'no_truth' | 'killed';

@@ -16,6 +16,7 @@ import {
   FAULT_KERNEL_MODE,
   FOLIO_LOCKED,
   FOLIO_SHIFT,
+  HIDDEN_MEMORY,
   OP,
   OPS,
   PATHS,
@@ -82,8 +83,8 @@ interface Pending extends Nearby, Preparing {
   readonly truth: number;
   readonly truthWait: Ns;
   readonly via: number;
-  /** the recording does not show all that it met */
-  readonly hidden: boolean;
+  /** HIDDEN_*: what of all that it met the recording does not show; 0 when it does */
+  readonly hidden: number;
   /** on a page of an inferred VMA: of what, when its code runs */
   readonly image: Image<Over> | null;
   readonly slack: Slack;
@@ -254,7 +255,7 @@ export class Verify {
       truth: said === undefined ? truth[row] : withFallback(truth[row], said),
       truthWait: truthWait[row],
       via: via[row],
-      hidden: columns.hidden[row] !== 0,
+      hidden: columns.hidden[row],
       image: this.programs.of(mm[row], page[row]),
       slack: this.tempo.slack,
       trylock: false,
@@ -341,6 +342,7 @@ export class Verify {
     const { vmaLock } = this.stage;
     if (vmaLock === 'none') return null;
     if (t > Number(this.info.meta['x-lost-from'])) return 'lost';
+    if (fault.hidden === HIDDEN_MEMORY) return 'hidden_memory';
     const { page, thread, mm, slack } = fault;
     // Whose thread lost its processor may have looked it up until it went on, but for what it waited after that: who waits
     // for mmap_lock may be overtaken, and for how long is not known.
@@ -363,13 +365,13 @@ export class Verify {
     if (this.anonVmas.areDoubtfulFor(fault, row)) return 'anon_vma_race';
     // The read was submitted and may be done before the folio lock is asked for; only a lock that was seen is certain.
     const locked = ((fault.facts >> FOLIO_SHIFT) & 3) === FOLIO_LOCKED;
-    const known = this.info.meta['x-sleeps'] === true && !fault.hidden;
+    const known = this.info.meta['x-sleeps'] === true && fault.hidden === 0;
     if (site === '__folio_lock_or_retry' && !locked && !known) return 'swap_io';
     // Whoever came first changed what the other met, and either may have.
     const other = fault.beside?.row ?? null;
     if (other !== null && (other.fallback !== fallback || FILLED.has(site ?? ''))) return 'page_race';
     // What fell back did so before anything hidden mattered, or would have for that as well.
-    if ((fault.hidden || fault.spurious) && !fallback) return 'hidden_page';
+    if ((fault.hidden !== 0 || fault.spurious) && !fallback) return 'hidden_page';
     // tracefs does not show what execve maps: some of it was inferred, and there may be more; not in the gap of a stack.
     return this.hides && site === NO_VMA && !fault.grew ? 'hidden_vma' : null;
   }

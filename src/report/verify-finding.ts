@@ -14,6 +14,7 @@ export const UNDECIDED_WORDS: Readonly<Record<Undecided, string>> = {
   page_race: 'another thread faulted on the same page',
   hidden_vma: 'the recording hides mappings, and knows none there',
   hidden_page: 'the recording hides what the page was',
+  hidden_memory: 'the recording hides what a call did to that memory',
   lost: 'the recorder lost records before it',
 };
 

@@ -64,7 +64,7 @@ export class Columns {
   readonly via: Int32Array;
   /** 1 where the event carries `x-inferred`: an importer concluded it */
   readonly inferred: Uint8Array;
-  /** 1 where the event carries `x-hidden`: the recording does not show all that it met */
+  /** HIDDEN_* where the event carries `x-hidden`: the recording does not show all that it met; else 0 */
   readonly hidden: Uint8Array;
   /** index into TraceInfo.files, -1 when unsaid */
   readonly file: Int32Array;

@@ -275,7 +275,7 @@ export class Draft {
     cols.truthWait[i] = this.truthWait;
     cols.via[i] = this.via === null ? -1 : names.stringIndex(this.via);
     cols.inferred[i] = (seen & B_INFERRED) === 0 ? 0 : 1;
-    cols.hidden[i] = (seen & B_HIDDEN) === 0 ? 0 : 1;
+    cols.hidden[i] = (seen & B_HIDDEN) === 0 ? 0 : val[KEY['x-hidden']];
     if (op === OP.fault) {
       cols.page[i] = val[K_ADDR];
       cols.off[i] = low[K_ADDR];

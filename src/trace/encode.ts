@@ -15,6 +15,9 @@ import {
   FILE_OPS,
   FOLIO_SHIFT,
   FOLIOS,
+  HIDDEN_MEMORY,
+  HIDDEN_PAGE,
+  HIDDEN_WORD,
   HUGE_SHIFT,
   HUGES,
   MAP_FLAGS,
@@ -149,7 +152,9 @@ function encodeValue(
       return encodeLocks(value, draft, unknown);
     // It begins with x-: whatever its author wants it to be.
     case 'x-inferred':
+      return true;
     case 'x-hidden':
+      draft.val[slot] = typeof value === 'string' && value.startsWith(HIDDEN_WORD) ? HIDDEN_MEMORY : HIDDEN_PAGE;
       return true;
     case 'anon_vma':
       draft.val[slot] = value === true ? 1 : 0;

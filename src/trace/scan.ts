@@ -7,6 +7,7 @@
  *
  * It runs over the end of the text until a byte stops it: the text must be followed by a 0 and 60 bytes of anything.
  */
+import { HIDDEN_MEMORY, HIDDEN_PAGE, HIDDEN_WORD } from '../vocab.js';
 import { ADDRESS_KEYS, KEY, KEYS } from './draft.js';
 import { FactScanner } from './scan-facts.js';
 import { CLOSE, COMMA, HEX_DIGIT, NOT_SURE, OPEN, QUOTE } from './scan-tokens.js';
@@ -26,6 +27,7 @@ const TRUTH = 9;
 const LOCKS = 10;
 const BOOLEAN = 11;
 const EVIDENCE = 12;
+const HIDDEN = 13;
 
 const KIND = new Uint8Array(KEYS.length).fill(INTEGER);
 for (const key of KEYS) if (ADDRESS_KEYS.has(key)) KIND[KEY[key]] = ADDRESS;
@@ -44,13 +46,15 @@ KIND[KEY.flags] = FLAGS;
 KIND[KEY.modes] = UFFD_MODES;
 KIND[KEY.name] = TEXT;
 KIND[KEY['x-inferred']] = EVIDENCE;
-KIND[KEY['x-hidden']] = EVIDENCE;
+KIND[KEY['x-hidden']] = HIDDEN;
 KIND[KEY.mode] = MODE;
 KIND[KEY.file] = FILE;
 KIND[KEY.page] = PAGE;
 KIND[KEY.truth] = TRUTH;
 KIND[KEY.locks] = LOCKS;
 KIND[KEY.anon_vma] = BOOLEAN;
+
+const MEMORY = new TextEncoder().encode(HIDDEN_WORD);
 
 /** Columns that hold 32 bits refuse what is larger. */
 const LIMIT = new Float64Array(KEYS.length).fill(Number.MAX_SAFE_INTEGER);
@@ -189,6 +193,9 @@ export class Scanner extends FactScanner {
         this.draft.name = this.text(p);
         return this.draft.name === null ? NOT_SURE : this.at;
       case EVIDENCE:
+        return this.quotedEnd(p) + 1 || NOT_SURE;
+      case HIDDEN:
+        this.val[key] = MEMORY.every((c, i) => this.buf[p + 1 + i] === c) ? HIDDEN_MEMORY : HIDDEN_PAGE;
         return this.quotedEnd(p) + 1 || NOT_SURE;
       case MODE:
         this.draft.mode = this.text(p);

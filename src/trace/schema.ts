@@ -136,7 +136,9 @@ const FIELDS = {
   'x-inferred': z.unknown().describe('the evidence by which an importer concluded this event, or what its page says'),
   'x-hidden': z
     .unknown()
-    .describe('what the fault met, or when the operation did what it did, that the recording does not show'),
+    .describe(
+      'what the fault met, or when the operation did what it did, that the recording does not show; of a fault, `memory` first: of its VMA as well',
+    ),
 } satisfies Record<Exclude<KeyName, 'op'>, z.ZodType>;
 
 /** `flags` and `mode` mean different things to different operations. */

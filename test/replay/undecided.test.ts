@@ -125,6 +125,14 @@ describe('undecided', () => {
     expect(await reasons()).toEqual([null, 'swap_io']);
   });
 
+  test('where nobody knows what a call did to that memory, whatever the model says', async () => {
+    const hidden = { 'x-hidden': 'memory: mremap failed' };
+    const met = [fault(0, { t: 10, ...STAYED, ...hidden }), fault(64, { t: 20, ...FELL_BACK, ...hidden })];
+    const { rows, result } = await verify([vma(0, 8, { t: 0 }), ...met, fault(1, { t: 30, ...STAYED })], 'v6.18');
+    expect(rows.map(({ reason }) => reason)).toEqual(['hidden_memory', 'hidden_memory', null]);
+    expect(result.undecided).toMatchObject({ faults: 2, agree: 2 });
+  });
+
   test('where no VMA is known, in a recording that hides some', async () => {
     const nowhere = fault(64, { t: 20, ...STAYED });
     const guessed = { 'x-inferred': 'a fault there ended well' };

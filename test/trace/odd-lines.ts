@@ -19,6 +19,7 @@ export const RIGHT: readonly string[] = [
   fault(',"mode":"user"'),
   fault(',"mode":"kernel"'),
   fault(',"x-hidden":"page cache"'),
+  fault(',"x-hidden":"memory"'),
   fault(',"t":1\t,"cpu":2\r,"mm":3 '),
   mmap('[]'),
   mmap('["private","anonymous","growsdown"]', ',"name":"[stack]"'),

@@ -291,9 +291,10 @@ test('what nobody in particular does is not what thread 0 does', async () => {
 
 test('a fault that hides something says so in its row', async () => {
   const hidden: number[] = [];
-  const text = `${FAULT.replace('}', ',"x-hidden":"page cache"}')}\n${FAULT}`;
+  const says = (what: string): string => FAULT.replace('}', `,"x-hidden":${what}}`);
+  const text = [says('"page cache"'), FAULT, says('"memory: mmap failed"'), says('"memo"'), says('true')].join('\n');
   await read(text, { onBatch: columns => void hidden.push(...columns.hidden.subarray(0, columns.n)) });
-  expect(hidden).toEqual([1, 0]);
+  expect(hidden).toEqual([1, 0, 2, 1, 1]);
 });
 
 test('events come as they are written, with every key', async () => {

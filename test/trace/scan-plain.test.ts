@@ -68,7 +68,7 @@ const VALUES: Partial<Record<KeyName, readonly unknown[]>> = {
   kind: vocab.MAPS_KINDS,
   reader_pid: [0, 0x7fffffff],
   'x-inferred': ['', 'page cache'],
-  'x-hidden': ['page cache'],
+  'x-hidden': ['page cache', 'memory', 'memory: mmap failed', 'memor', 'x memory'],
 };
 
 function valuesOf(op: vocab.OpName, key: KeyName): readonly unknown[] {
