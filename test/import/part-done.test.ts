@@ -1,11 +1,11 @@
 /** Calls that failed when they had done a part: what of it the trace has. Pages from 0x7f0000000; `A` is mapped, `.` is not. */
 import { expect, test } from 'vitest';
-import { call, imported, line } from './sample.js';
+import { call, imported, line, section } from './sample.js';
 
 const BASE = 0x7f0000000;
 const addr = (page: number) => `${(BASE + page).toString(16)}000`;
 const pages = (n: number) => `${n.toString(16)}000`;
-const [ENOMEM, EINVAL, EACCES] = ['-12', '-22', '-13'];
+const [EPERM, ENOMEM, EINVAL, EACCES] = ['-1', '-12', '-22', '-13'];
 /** AAAA....rrrrFFFFssss: private memory, a hole, memory that may only be read, a file, shared memory */
 const MAPS = {
   file: 'maps',
@@ -19,8 +19,20 @@ const MAPS = {
 
 /** What is left of a call on `[from, to)`: its operation and range, or null. */
 async function left(nr: number, from: number, to: number, error: string, ...rest: string[]): Promise<string | null> {
+  return leftAfter([], nr, from, to, error, ...rest);
+}
+
+/** The same of a call with lines inside. */
+async function leftAfter(
+  inside: string[],
+  nr: number,
+  from: number,
+  to: number,
+  error: string,
+  ...rest: string[]
+): Promise<string | null> {
   const args = [addr(from), pages(to - from), ...rest, '0', '0', '0', '0'].slice(0, 6);
-  const lines = [line(1, 10, 'minor-faults: 0'), ...call(10, 10, `${nr} (${args.join(', ')})`, [], 20, error)];
+  const lines = [line(1, 10, 'minor-faults: 0'), ...call(10, 10, `${nr} (${args.join(', ')})`, inside, 20, error)];
   const { events } = await imported(lines.join('\n'), { maps: MAPS });
   const found = events.find(({ op }) => /^(mprotect|pkey_mprotect|mlock|munlock|madvise|munmap)$/.test(String(op)));
   if (found === undefined) return null;
@@ -45,6 +57,24 @@ test.each([
 ] as const)('what %s did before a hole the replay knows', async (op, nr, rest) => {
   expect(await left(nr, 2, 12, ENOMEM, ...rest)).toBe(`${op} 2-12`);
   expect(await left(nr, 0, 4, EACCES, ...rest)).toBeNull();
+});
+
+test.each([EACCES, EPERM])('mprotect shows what it changed before a VMA that refused: %s', async error => {
+  const shown = (from: number, to: number) =>
+    line(15, 10, `PERF_RECORD_MMAP2 10/10: [0x${addr(from)}(0x${pages(to - from)}) @ 0 00:00 0 0]: rw-p //anon`);
+  expect(await leftAfter([shown(8, 12)], 10, 9, 20, error, '3')).toBe('mprotect 9-12');
+  expect(await leftAfter([shown(8, 12), shown(12, 16)], 329, 9, 14, error, '3', '0')).toBe('pkey_mprotect 9-14');
+  expect(await leftAfter([], 10, 9, 20, error, '3')).toBeNull();
+});
+
+test('mlock that failed where there is no hole was over the limit, unless it went on to populate', async () => {
+  expect(await left(149, 8, 20, ENOMEM)).toBeNull();
+  expect(await leftAfter(section(12, 10, true), 149, 9, 18, ENOMEM)).toBeNull();
+  expect(await leftAfter([...section(12, 10, true), ...section(16, 10, false)], 325, 9, 18, ENOMEM, '1')).toBe(
+    'mlock 9-18',
+  );
+  expect(await left(149, 18, 24, ENOMEM)).toBe('mlock 18-24');
+  expect(await left(150, 8, 20, ENOMEM)).toBe('munlock 8-20');
 });
 
 test('madvise goes on behind holes', async () => {

@@ -2,8 +2,9 @@
  * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
  */
 import type { Ns } from '../../units.js';
-import { FLAG_ADVICES } from '../../vocab.js';
+import { FLAG_ADVICES, HIDDEN_WORD } from '../../vocab.js';
 import type { Extent } from './address-map.js';
+import { doubtsOf } from './doubt.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
 import { STOPPED } from './locking.js';
@@ -40,8 +41,23 @@ export class Calls {
     thread.call = null;
     if (call === null || call.entry === null || call.entry.done) return;
     const args = failed(result) ? partDone(thread.process.mm.map, call, result) : call.args;
+    if (args === null || call.name === 'process_madvise') this.#doubt(thread.process.mm, call, result);
     const event = args === null ? null : this.#event(thread, { ...call, args }, result, t);
     this.#outbox.close(call.entry, event === null ? this.#other(thread, call, t) : [event]);
+  }
+
+  /** What nobody knows of memory once the call is over; faults that began after it met the same. */
+  #doubt(mm: Mm, call: Call, result: string): void {
+    const ranges = doubtsOf(mm, call, result, this.#world.recording);
+    if (ranges.length === 0) return;
+    const reason = `${HIDDEN_WORD}: what ${call.name} did to it`;
+    for (const range of ranges) mm.doubts.add(range, reason);
+    for (const { events } of this.#outbox.behind(call.entry as Entry)) {
+      for (const event of events) {
+        const about = event.op === 'fault' && (event.mm ?? 1) === mm.id && mm.doubts.at(pageOf(String(event.addr)));
+        if (about) event['x-hidden'] = about;
+      }
+    }
   }
 
   /** The call will never return: its thread is gone, or the recording ends. Says whether something was lost by it. */
@@ -114,15 +130,17 @@ const SPLITS: ReadonlySet<string> = new Set(FLAG_ADVICES);
 
 /** Keeps the address map in step with an operation that returned well, and had the lock for writing at `at`. */
 function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean, at: Ns): void {
-  const { map } = mm;
+  const { map, doubts } = mm;
   const start = pageOf(String(keys.addr));
   switch (keys.op) {
     case 'mmap':
       if (!shown) map.map({ ...extentOf(keys), since: at });
+      doubts.settle(start, start + pagesOf(String(keys.len)));
       break;
     case 'munmap':
     case 'shmdt':
       map.unmap(start, start + pagesOf(String(keys.len)), at);
+      doubts.settle(start, start + pagesOf(String(keys.len)));
       break;
     case 'mprotect':
     case 'pkey_mprotect':
@@ -146,23 +164,22 @@ function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown:
   }
 }
 
-function remap({ map }: Mm, keys: { [key: string]: unknown }): void {
+function remap({ map, doubts }: Mm, keys: { [key: string]: unknown }): void {
   const start = pageOf(String(keys.addr));
   const pages = pagesOf(String(keys.old_len));
   const flags = (keys.flags ?? []) as string[];
-  map.move(
-    start,
-    start + pages,
-    pageOf(String(keys.new_addr)),
-    pagesOf(String(keys.new_len)),
-    flags.includes('dontunmap'),
-  );
+  const to = pageOf(String(keys.new_addr));
+  const now = pagesOf(String(keys.new_len));
+  const keep = flags.includes('dontunmap');
+  map.move(start, start + pages, to, now, keep);
+  doubts.move(start, start + pages, to, now, keep);
 }
 
 function moveBreak(mm: Mm, to: string, shown: boolean): void {
   const end = pagesOf(to);
   const before = mm.brk === '' ? end : pagesOf(mm.brk);
   mm.brk = to;
+  mm.doubts.settle(Math.min(end, before), Math.max(end, before));
   if (end < before) mm.map.unmap(end, before);
   else if (end > before && !shown) {
     mm.map.map({

@@ -115,7 +115,9 @@ export class Faults {
     const page = pageOf(window.address);
     const extent = mm.map.at(page);
     const hidden = hiddenFrom(this.#recording, mm, window, extent, this.#recording.now - window.t);
-    if (hidden !== null) event['x-hidden'] = hidden;
+    const doubt = mm.doubts.at(page);
+    if (doubt !== null) event['x-hidden'] = doubt;
+    else if (hidden !== null) event['x-hidden'] = hidden;
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
     const { before } = fault;
     if (over && mm.uffd !== null) before.push(...this.#uffdEvidence(event, window, mm, mm.uffd, extent));

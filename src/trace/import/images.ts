@@ -61,7 +61,7 @@ export class Images {
   /** PERF_RECORD_MMAP2. */
   mapped(thread: Thread, { synthesized, t, line }: TraceRecord, mapped: Mapped): void {
     const extent = { ...mapped.extent, since: t };
-    const { map, complete } = thread.process.mm;
+    const { map, complete, doubts } = thread.process.mm;
     if (synthesized) {
       const range = rangeOf(extent);
       const known = this.#snapshot.get(range);
@@ -70,6 +70,7 @@ export class Images {
       return;
     }
     this.#world.recording.maps = true;
+    this.#world.recording.changes = true;
     const shown = { extent, over: map.overlapping(extent.start, extent.end), line };
     map.map(extent);
     const { fault, call, episode } = thread;
@@ -78,7 +79,10 @@ export class Images {
       const page = pageOf(fault.window.address);
       if (complete) checkExtent(shown, { start: page, end: shown.over[0]?.start ?? page + 1 }, this.#summary);
     } else if (call?.entry) call.mapped.push(shown);
-    else if (episode !== null) episode.mapped = extent;
+    else if (episode !== null) {
+      episode.mapped = extent;
+      doubts.settle(extent.start, extent.end);
+    }
   }
 
   /** execve passed the point of no return: an empty address space from here on. */

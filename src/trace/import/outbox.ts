@@ -48,6 +48,11 @@ export class Outbox {
     entry.done = true;
   }
 
+  /** What took its place after `entry`, from the last on. */
+  behind(entry: Entry): Iterable<Entry> {
+    return this.#queue.behind(entry);
+  }
+
   /** Hands out what no earlier event can precede any more; with `limit`, also what stands before the newest `limit`. */
   drain(into: EventObject[], limit = Number.POSITIVE_INFINITY): void {
     for (let entry = this.#queue.first; entry !== null; entry = this.#queue.first) {

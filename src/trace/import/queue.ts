@@ -21,6 +21,12 @@ export class Queue<T> {
     return this.#items.slice(this.#head) as T[];
   }
 
+  /** What stands behind `item`, from the last on; all of it where `item` was taken out. */
+  *behind(item: T): Generator<T> {
+    for (let at = this.#items.length - 1; at >= this.#head && this.#items[at] !== item; at--)
+      yield this.#items[at] as T;
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }

@@ -32,6 +32,8 @@ export class Recording {
   everyCall = false;
   /** MMAP2 lines or a maps file: what execve mapped is known */
   maps = false;
+  /** MMAP2 lines that perf did not make up: every VMA that mprotect changes is shown */
+  changes = false;
   /** Does this kernel try mmap_lock inside a fault that stays under the VMA lock? null when nothing says so */
   trylock: boolean | null;
   /** when pages of a file were last asked for */

@@ -62,15 +62,24 @@ const CALLS: readonly [name: string, arguments: number, decode: Decode][] = [
   ['mseal', 2, args => range('mseal', args)],
 ];
 const DECODERS = new Map(CALLS.map(([name, , decode]) => [name, decode]));
-const ARGUMENTS = new Map([...CALLS.map(([name, n]) => [name, n] as const), ['shmdt', 1], ['ioctl', 3], ['clone', 1]]);
+const ARGUMENTS = new Map([
+  ...CALLS.map(([name, n]) => [name, n] as const),
+  ['shmdt', 1],
+  ['ioctl', 3],
+  ['clone', 1],
+  ['process_madvise', 4],
+]);
 
 const FORKS = new Set(['clone', 'fork', 'vfork', 'clone3']);
 const EXECS = new Set(['execve', 'execveat']);
 
 export const isFork = (name: string): boolean => FORKS.has(name);
 export const isExec = (name: string): boolean => EXECS.has(name);
+/** What these do to memory is not among their arguments. */
+const HIDDEN: ReadonlySet<string> = new Set(['shmdt', 'process_madvise']);
+
 /** Does the importer hold other events back until this call returns? */
-export const isModelled = (name: string): boolean => DECODERS.has(name) || name === 'shmdt';
+export const isModelled = (name: string): boolean => DECODERS.has(name) || HIDDEN.has(name);
 
 /** Arguments that must have been printed for the call to be understood. */
 export const argumentsOf = (name: string): number => ARGUMENTS.get(name) ?? 0;

@@ -6,6 +6,7 @@
  */
 import type { Ns } from '../../units.js';
 import { AddressMap, type Extent } from './address-map.js';
+import { Doubts } from './doubt.js';
 import type { EventObject, LockSection } from './event.js';
 import type { Shown } from './extent-check.js';
 import type { FaultWindow } from './fault-window.js';
@@ -17,6 +18,8 @@ import { Waiting } from './waiting.js';
 
 export class Mm {
   map: AddressMap;
+  /** what calls may have done to it, and nobody knows */
+  readonly doubts: Doubts;
   /** hex; '' before the first brk(2) */
   brk: string;
   uffd: Userfault | null = null;
@@ -31,6 +34,7 @@ export class Mm {
   constructor(ids: { last: number }, from?: Mm) {
     this.#ids = ids;
     this.map = from?.map.clone() ?? new AddressMap();
+    this.doubts = from?.doubts.clone() ?? new Doubts(new AddressMap());
     this.unseen = from?.unseen.clone() ?? new Unseen();
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
