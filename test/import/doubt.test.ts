@@ -10,7 +10,7 @@ const addr = (page: number) => `${(BASE + page).toString(16)}000`;
 const pages = (n: number) => `${n.toString(16)}000`;
 const [EPERM, ENOMEM, EFAULT, EINVAL, EACCES] = ['-1', '-12', '-14', '-22', '-13'];
 const [MMAP, MPROTECT, MUNMAP, MREMAP, MADVISE, BRK] = [9, 10, 11, 25, 28, 12];
-const PROCESS_MADVISE = 440;
+const [PROCESS_MADVISE, MSEAL] = [440, 462];
 const [FIXED, PRIVATE, ANONYMOUS, HUGETLB] = [0x10, 2, 0x20, 0x40000];
 const MAPS = {
   file: 'maps',
@@ -46,32 +46,41 @@ async function doubted(calls: string[], maps: typeof MAPS | null = MAPS): Promis
   return [places.filter((_, i) => met[i]['x-hidden'] !== undefined).join(' '), String(why)];
 }
 
+const seals = (page: number, n: number): string[] => made(2, MSEAL, [addr(page), pages(n), 0], '0');
+
 test('mremap: the target is unmapped first, and those of several VMAs before the one that refuses have moved', async () => {
-  const moved = async (from: number, before: number, after: number, flags: number, error: string, inside = WRITE) =>
-    (await doubted(made(10, MREMAP, [addr(from), pages(before), pages(after), flags, addr(0)], error, inside)))[0];
-  expect(await moved(8, 4, 4, 3, EFAULT)).toBe('0 1 2 3');
-  expect(await moved(8, 8, 8, 3, EPERM)).toBe('0 1 2 3 4 5 6 7 8 9 10 11');
-  expect(await moved(8, 4, 2, 3, EINVAL)).toBe('0 1 8 9 10 11');
-  expect(await moved(8, 4, 4, 1, ENOMEM)).toBe('');
+  const call = (from: number, before: number, after: number, to: number, error: string, inside = WRITE, flags = 3) =>
+    made(30, MREMAP, [addr(from), pages(before), pages(after), flags, addr(to)], error, inside);
+  const moved = async (...args: Parameters<typeof call>) => (await doubted(call(...args)))[0];
+  expect(await moved(8, 4, 4, 0, EFAULT)).toBe('0 1 2 3');
+  expect(await moved(8, 4, 4, 2, EFAULT)).toBe('2 3');
+  expect(await moved(8, 8, 8, 0, EPERM)).toBe('0 1 2 3 4 5 6 7 8 9 10 11');
+  expect(await moved(8, 4, 2, 0, EINVAL)).toBe('0 1 8 9 10 11');
+  expect(await moved(8, 2, 4, 0, EINVAL)).toBe('0 1 2 3');
+  expect(await moved(4, 4, 4, 0, EFAULT)).toBe('');
+  expect(await moved(8, 4, 4, 0, ENOMEM, WRITE, 1)).toBe('');
   // no lock, no harm; where locks are not recorded nobody knows
-  const elsewhere = section(5, 10, false);
-  expect(await moved(8, 4, 4, 3, EFAULT, [])).toBe('0 1 2 3');
-  expect(
-    (await doubted([...elsewhere, ...made(10, MREMAP, [addr(8), pages(4), pages(4), 3, addr(0)], EFAULT)]))[0],
-  ).toBe('');
-  const why = await doubted(made(10, MREMAP, [addr(8), pages(4), pages(4), 3, addr(0)], EFAULT, WRITE));
-  expect(why[1]).toBe('memory: what mremap did to it');
+  expect(await moved(8, 4, 4, 0, EFAULT, [])).toBe('0 1 2 3');
+  expect((await doubted([...section(5, 10, false), ...call(8, 4, 4, 0, EFAULT, [])]))[0]).toBe('');
+  expect((await doubted([...seals(8, 2), ...call(8, 2, 2, 0, EPERM)]))[0]).toBe('');
+  expect((await doubted([...seals(0, 2), ...call(8, 2, 2, 0, EPERM)]))[0]).toBe('0 1');
+  expect((await doubted(call(8, 4, 4, 2, EFAULT), null))[0]).toBe('2 3 4 5 8 9 10 11');
+  expect((await doubted(call(8, 4, 4, 0, EFAULT)))[1]).toBe('memory: what mremap did to it');
 });
 
 test('mmap: what was there may be gone; a file may be one of hugetlb, whose length is rounded up', async () => {
-  const mapped = async (from: number, n: number, flags: number) =>
-    (await doubted(made(10, MMAP, [addr(from), pages(n), 3, flags], EINVAL, WRITE)))[0];
-  expect(await mapped(2, 3, FIXED | PRIVATE | ANONYMOUS)).toBe('2 3 4');
-  expect(await mapped(0, 3, FIXED | PRIVATE | ANONYMOUS)).toBe('0 1 2');
-  expect(await mapped(2, 3, FIXED | PRIVATE)).toBe('2 3 4');
-  expect(await mapped(0, 3, FIXED | PRIVATE)).toBe(`${[...Array(20).keys()].join(' ')} 511`);
-  expect(await mapped(0, 512, FIXED | PRIVATE | ANONYMOUS | HUGETLB)).toBe(`${[...Array(20).keys()].join(' ')} 511`);
-  expect(await mapped(2, 3, PRIVATE | ANONYMOUS)).toBe('');
+  const mapped = async (from: number, n: number, flags: number, error = EINVAL, before: string[] = []) =>
+    (await doubted([...before, ...made(10, MMAP, [addr(from), pages(n), 3, flags], error, WRITE)]))[0];
+  expect(await mapped(2, 3, FIXED | PRIVATE | ANONYMOUS, ENOMEM)).toBe('2 3');
+  expect(await mapped(0, 9, FIXED | PRIVATE | ANONYMOUS, ENOMEM)).toBe('0 1 2 3 8');
+  expect(await mapped(2, 3, FIXED | PRIVATE | ANONYMOUS)).toBe('');
+  expect(await mapped(2, 9, FIXED | PRIVATE)).toBe('2 3 8 9 10');
+  expect(await mapped(0, 3, FIXED | PRIVATE)).toBe('0 1 2 3 8 9 10 11 12 13 14 15');
+  expect(await mapped(0, 3, FIXED | PRIVATE | ANONYMOUS | HUGETLB)).toBe('0 1 2 3 8 9 10 11 12 13 14 15');
+  expect(await mapped(2, 3, PRIVATE)).toBe('');
+  expect(await mapped(2, 2, FIXED | PRIVATE, EPERM)).toBe('2 3');
+  expect(await mapped(2, 2, FIXED | PRIVATE, EPERM, seals(0, 2))).toBe('2 3');
+  expect(await mapped(2, 2, FIXED | PRIVATE, EPERM, seals(0, 3))).toBe('');
 });
 
 test('mprotect shows what it changed, but in a recording without such lines', async () => {
@@ -96,13 +105,16 @@ test('madvise: what comes before the last VMA; all of it where the VMAs are not 
   expect((await doubted(advised(14, EINVAL)))[0]).toBe('');
   expect((await doubted(advised(103, EPERM)))[0]).toBe('');
   expect((await doubted(advised(4, EACCES)))[0]).toBe('');
+  expect((await doubted([...seals(10, 1), ...advised(4, EPERM)]))[0]).toBe('8 9');
+  expect((await doubted([...seals(8, 2), ...advised(4, EPERM)]))[0]).toBe('');
 });
 
 test('process_madvise: all memory, but where it may have been that of another, or was none', async () => {
   const advised = async (advice: number, result: string, inside = WRITE) =>
     await doubted(made(10, PROCESS_MADVISE, [3, '7ffe0000', 1, advice], result, inside));
   const all = [...Array(20).keys(), 511, 512, 1023].join(' ');
-  expect(await advised(4, '4096')).toEqual([all, 'memory: what process_madvise did to it']);
+  expect(await advised(4, '4096')).toEqual([all, 'memory: what process_madvise did to its pages']);
+  expect(await advised(102, '4096')).toEqual([all, 'memory: what process_madvise did to it']);
   expect((await advised(102, '4096', []))[0]).toBe(all);
   expect((await advised(4, EINVAL))[0]).toBe(all);
   const lock = section(5, 10, false);
@@ -113,7 +125,8 @@ test('process_madvise: all memory, but where it may have been that of another, o
 });
 
 test('what is mapped anew or unmapped is known again, and what mremap moves is not', async () => {
-  const lost = made(10, MMAP, [addr(0), pages(12), 3, FIXED | PRIVATE | ANONYMOUS], ENOMEM, WRITE);
+  const given = made(2, MMAP, [addr(0), pages(12), 3, FIXED | PRIVATE | ANONYMOUS], String(BASE * 4096));
+  const lost = [...given, ...made(10, MMAP, [addr(0), pages(12), 3, FIXED | PRIVATE | ANONYMOUS], ENOMEM, WRITE)];
   const after = async (...calls: string[]) => (await doubted([...lost, ...calls]))[0];
   const at = (page: number) => String((BASE + page) * 4096);
   expect(await after(...made(20, MMAP, [addr(2), pages(3), 3, 0x32], at(2)))).toBe('0 1 5 6 7 8 9 10 11');
@@ -139,16 +152,31 @@ test('what is mapped anew or unmapped is known again, and what mremap moves is n
   expect(await after(...grown, ...made(60, BRK, [addr(6)], at(6)))).toBe('0 1 6 7 8 9 10 11');
 });
 
+test('a page that was written to is known again, if nothing else was in doubt', async () => {
+  const twice = async (advice: number, code: string, ...end: string[]) => {
+    const at = `exceptions:page_fault_user: address=0x${addr(1)} ip=0x1 error_code=0x${code}`;
+    const faults = [line(50, 10, at), ...end, ...fault(60, 10, 1), ...fault(70, 10, 2)];
+    const advised = made(10, PROCESS_MADVISE, [3, '7ffe0000', 1, advice], '4096');
+    const text = [line(1, 10, 'minor-faults: 0'), ...advised, ...faults].join('\n');
+    return (await imported(text, { maps: MAPS })).faults.map(event => event['x-hidden'] !== undefined);
+  };
+  const over = line(51, 10, 'minor-faults: 0');
+  expect(await twice(4, '6', over)).toEqual([true, false, true]);
+  expect(await twice(4, '4', over)).toEqual([true, true, true]);
+  expect(await twice(4, '6')).toEqual([true, true, true]);
+  expect(await twice(102, '6', over)).toEqual([true, true, true]);
+});
+
 test('a fault that began after the call met the same, of the same address space', async () => {
   const lines = [
     line(1, 10, 'minor-faults: 0'),
     line(2, 11, 'minor-faults: 0'),
-    line(10, 10, `raw_syscalls:sys_enter: NR ${MMAP} (${addr(0)}, ${pages(4)}, 3, 32, 0, 0)`),
+    line(10, 10, `raw_syscalls:sys_enter: NR ${MMAP} (${addr(1)}, ${pages(3)}, 3, 12, 0, 0)`),
     ...section(12, 10, true),
     ...fault(16, 11, 1),
     ...fault(18, 11, 8),
     line(20, 11, `exceptions:page_fault_user: address=0x${addr(2)} ip=0x1 error_code=0x4`),
-    line(22, 10, `raw_syscalls:sys_exit: NR ${MMAP} = ${ENOMEM}`),
+    line(22, 10, `raw_syscalls:sys_exit: NR ${MMAP} = ${EINVAL}`),
     line(24, 11, 'minor-faults: 0'),
   ];
   const hidden = (await imported(lines.join('\n'), { maps: MAPS })).faults.map(

@@ -72,6 +72,10 @@ test('a fault without an error code of its own', () => {
     address: '0x1000',
     fields: { errorCode: 21 },
   });
+  expect(fault(' address=__pi__text ip=0x1 error_code=0x5')).toMatchObject({
+    address: '__pi__text',
+    fields: { errorCode: 5 },
+  });
   for (const text of [' address=0x1000 ip=0x1 error_code=6', ' address=1000 ip=0x1 error_code=0x6'])
     expect(fault(text)).toBe(null);
 });

@@ -186,6 +186,99 @@ test('shmat is a mapping of SysV shared memory, shmdt takes it away again', asyn
   ]);
 });
 
+/** shmdt(0x7f0000000000) with these extents there, [from, to) in pages and the offset of each, a file's where it is named. */
+async function detached(...extents: [from: number, to: number, offset: number, name?: string][]) {
+  const at = (page: number) => (0x7f0000000000 + page * 4096).toString(16);
+  const maps = extents.map(([from, to, offset, name = '/SYSV00000000 (deleted)'], i) => {
+    const extent = `[0x${at(from)}(0x${((to - from) * 4096).toString(16)}) @ 0x${(offset * 4096).toString(16)} 00:01 5 0]`;
+    return line(i, 10, `PERF_RECORD_MMAP2 10/10: ${extent}: rw-s ${name}`);
+  });
+  const faults = extents.map(([from], i) =>
+    line(40 + i, 10, `exceptions:page_fault_user: address=0x${at(from)} ip=0x1 error_code=0x4`),
+  );
+  const shmdt = call(20, 10, '67 (7f0000000000, 0, 0, 0, 0, 0)', [], 30, '0');
+  const { events } = await imported([...maps, ...shmdt, ...faults].join('\n'));
+  return [
+    events.filter(({ op }) => op === 'shmdt').map(({ addr, len }) => `${addr} ${len}`),
+    events.filter(event => 'x-hidden' in event).map(({ addr, 'x-hidden': why }) => `${addr} ${why}`),
+  ];
+}
+
+test('shmdt takes every piece of its segment, whatever is missing; of those behind another mapping nobody knows', async () => {
+  expect(await detached([0, 3, 0], [4, 8, 4])).toEqual([['0x7f0000000000 0x8000'], []]);
+  expect(await detached([2, 3, 2], [4, 8, 4], [8, 9, 0])).toEqual([['0x7f0000002000 0x6000'], []]);
+  expect(await detached([0, 3, 0], [3, 4, 3, '/f'], [4, 8, 4], [8, 9, 8, '/SYSV00000001 (deleted)'])).toEqual([
+    ['0x7f0000000000 0x3000'],
+    ['0x7f0000004000 memory: what shmdt did to it'],
+  ]);
+  expect(await detached([0, 3, 0, '/f'], [3, 4, 1])).toEqual([[], []]);
+});
+
+test('a call whose number takes mmap_lock for writing in the 32-bit table only came through int 0x80', async () => {
+  const write = section(12, 10, true);
+  const events = async (nr: string, result: string, inside = write) =>
+    (await imported([...section(1, 10, false), ...call(10, 10, nr, inside, 20, result)].join('\n'))).events.filter(
+      ({ t }) => t > 0,
+    );
+  expect(await events('91 (30000000, 4000, 0, 0, 0, 0)', '0')).toMatchObject([
+    { op: 'munmap', addr: '0x30000000', len: '0x4000' },
+  ]);
+  expect(await events('125 (30000000, 4000, 1, 0, 0, 0)', '0')).toMatchObject([{ op: 'mprotect', prot: 'r--' }]);
+  expect(await events('192 (ffffffff30000000, 8000, 3, 11, 3, 2)', '805306368')).toMatchObject([
+    { op: 'mmap', addr: '0x30000000', len: '0x8000', flags: ['shared', 'fixed'], offset: '0x2000' },
+  ]);
+  expect(await events('163 (30000000, 1000, 2000, 1, 0, 0)', '805306368')).toMatchObject([{ op: 'mremap' }]);
+  expect(await events('91 (3, 1b6, 0, 0, 0, 0)', '0', [])).toEqual([]);
+  expect(await events('91 (3, 1b6, 0, 0, 0, 0)', '0', section(12, 10, false))).toMatchObject([{ op: 'other' }]);
+});
+
+test('MMAP2 lines say which protection it is, and how long a file of hugetlb is mapped', async () => {
+  const shown = (us: number, page: number, n: number, prot: string, name: string) => {
+    const addr = (0x7f0000000000 + page * 4096).toString(16);
+    const extent = `[0x${addr}(0x${(n * 4096).toString(16)}) @ 0 00:01 5 0]: ${prot} ${name}`;
+    return line(us, 10, `PERF_RECORD_MMAP2 10/10: ${extent}`);
+  };
+  const mmap = async (pages: number, inside: string[], flags = 1, before: string[] = []) => {
+    const enter = `9 (0, ${(pages * 4096).toString(16)}, 1, ${flags}, 3, 0)`;
+    const lines = [...before, ...call(10, 10, enter, inside, 20, String(0x7f0000000000))];
+    return only((await imported(lines.join('\n'))).events, 'mmap')[0];
+  };
+  expect(await mmap(4, [shown(15, 0, 4, 'r-xs', '/f')])).toMatchObject({ prot: 'r-x', len: '0x4000' });
+  const hugetlb = { len: '0x200000', flags: ['shared', 'hugetlb'], file: { name: '/memfd:h', fs: 'hugetlbfs' } };
+  expect(await mmap(4, [shown(15, 0, 512, 'r--s', '/memfd:h')])).toMatchObject(hugetlb);
+  const other = [shown(5, 0, 512, 'r--s', '/f')];
+  expect(await mmap(4, [shown(15, 0, 512, 'r--s', '/memfd:h')], 1, other)).toMatchObject(hugetlb);
+  const same = [shown(5, 4, 508, 'r--s', '/memfd:h')];
+  for (const [pages, n, page, before] of [
+    [4, 512, 0, same],
+    [512, 512, 0, []],
+    [4, 500, 0, []],
+    [508, 508, 0, []],
+    [4, 516, -4, []],
+  ] as const) {
+    const event = await mmap(pages, [shown(15, page, n, 'r--s', '/memfd:h')], 1, [...before]);
+    expect(event).toMatchObject({ len: `0x${(pages * 4096).toString(16)}`, flags: ['shared'] });
+  }
+  const protects = async (...inside: string[]) => {
+    const lines = call(10, 10, '10 (7f0000000000, 8000, 1, 0, 0, 0)', inside, 20, '0');
+    return only((await imported(lines.join('\n'))).events, 'mprotect')[0].prot;
+  };
+  expect(await protects(shown(14, 0, 4, 'r-xs', '/f'), shown(15, 4, 4, 'r-xs', '/g'))).toBe('r-x');
+  expect(await protects(shown(14, 0, 4, 'r-xs', '/f'), shown(15, 4, 4, 'r--s', '/g'))).toBe('r--');
+});
+
+test('a fault on what is printed as a symbol is none of user memory: it is counted, and the one before it is over', async () => {
+  const text = [
+    line(1, 10, 'exceptions:page_fault_user: address=0x1000 ip=0x1 error_code=0x4'),
+    line(2, 10, 'exceptions:page_fault_user: address=__pi__text ip=0x1 error_code=0x5'),
+    line(3, 10, 'signal:signal_generate: sig=11 errno=0 code=1 comm=x pid=10 grp=0 res=0'),
+    line(4, 10, 'exceptions:page_fault_user: address=0x2000 ip=0x1 error_code=0x4'),
+  ];
+  const { faults, summary } = await imported(text.join('\n'));
+  expect(faults.map(({ addr }) => addr)).toEqual(['0x1000', '0x2000']);
+  expect(summary.unclassifiedAt['fault on an address of the kernel, printed as a symbol']).toEqual([2]);
+});
+
 test('a call that failed is kept for its lock only; without one it leaves nothing', async () => {
   const failing = '9 (0, 2000, 3, 22, ffffffff, 0)';
   const { events } = await imported(call(1, 10, failing, section(2, 10, true), 9, '-12').join('\n'));

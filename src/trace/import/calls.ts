@@ -2,17 +2,19 @@
  * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
  */
 import type { Ns } from '../../units.js';
-import { FLAG_ADVICES, HIDDEN_WORD } from '../../vocab.js';
+import { FLAG_ADVICES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
-import { doubtsOf } from './doubt.js';
+import { blank, doubtsOf, reasonOf } from './doubt.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
+import { throughInt80 } from './int80.js';
 import { STOPPED } from './locking.js';
-import { extentOf, nameMmap } from './mapped.js';
+import { asShown, extentOf, nameMmap } from './mapped.js';
 import type { Entry, Outbox } from './outbox.js';
 import { partDone } from './part-done.js';
+import { detach } from './shm.js';
 import type { Enter } from './syscall-text.js';
-import { decode, failed, isFork, isModelled } from './syscalls.js';
+import { type Decoded, decode, failed, isFork, isModelled } from './syscalls.js';
 import { RANGED_REQUESTS, resolver, Userfault, uffdRequest } from './uffd.js';
 import { pageOf, pagesOf, protBits } from './words.js';
 import { type Call, type Mm, mmKey, type Thread, type World } from './world.js';
@@ -37,7 +39,7 @@ export class Calls {
 
   /** The call returned `result`: its event takes the place it was given at its start. */
   exit(thread: Thread, t: number, result: string): void {
-    const { call } = thread;
+    const call = thread.call === null ? null : throughInt80(thread.call);
     thread.call = null;
     if (call === null || call.entry === null || call.entry.done) return;
     const args = failed(result) ? partDone(thread.process.mm.map, call, result) : call.args;
@@ -50,8 +52,7 @@ export class Calls {
   #doubt(mm: Mm, call: Call, result: string): void {
     const ranges = doubtsOf(mm, call, result, this.#world.recording);
     if (ranges.length === 0) return;
-    const reason = `${HIDDEN_WORD}: what ${call.name} did to it`;
-    for (const range of ranges) mm.doubts.add(range, reason);
+    for (const range of ranges) mm.doubts.add(range, reasonOf(call));
     for (const { events } of this.#outbox.behind(call.entry as Entry)) {
       for (const event of events) {
         const about = event.op === 'fault' && (event.mm ?? 1) === mm.id && mm.doubts.at(pageOf(String(event.addr)));
@@ -86,15 +87,22 @@ export class Calls {
   #event(thread: Thread, call: Call, result: string, t: number): EventObject | null {
     const { mm } = thread.process;
     if (call.name === 'ioctl') return this.#uffd(thread, call, t);
-    let keys = call.name === 'shmdt' ? detach(mm, call.args[0]) : decode(call.name, call.args, result);
+    let keys = call.name === 'shmdt' ? this.#detached(mm, call) : decode(call.name, call.args, result);
     if (keys === null) return null;
     if (keys.op === 'mmap') keys = nameMmap(keys, call.mapped);
+    keys = asShown(keys, call.mapped);
     for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
       checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
     }
     const section = call.sections.find(({ mode }) => mode === 'write');
     applyToMap(mm, keys, call.mapped.length > 0, section?.got ?? call.t);
     return this.#timed(thread, call, t, keys);
+  }
+
+  #detached(mm: Mm, call: Call): Decoded {
+    const gone = detach(mm.map, call.args[0]);
+    for (const piece of gone?.rest ?? []) mm.doubts.add(piece, reasonOf(call));
+    return gone?.keys ?? null;
   }
 
   #uffd(thread: Thread, call: Call, t: number): EventObject | null {
@@ -107,14 +115,6 @@ export class Calls {
     mm.uffd ??= new Userfault();
     return mm.uffd.called(request, call.entry as Entry, this.#timed(thread, call, t, name));
   }
-}
-
-/** shmdt says only where: the extent there is what goes. */
-function detach(mm: Mm, address: string): { op: string; [key: string]: unknown } | null {
-  const start = pageOf('0x' + address);
-  const extent = mm.map.at(start);
-  if (extent === null || extent.start !== start) return null;
-  return { op: 'shmdt', addr: '0x' + address, len: '0x' + ((extent.end - extent.start) * 4096).toString(16) };
 }
 
 /** What a call itself mapped or changed of the extent that was shown. */
@@ -158,8 +158,11 @@ function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown:
     case 'mlock':
     case 'munlock':
     case 'mbind':
+      map.split(start, start + pagesOf(String(keys.len)));
+      break;
     case 'mseal':
       map.split(start, start + pagesOf(String(keys.len)));
+      mm.sealed.map(blank(start, start + pagesOf(String(keys.len))));
       break;
   }
 }

@@ -6,9 +6,10 @@
  * __mmap_region(), vms_abort_munmap_vmas() (what was there is gone when ->mmap() refuses, and before v6.12 whatever fails);
  * mm/mprotect.c, do_mprotect_pkey(); mm/madvise.c, madvise_walk_vmas(), vector_madvise() (v6.18).
  */
-import { MREMAP_FIXED } from '../../vocab.js';
-import type { AddressMap, Extent } from './address-map.js';
-import { EACCES, EINVAL, EPERM } from './part-done.js';
+import { HIDDEN_WORD, MREMAP_FIXED } from '../../vocab.js';
+import { AddressMap, type Extent } from './address-map.js';
+import { HUGE } from './mapped.js';
+import { EACCES, EINVAL, ENOMEM, EPERM } from './part-done.js';
 import { failed } from './syscalls.js';
 import { type Page, pageOf, pagesOf } from './words.js';
 import type { Call, Mm } from './world.js';
@@ -16,8 +17,6 @@ import type { Call, Mm } from './world.js';
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_HUGETLB = 0x40000;
-/** Pages of a huge page: a length of hugetlb is rounded up to those. */
-const HUGE: Page = 512;
 
 /** Advice, in hex, that some VMAs refuse and that takes pages away, or forbids them; what is sealed refuses another set. */
 const REFUSED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
@@ -27,8 +26,13 @@ const REFUSED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   [EPERM, new Set(['4', '8', '9', '18', '66'])],
 ]);
 
-/** Advice, in hex, that a process may give to another, so that nobody knows whose memory it was: it does what reclaim does. */
-const REMOTE: ReadonlySet<string> = new Set(['3', '14', '15', '19']);
+/** Advice, in hex, that process_madvise gives to its own process only, and that does so: no other is done by reclaim as well. */
+const OWN: ReadonlySet<string> = new Set(['4', '8', '9', '18', '66', '67']);
+/** Of those, what may leave pages as they were or take them away: who writes to one knows it again. */
+const TAKES: ReadonlySet<string> = new Set(['4', '8', '9', '18']);
+
+/** How a reason ends that is about nothing else. */
+const PAGES = 'its pages';
 
 interface Range {
   readonly start: Page;
@@ -61,32 +65,58 @@ export function doubtsOf(
   if (failed(result) && knows.locks && sections.length === 0) return [];
   switch (name) {
     case 'mmap':
-      return number(args[3]) & MAP_FIXED ? [mapped(args)] : [];
+      return number(args[3]) & MAP_FIXED ? replaced(mm, args, result) : [];
     case 'mremap':
-      return number(args[3]) & MREMAP_FIXED ? [rangeOf(args[4], args[2]), moved(mm, args)] : [];
+      return number(args[3]) & MREMAP_FIXED ? moved(mm, args, result) : [];
     case 'mprotect':
     case 'pkey_mprotect':
       return !knows.changes && (result === EACCES || result === EPERM) ? [upToLast(mm, rangeOf(args[0], args[1]))] : [];
     case 'madvise':
-      return REFUSED.get(result)?.has(args[2]) ? [upToLast(mm, rangeOf(args[0], args[1]))] : [];
+      return REFUSED.get(result)?.has(args[2]) ? [advised(mm, rangeOf(args[0], args[1]), result)] : [];
     case 'process_madvise':
-      return REMOTE.has(args[3]) || result === '0' ? [] : [ALL_MEMORY];
+      return OWN.has(args[3]) && result !== '0' ? [ALL_MEMORY] : [];
     default:
       return [];
   }
 }
 
-/** mmap(MAP_FIXED): ksys_mmap_pgoff() rounds the length of hugetlb, and of a file nobody knows whether it is. */
-function mapped([address, length, , flags]: readonly string[]): Range {
+/**
+ * mmap(MAP_FIXED): what is sealed there refuses before anything is done, and only a file does so later. ksys_mmap_pgoff()
+ * rounds the length of hugetlb, and of a file nobody knows whether it is.
+ */
+function replaced(mm: Mm, [address, length, , flags]: readonly string[], error: string): Range[] {
   const { start, end } = rangeOf(address, length);
-  const huge = (number(flags) & (MAP_ANONYMOUS | MAP_HUGETLB)) !== MAP_ANONYMOUS && start % HUGE === 0;
-  return { start, end: huge ? Math.ceil(end / HUGE) * HUGE : end };
+  const anonymous = (number(flags) & (MAP_ANONYMOUS | MAP_HUGETLB)) === MAP_ANONYMOUS;
+  if (anonymous ? error !== ENOMEM : error === EPERM && mm.sealed.overlapping(start, end).length > 0) return [];
+  return covered(mm, { start, end: anonymous || start % HUGE !== 0 ? end : Math.ceil(end / HUGE) * HUGE });
 }
 
-/** mremap(MREMAP_FIXED): what is shrunk is cut off first, and those of several VMAs that come before the last may have moved. */
-function moved(mm: Mm, [address, before, after]: readonly string[]): Range {
-  const range = rangeOf(address, before);
-  return pagesOf(`0x${before}`) === pagesOf(`0x${after}`) ? upToLast(mm, range) : range;
+/**
+ * mremap(MREMAP_FIXED): the first VMA is looked up and asked before anything is done. What is shrunk is cut off first, and those
+ * of several VMAs that come before the last may have moved.
+ */
+function moved(mm: Mm, [address, before, after, , to]: readonly string[], error: string): Range[] {
+  const [source, target] = [rangeOf(address, before), rangeOf(to, after)];
+  const first = mm.map.at(source.start);
+  if (mm.complete && (first === null || (error === EPERM && mm.sealed.at(source.start) !== null))) return [];
+  const lengths = source.end - source.start - (target.end - target.start);
+  if (lengths > 0) return [source, ...covered(mm, target)];
+  if (mm.complete && first !== null && first.end >= source.end) return covered(mm, target);
+  return [upToLast(mm, source), target];
+}
+
+/** madvise stops at a VMA that refuses: with EPERM at one that is sealed. */
+function advised(mm: Mm, range: Range, error: string): Range {
+  const sealed = error === EPERM ? mm.sealed.overlapping(range.start, range.end).at(-1) : undefined;
+  return sealed === undefined ? upToLast(mm, range) : { start: range.start, end: sealed.start };
+}
+
+/** What is mapped in the range: a hole that something was to be unmapped from is one still. */
+function covered({ map, complete }: Mm, { start, end }: Range): Range[] {
+  if (!complete) return [{ start, end }];
+  return map
+    .overlapping(start, end)
+    .map(extent => ({ start: Math.max(start, extent.start), end: Math.min(end, extent.end) }));
 }
 
 /** What comes before the last VMA of a range: that one, if none before it, refused. */
@@ -95,11 +125,17 @@ function upToLast({ map, complete }: Mm, { start, end }: Range): Range {
   return { start, end: complete && last !== undefined ? Math.max(start, last.start) : end };
 }
 
+/** Why nobody knows what is there. */
+export function reasonOf({ name, args }: Pick<Call, 'name' | 'args'>): string {
+  const advice = name === 'madvise' ? args[2] : name === 'process_madvise' ? args[3] : '';
+  return `${HIDDEN_WORD}: what ${name} did to ${TAKES.has(advice) ? PAGES : 'it'}`;
+}
+
 /** Ranges with a reason each: what is mapped anew, or unmapped, is known again. */
 export class Doubts {
-  #map: AddressMap;
+  readonly #map: AddressMap;
 
-  constructor(map: AddressMap) {
+  constructor(map = new AddressMap()) {
     this.#map = map;
   }
 
@@ -113,11 +149,16 @@ export class Doubts {
   }
 
   add({ start, end }: Range, reason: string): void {
-    if (start < end) this.#map.map({ ...NOTHING, start, end, name: reason });
+    if (start < end) this.#map.map(blank(start, end, reason));
   }
 
   settle(start: Page, end: Page): void {
     this.#map.unmap(start, end);
+  }
+
+  /** A write to `page` ended well. */
+  written(page: Page): void {
+    if (this.at(page)?.endsWith(PAGES)) this.settle(page, page + 1);
   }
 
   /** mremap: what was in doubt at [start, end) is so at `to`, `pages` long. */
@@ -127,14 +168,7 @@ export class Doubts {
   }
 }
 
-const NOTHING: Extent = {
-  start: 0,
-  end: 0,
-  shared: false,
-  prot: 0,
-  mapsFile: false,
-  growsdown: false,
-  name: '',
-  offset: 0,
-  since: 0,
-};
+/** A range of which nothing else is said. */
+export function blank(start: Page, end: Page, name = ''): Extent {
+  return { start, end, shared: false, prot: 0, mapsFile: false, growsdown: false, name, offset: 0, since: 0 };
+}

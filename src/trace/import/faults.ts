@@ -116,6 +116,7 @@ export class Faults {
     const extent = mm.map.at(page);
     const hidden = hiddenFrom(this.#recording, mm, window, extent, this.#recording.now - window.t);
     const doubt = mm.doubts.at(page);
+    if (doubt !== null && window.write && window.done !== null) mm.doubts.written(page);
     if (doubt !== null) event['x-hidden'] = doubt;
     else if (hidden !== null) event['x-hidden'] = hidden;
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';

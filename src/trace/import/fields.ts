@@ -9,7 +9,7 @@
 /** To the end of the line: what follows the last field is perf's own, or somebody else's line. */
 export const END = '(?=\\s*$|\\s+[0-9a-f]+\\s*$|\\s+(?:[0-9a-f]+ +)?[0-9a-f]{4,16} \\S+(?: \\([^)]*\\))?\\s*$)';
 
-const FAULT = /^ *address=(0x[0-9a-f]{1,16}) ip=\S+(?= error_code=)/;
+const FAULT = /^ *address=(0x[0-9a-f]{1,16}|[A-Za-z_][\w.]*) ip=\S+(?= error_code=)/;
 const ERROR_CODE = ' error_code=(0x[0-9a-f]{1,16}|0)';
 const COPIED = / ip=(?:strncpy_from_user|rep_movs|copy_user|_?copy_from_user)\S* error_code=(?:0x)?0(?=\s|$)/;
 const CLEARED = / ip=(?:\w*clear_user|rep_stos|padzero|elf_load|load_elf_interp)\S* error_code=(?:0x)?2(?=\s|$)/;
@@ -122,7 +122,7 @@ export interface Counter {
   type: string;
 }
 
-/** page_fault_user and page_fault_kernel; null when cut off. */
+/** page_fault_user and page_fault_kernel; null when cut off. The address is a symbol where it is one of the kernel's. */
 export function faultFields(name: string, text: string): { address: string; fields: FaultFields } | null {
   const match = FAULT.exec(text);
   if (match === null || !faultEnd.isAt(text, match[0].length)) return null;

@@ -11,7 +11,10 @@ import type { Extent } from './address-map.js';
 import type { EventObject, FileObject } from './event.js';
 import type { Shown } from './extent-check.js';
 import type { Decoded } from './syscalls.js';
-import { pageOf, pagesOf, protBits, protWord } from './words.js';
+import { type Page, pageOf, pagesOf, protBits, protWord } from './words.js';
+
+/** Pages of a huge page of hugetlb. */
+export const HUGE: Page = 512;
 
 const MMAP2 =
   /^ (-?\d+)\/(-?\d+): \[0x([0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+)[^\]]*\]: ([r-][w-][x-][ps]) (.*)$/;
@@ -103,13 +106,34 @@ export function mmapEvent(t: number, tid: number, extent: Extent): EventObject {
 type Operation = NonNullable<Decoded>;
 
 /** Completes a decoded mmap with what its MMAP2 line says of the file. */
-export function nameMmap(event: Operation, shown: readonly Shown[]): Operation {
+export function nameMmap(event: Operation, lines: readonly Shown[]): Operation {
   const start = pageOf(String(event.addr));
-  const extent = shown.find(({ extent }) => extent.start <= start && start < extent.end)?.extent;
-  if (extent === undefined) return event;
+  const shown = lines.find(({ extent }) => extent.start <= start && start < extent.end);
+  if (shown === undefined) return event;
+  const { extent } = shown;
   const named = identified(event, extent.name, extent.shared);
-  const whole = named.file !== undefined && (event.flags as MapFlag[]).includes('hugetlb');
-  return whole ? { ...named, len: formatLen(extent.end - start) } : named;
+  const flags = event.flags as MapFlag[];
+  const len = formatLen(extent.end - start);
+  if (named.file === undefined) return named;
+  if (flags.includes('hugetlb')) return { ...named, len };
+  const huge = isRounded(shown, start + pagesOf(String(event.len)));
+  return huge
+    ? { ...named, len, flags: [...flags, 'hugetlb'], file: { ...(named.file as FileObject), fs: 'hugetlbfs' } }
+    : named;
+}
+
+/** ksys_mmap_pgoff(): only of a file of hugetlb more is mapped than was asked for; nothing of it joins what was there. */
+function isRounded({ extent, over }: Shown, end: Page): boolean {
+  if (extent.end <= end || extent.start % HUGE !== 0 || extent.end % HUGE !== 0) return false;
+  return !over.some(before => before.end > end && before.name === extent.name);
+}
+
+/** The operation with the protection that its MMAP2 lines show: READ_IMPLIES_EXEC gives more than was asked for. */
+export function asShown(event: Operation, shown: readonly Shown[]): Operation {
+  const [first, ...others] = shown;
+  if (event.prot === undefined || first === undefined) return event;
+  const { prot } = first.extent;
+  return others.some(({ extent }) => extent.prot !== prot) ? event : { ...event, prot: protWord(prot) };
 }
 
 /** A decoded mmap with what the name of its file says: whether it is one, and of which file system. */

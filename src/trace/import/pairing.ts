@@ -343,8 +343,10 @@ export class Pairing {
     this.#faults.close(thread, goesOn ? 'goesOn' : 'unknown');
     this.#images.flush(thread, record.t, record.name === 'page_fault_user');
     if (fields === null) throw this.#cutOff(record);
-    this.#images.execFaults(thread, record, fields);
-    this.#faults.begin(thread, record, fields);
+    if (record.text.startsWith('0x')) {
+      this.#images.execFaults(thread, record, fields);
+      this.#faults.begin(thread, record, fields);
+    } else this.#count('fault on an address of the kernel, printed as a symbol');
   }
 
   /** A migration entry stands from set to remove; whoever removes it, the page is named by mm and address. */

@@ -10,7 +10,7 @@ import { type Page, pageOf, pagesOf } from './words.js';
 import type { Call } from './world.js';
 
 export const EPERM = '-1';
-const ENOMEM = '-12';
+export const ENOMEM = '-12';
 export const EACCES = '-13';
 export const EINVAL = '-22';
 

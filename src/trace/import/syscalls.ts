@@ -5,6 +5,7 @@
  * the order of the arguments; clone is x86-64's, flags first.
  */
 import { MREMAP_FLAGS } from '../../vocab.js';
+import { mayBeInt80 } from './int80.js';
 import { adviceWord, hex, hexOfDecimal, mapFlags, mlockallWord, policyWord, protWord } from './words.js';
 
 /** What one system call says: its operation and keys, or null when it changed nothing the trace models. */
@@ -79,10 +80,10 @@ export const isExec = (name: string): boolean => EXECS.has(name);
 const HIDDEN: ReadonlySet<string> = new Set(['shmdt', 'process_madvise']);
 
 /** Does the importer hold other events back until this call returns? */
-export const isModelled = (name: string): boolean => DECODERS.has(name) || HIDDEN.has(name);
+export const isModelled = (name: string): boolean => DECODERS.has(name) || HIDDEN.has(name) || mayBeInt80(name);
 
 /** Arguments that must have been printed for the call to be understood. */
-export const argumentsOf = (name: string): number => ARGUMENTS.get(name) ?? 0;
+export const argumentsOf = (name: string): number => ARGUMENTS.get(name) ?? (mayBeInt80(name) ? 5 : 0);
 
 /** Operation of a call that returned well. */
 export function decode(name: string, args: readonly string[], result: string): Decoded {

@@ -20,6 +20,8 @@ export class Mm {
   map: AddressMap;
   /** what calls may have done to it, and nobody knows */
   readonly doubts: Doubts;
+  /** by mseal(2): it can neither be unmapped nor changed */
+  readonly sealed: AddressMap;
   /** hex; '' before the first brk(2) */
   brk: string;
   uffd: Userfault | null = null;
@@ -34,7 +36,8 @@ export class Mm {
   constructor(ids: { last: number }, from?: Mm) {
     this.#ids = ids;
     this.map = from?.map.clone() ?? new AddressMap();
-    this.doubts = from?.doubts.clone() ?? new Doubts(new AddressMap());
+    this.doubts = from?.doubts.clone() ?? new Doubts();
+    this.sealed = from?.sealed.clone() ?? new AddressMap();
     this.unseen = from?.unseen.clone() ?? new Unseen();
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
