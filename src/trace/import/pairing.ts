@@ -284,9 +284,8 @@ export class Pairing {
 
   #fork(parent: Thread, t: number, pid: number, tid: number): void {
     const { call } = parent;
-    const { mm } = parent.process;
-    const sameProcess = pid === parent.process.pid;
-    const shares = sameProcess || sharesMm(call) || (this.#world.keyOf(mm) !== undefined && !call?.newKey);
+    const { mm, pid: own } = parent.process;
+    const shares = pid === own || sharesMm(call) || (this.#world.keyOf(mm) !== undefined && !call?.newKey);
     const childMm = shares ? mm : this.#world.newMm(mm);
     if (!shares && call?.newKey) this.#world.bind(call.newKey, childMm);
     this.#world.fork(pid, tid, childMm);
