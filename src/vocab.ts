@@ -215,7 +215,7 @@ export const RACE_DETACHED = 1;
 export const RACE_RANGE = 2;
 
 /** What a recording says the kernel did (`truth`), packed: path index plus 1, then `fallback` said and value. */
-export const PATHS = ['vma_lock', 'mmap_lock', 'signal', 'killed'] as const;
+export const PATHS = ['vma_lock', 'mmap_lock', 'signal', 'killed', 'interrupted'] as const;
 export type TruthPath = (typeof PATHS)[number];
 export const TRUTH_FALLBACK_SAID = 8;
 export const TRUTH_FALLBACK = 16;

@@ -152,7 +152,8 @@ class Lazily {
 
 /** A trace of which nobody says what the kernel did is no recording. */
 function refuseUntold({ trace, scored, inferred, undecided, unscored, truth }: VerifyResult): void {
-  const told = scored + inferred.scored + undecided.faults + (unscored.killed ?? 0);
+  const { killed = 0, interrupted = 0 } = unscored;
+  const told = scored + inferred.scored + undecided.faults + killed + interrupted;
   if (told > 0 || !unscored.no_truth) return;
   const file = { file: trace.file };
   if (truth !== undefined) {

@@ -1,5 +1,6 @@
 /** The published schemas of results, `vmalock.replay/1`, `diff/1` and `verify/1`: the shapes of result.ts, strict, for `vmalock schema`. */
 import * as z from 'zod';
+import { PATHS } from '../vocab.js';
 import { HOT_KEYS } from './result.js';
 
 export const count = z.int().nonnegative();
@@ -295,7 +296,7 @@ const undecided = z.enum([
   'hidden_memory',
   'lost',
 ]);
-const unscored = z.enum([...undecided.options, 'kernel_mode', 'no_truth', 'killed']);
+const unscored = z.enum([...undecided.options, 'kernel_mode', 'no_truth', 'killed', 'interrupted']);
 const agreement = { scored: count, agree: count };
 const predictions = z.strictObject({ vma_lock: count, mmap_lock: count });
 
@@ -327,7 +328,7 @@ const disagreement = z.strictObject({
   blocked_by: blockedBy,
   recorded: z
     .strictObject({
-      path: z.enum(['vma_lock', 'mmap_lock', 'signal', 'killed']).nullable(),
+      path: z.enum(PATHS).nullable(),
       via: z.string().nullable(),
       wait_ns: ns.nullable(),
     })

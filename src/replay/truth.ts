@@ -1,8 +1,11 @@
-/** What the recorded kernel did, from a file beside the trace: its rows joined with the trace's faults by thread, address and time. */
+/**
+ * What the recorded kernel did: as a trace says it, and from a file beside the trace, whose rows are joined with the trace's
+ * faults by thread, address and time.
+ */
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { TruthRow } from '../trace/truth-file.js';
 import { formatAddr, type Ns } from '../units.js';
-import { OP, TRUTH_FALLBACK, TRUTH_FALLBACK_SAID } from '../vocab.js';
+import { OP, PATHS, TRUTH_FALLBACK, TRUTH_FALLBACK_SAID, type TruthPath } from '../vocab.js';
 
 /** Faults of a batch by which the clocks are compared, each with the first rows of its place. */
 const COMPARED = 256;
@@ -88,6 +91,17 @@ export class TruthRows {
     }
     return place;
   }
+}
+
+/** Where a packed truth says the fault was finished; null when it does not. */
+export function recordedPath(truth: number): TruthPath | null {
+  return PATHS[(truth & 7) - 1] ?? null;
+}
+
+/** What ended it where it was neither finished nor had come to mmap_lock; null else. */
+export function unfinishedBy(truth: number): 'killed' | 'interrupted' | null {
+  const path = recordedPath(truth);
+  return path === 'killed' || (path === 'interrupted' && !(truth & TRUTH_FALLBACK)) ? path : null;
 }
 
 /** A packed truth whose fallback somebody else said; null leaves it unsaid. */

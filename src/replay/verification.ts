@@ -22,8 +22,11 @@ export type Undecided =
   | 'hidden_page'
   | 'hidden_memory'
   | 'lost';
-/** Why a fault was not compared. `killed`: the thread died before the fault was finished anywhere. */
-export type Unscored = Undecided | 'kernel_mode' | 'no_truth' | 'killed';
+/**
+ * Why a fault was not compared. `killed`: the thread died before the fault was finished anywhere; `interrupted`: it left the VMA
+ * lock, and went back to the program for a signal instead of taking mmap_lock (fault_signal_pending()).
+ */
+export type Unscored = Undecided | 'kernel_mode' | 'no_truth' | 'killed' | 'interrupted';
 
 /** What the model says, and what the kernel did. */
 export interface Agreement {

@@ -19,10 +19,8 @@ import {
   HIDDEN_MEMORY,
   OP,
   OPS,
-  PATHS,
   TRUTH_FALLBACK,
   TRUTH_FALLBACK_SAID,
-  type TruthPath,
 } from '../vocab.js';
 import { AnonVmas, type Preparing } from './anon-vmas.js';
 import { type Image, Programs } from './fault-around.js';
@@ -36,7 +34,7 @@ import { Score } from './score.js';
 import { endOf, type Section, Sections } from './sections.js';
 import type { SizeLimits } from './sizes.js';
 import { Tempo } from './tempo.js';
-import { type TruthRows, withFallback } from './truth.js';
+import { recordedPath, type TruthRows, unfinishedBy, withFallback } from './truth.js';
 import type {
   Disagreement,
   NearSection,
@@ -307,11 +305,11 @@ export class Verify {
     const { i, t, tid, mm, addr, site, counter, verdict, wait_ns, blocked_by } = row;
     const predicted = pathOf(row.fallback);
     const truth = fault.truth & TRUTH_FALLBACK_SAID ? pathOf((fault.truth & TRUTH_FALLBACK) !== 0) : null;
-    const killed = recordedPath(fault) === 'killed';
+    const unfinished = unfinishedBy(fault.truth);
     const inferred = fault.plain.some(path => path !== predicted);
     let reason: Unscored | null = null;
-    if (truth === null || killed) {
-      reason = killed ? 'killed' : 'no_truth';
+    if (truth === null || unfinished !== null) {
+      reason = unfinished ?? 'no_truth';
       score.other(reason);
     } else if (race !== null) {
       reason = race;
@@ -324,7 +322,7 @@ export class Verify {
     if (how !== 'scored' || truth === null || truth === predicted) return;
     const { via, truthWait } = fault;
     const recorded = {
-      path: recordedPath(fault),
+      path: recordedPath(fault.truth),
       via: via < 0 ? null : this.info.strings[via],
       wait_ns: truthWait < 0 ? null : truthWait,
     };
@@ -393,7 +391,3 @@ export class Verify {
 }
 
 const pathOf = (fallback: boolean): Path => (fallback ? 'mmap_lock' : 'vma_lock');
-
-function recordedPath({ truth }: Pending): TruthPath | null {
-  return PATHS[(truth & 7) - 1] ?? null;
-}

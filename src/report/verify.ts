@@ -24,6 +24,7 @@ const COLUMNS = [
   'kernel_mode',
   'no_truth',
   'killed',
+  'interrupted',
   'lost',
 ] as const;
 
@@ -98,6 +99,7 @@ function rowOf({ trace, model, kernel, scored, agree, agreement, inferred, undec
     kernel_mode: unscored.kernel_mode ?? 0,
     no_truth: unscored.no_truth ?? 0,
     killed: unscored.killed ?? 0,
+    interrupted: unscored.interrupted ?? 0,
     lost: trace.lost,
   };
 }

@@ -195,9 +195,9 @@ test('the path that was executed', () => {
 test('a signal, and whether the kernel raised it for what its target did', () => {
   const signal = (code: number, more = '') =>
     ` sig=11 errno=-14 code=${code} comm=a pid=3 b pid=741 grp=0 res=0${more}`;
-  expect(signalFields(signal(2, '   0'))).toEqual({ signal: 11, raised: true, tid: 741 });
-  expect(signalFields('sig=7 errno=0 code=128 comm=x pid=5 grp=1 res=1')).toEqual({ signal: 7, raised: true, tid: 5 });
-  for (const code of [0, -6]) expect(signalFields(signal(code))).toEqual({ signal: 11, raised: false, tid: 741 });
+  expect(signalFields(signal(2, '   0'))).toEqual({ signal: 11, code: 2, tid: 741 });
+  expect(signalFields('sig=7 errno=0 code=128 comm=x pid=5 grp=1 res=1')).toEqual({ signal: 7, code: 128, tid: 5 });
+  for (const code of [0, -6]) expect(signalFields(signal(code))).toEqual({ signal: 11, code, tid: 741 });
   for (const text of [signal(2, 'x'), `x${signal(2)}`, ' sig=11 errno=0 code=2 comm=x pid='])
     expect(signalFields(text)).toBe(null);
 });

@@ -15,6 +15,7 @@ const about = (known: Known): Circumstances => ({
   ...known,
   ending: {
     ...{ covered: true, permitted: true, exits: false, groupDead: false, goesOn: false, cutOff: false, dying: false },
+    interruptedBy: 0,
     ...known,
   },
 });

@@ -75,7 +75,7 @@ describe('what the kernel did', () => {
     }
   });
 
-  test('may be unknown, of a fault from kernel mode, or of a thread that was killed', async () => {
+  test('may be unknown, of a fault from kernel mode, of a thread that was killed, or of one that a signal interrupted', async () => {
     const { result, rows } = await verify(
       [
         vma(0, 8, { t: 0 }),
@@ -83,14 +83,18 @@ describe('what the kernel did', () => {
         fault(1, { t: 20 }),
         fault(2, { t: 30, mode: 'kernel', ...FELL_BACK }),
         fault(3, { t: 40, truth: { path: 'killed', fallback: false } }),
+        fault(4, { t: 50, truth: { path: 'interrupted', fallback: false } }),
+        fault(5, { t: 60, truth: { path: 'interrupted', fallback: true } }),
       ],
       'v6.18',
     );
-    expect(result).toMatchObject({ scored: 1, unscored: { kernel_mode: 1, no_truth: 1, killed: 1 } });
+    expect(result).toMatchObject({ scored: 2, unscored: { kernel_mode: 1, no_truth: 1, killed: 1, interrupted: 1 } });
     expect(rows.map(row => [row.i, row.class, row.reason])).toEqual([
       [1, 'scored', null],
       [2, 'unscored', 'no_truth'],
       [4, 'unscored', 'killed'],
+      [5, 'unscored', 'interrupted'],
+      [6, 'scored', null],
     ]);
     addUp(result);
   });

@@ -314,7 +314,10 @@ describe('every key says what it must be', () => {
       '"page.wait" must be an integer from 0 to 2^53-1 (waited for I/O or a folio lock; 0: it was over before the fault got to it, ns), got 1.5',
     ],
     [fault('truth', '1'), '"truth" must be an object, got 1'],
-    [fault('truth', '{"path":"x"}'), '"truth.path" must be one of vma_lock, mmap_lock, signal, killed, got "x"'],
+    [
+      fault('truth', '{"path":"x"}'),
+      '"truth.path" must be one of vma_lock, mmap_lock, signal, killed, interrupted, got "x"',
+    ],
     [fault('truth', '{"via":1}'), '"truth.via" must be a string, got 1'],
     [fault('locks', '{}'), '"locks" must be a list of lock sections, got {}'],
     [fault('locks', '[1]'), '"locks[0]" must be an object, got 1'],

@@ -50,6 +50,10 @@ export class FaultWindow {
   readonly locks = new FaultLocks();
   /** SIGSEGV or SIGBUS that the kernel raised for it; 0 for none */
   signal = 0;
+  /** it was SIGBUS, since there is nothing at the address */
+  foundNothing = false;
+  /** signal that no fault raises, for which it went back to the program before it was finished; 0 for none */
+  interruptedBy = 0;
   /** 'minor' or 'major' once handle_mm_fault() completed */
   done: 'minor' | 'major' | null = null;
   doneAt: Ns = -1;
@@ -140,6 +144,11 @@ export class FaultWindow {
   /** Which userfaultfd request ended this fault: none when the fault itself put the page there or read it in. */
   get resolvedBy(): Resolver | null {
     return this.firstRss >= 0 || this.#readAhead >= 0 || this.#handlerCalls.length > 0 ? null : this.#resolver;
+  }
+
+  /** Was ->fault called, or something read ahead for it, and nothing mapped since? */
+  get isUnderWay(): boolean {
+    return (this.#handlerCalls.length > 0 || this.#readAhead >= 0) && this.firstRss < 0;
   }
 
   /** The page cache could not be read off the events: the handler ran twice, with no readahead and no wait. */

@@ -5,7 +5,7 @@ import type { Extent } from './address-map.js';
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
-import { type Counter, type FaultFields, fileOf, switchedState } from './fields.js';
+import { type Counter, type FaultFields, fileOf, type Signal, switchedState } from './fields.js';
 import { hiddenFrom } from './hidden.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
@@ -41,6 +41,12 @@ const HIGHEST_PAGE = 2 ** 44;
 /** Why a fault has no path. */
 const DISABLED = 'kernel-mode fault with page faults disabled: neither lock was tried';
 export const NO_END = 'fault without its end: neither completion nor signal events were recorded';
+
+/** Signals that a fault raises: SIGBUS and SIGSEGV. */
+const SIGBUS = 7;
+const OF_FAULTS: ReadonlySet<number> = new Set([SIGBUS, 11]);
+/** si_code: there is nothing at the address. Others speak of poisoned memory. */
+const BUS_ADRERR = 2;
 
 const NEEDS = { read: protBits('rwx'), write: protBits('-w-'), exec: protBits('--x') };
 
@@ -94,6 +100,23 @@ export class Faults {
     this.close(thread, 'goesOn');
   }
 
+  /** The kernel raised a signal in the thread: where that is for its fault, the fault ends there. */
+  raised(thread: Thread, { signal, code }: Signal): void {
+    const { fault } = thread;
+    if (fault === null || code <= 0 || !OF_FAULTS.has(signal)) return;
+    fault.window.signal = signal;
+    fault.window.foundNothing = signal === SIGBUS && code === BUS_ADRERR;
+    this.close(thread, 'unknown');
+  }
+
+  /** A signal reaches the thread: what a fault raises does so before anything else. */
+  delivered(thread: Thread, signal: number): void {
+    const { fault } = thread;
+    const another = fault?.window.kernelMode === false && !OF_FAULTS.has(signal);
+    if (another && (this.#recording.completions || fault.window.isUnderWay)) fault.window.interruptedBy = signal;
+    this.close(thread, another ? 'goesOn' : 'unknown');
+  }
+
   /**
    * The fault is over: completed, or another event of the thread shows that it never will be.
    *
@@ -105,7 +128,8 @@ export class Faults {
     this.#world.faultOver(thread);
     const { window, entry, mm } = fault;
     const event = this.#event(thread, fault);
-    const over = window.done !== null || (!this.#recording.completions && next === 'goesOn');
+    const interrupted = window.interruptedBy > 0;
+    const over = window.done !== null || (!this.#recording.completions && next === 'goesOn' && !interrupted);
     if (over && window.pageCacheUnknown) {
       notClassified(this.#summary, 'page cache: the handler ran twice, without readahead or a wait', fault.line);
       // PG_readahead is PG_reclaim too: while the folio is written back the lock is dropped and nothing read ahead
@@ -120,9 +144,10 @@ export class Faults {
     if (doubt !== null) event['x-hidden'] = doubt;
     else if (hidden !== null) event['x-hidden'] = hidden;
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
+    this.#unfinished(event, window, mm, extent, over);
     const { before } = fault;
     if (over && mm.uffd !== null) before.push(...this.#uffdEvidence(event, window, mm, mm.uffd, extent));
-    const endedWell = over || next === 'livesOn';
+    const endedWell = over || interrupted || next === 'livesOn';
     const mayBe = endedWell || (next === 'unknown' && window.signal === 0);
     const unseen = mayBe && !this.#recording.maps ? mm.unseen.vmaOf(window, mm, endedWell) : null;
     if (unseen !== null) before.push({ t: window.t, tid: thread.tid, ...mmKey(mm), op: 'vma', ...unseen });
@@ -150,6 +175,19 @@ export class Faults {
     return event;
   }
 
+  /**
+   * What ended with SIGBUS, or went back to the program, left no page behind: the next fault there meets none either, unless
+   * it says what it met. Of anonymous memory a page may be in swap; of a userfaultfd, a marker may be there.
+   */
+  #unfinished(event: EventObject, window: FaultWindow, mm: Mm, extent: Extent | null, over: boolean): void {
+    const page = pageOf(window.address);
+    if (mm.unfinished.has(page) && event.page?.entry === undefined) event.page = { ...event.page, entry: 'none' };
+    if (over) mm.unfinished.delete(page);
+    else if (window.foundNothing || window.interruptedBy > 0) {
+      if (extent?.mapsFile && mm.uffd === null) mm.unfinished.add(page);
+    }
+  }
+
   #about(thread: Thread, { window, mm }: OpenFault, page: Page, extent: Extent | null, next: Next): Circumstances {
     const { dying } = thread.process;
     const ending = {
@@ -160,6 +198,7 @@ export class Faults {
       goesOn: next === 'goesOn',
       cutOff: next === 'cutOff',
       dying: dying !== null && dying.tid !== thread.tid && dying.t >= window.t,
+      interruptedBy: window.interruptedBy,
     };
     return {
       kernelMode: window.kernelMode,

@@ -216,10 +216,18 @@ export function execPath(text: string): string | null {
   return EXEC.exec(text)?.[1] ?? null;
 }
 
-/** signal_generate: `raised` by the kernel for what its target `tid` did, not sent by a program; null when cut off. */
-export function signalFields(text: string): { signal: number; raised: boolean; tid: number } | null {
+/** A signal on its way to `tid`. */
+export interface Signal {
+  readonly signal: number;
+  /** si_code: above 0 the kernel raised it for what its target did, else a program sent it */
+  readonly code: number;
+  readonly tid: number;
+}
+
+/** signal_generate; null when cut off. */
+export function signalFields(text: string): Signal | null {
   const match = SIGNAL.exec(text);
-  return match === null ? null : { signal: Number(match[1]), raised: Number(match[2]) > 0, tid: Number(match[3]) };
+  return match === null ? null : { signal: Number(match[1]), code: Number(match[2]), tid: Number(match[3]) };
 }
 
 /** signal_deliver: the signal; null when cut off. */

@@ -46,8 +46,6 @@ export interface PairingOptions extends Limited<'maxHeld'> {
 const COMM_LENGTH = 15;
 const CLONE_VM = 0x100;
 const CLONE_THREAD = 0x10000;
-/** Signals that a fault raises: SIGBUS and SIGSEGV. */
-const OF_FAULTS: ReadonlySet<number> = new Set([7, 11]);
 
 export class Pairing {
   readonly summary: ImportSummary;
@@ -212,10 +210,7 @@ export class Pairing {
     const fields = signalFields(record.text);
     if (fields === null) throw this.#cutOff(record);
     this.#recording.signals = true;
-    const { signal, raised, tid } = fields;
-    if (!raised || tid !== thread.tid || thread.fault === null || !OF_FAULTS.has(signal)) return;
-    thread.fault.window.signal = signal;
-    this.#faults.close(thread, 'unknown');
+    if (fields.tid === thread.tid) this.#faults.raised(thread, fields);
   }
 
   /** A signal reaches the thread: what a fault raises does so before anything else. */
@@ -223,8 +218,7 @@ export class Pairing {
     const signal = deliveredSignal(record.text);
     if (signal === null) throw this.#cutOff(record);
     this.#recording.signals = true;
-    const another = thread.fault?.window.kernelMode === false && !OF_FAULTS.has(signal);
-    this.#faults.close(thread, another ? 'goesOn' : 'unknown');
+    this.#faults.delivered(thread, signal);
   }
 
   #sideBand(record: TraceRecord): void {

@@ -2,7 +2,7 @@
  * What the recording kernel did with a fault, read off its mmap_lock events: by call chain where there is one, by the
  * order of events where not.
  *
- * Models: arch/x86/mm/fault.c, do_user_addr_fault(); mm/mmap_lock.c, lock_mm_and_find_vma(); mm/memory.c,
+ * Models: arch/x86/mm/fault.c, do_user_addr_fault(); include/linux/sched/signal.h, fault_signal_pending(); mm/mmap_lock.c, lock_mm_and_find_vma(); mm/memory.c,
  * __vmf_anon_prepare(), fault_dirty_shared_page(), mm_account_fault(); kernel/exit.c, acct_collect(); mm/memory.c,
  * print_vma_addr() (v6.18).
  *
@@ -47,7 +47,11 @@ export interface Ending {
   cutOff: boolean;
   /** another thread of the process began to die during the fault */
   dying: boolean;
+  /** signal that no fault raises, for which it went back to the program unfinished; 0 for none */
+  interruptedBy: number;
 }
+
+const SIGKILL = 9;
 
 /** Why there is no truth. */
 export const UNKNOWN_VMA = 'fault in an unknown VMA: shared and private look alike';
@@ -154,6 +158,7 @@ function pathOf(slow: boolean, about: Circumstances, recording: Recording): Trut
   if (about.doneAt >= 0) return finished;
   if ((kernelMode && !slow) || ending.cutOff) return undefined;
   if (about.signal > 0) return 'signal';
+  if (ending.interruptedBy > 0) return ending.interruptedBy === SIGKILL ? 'killed' : 'interrupted';
   const killed = ending.exits && ending.permitted && ending.dying;
   if (recording.completions) return killed ? 'killed' : 'signal';
   if (about.firstRss >= 0) return finished;

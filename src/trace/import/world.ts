@@ -15,6 +15,7 @@ import type { Recording } from './recording.js';
 import type { Userfault } from './uffd.js';
 import { Unseen } from './unseen.js';
 import { Waiting } from './waiting.js';
+import type { Page } from './words.js';
 
 export class Mm {
   map: AddressMap;
@@ -30,6 +31,8 @@ export class Mm {
   /** what is known of the rest of it */
   readonly unseen: Unseen;
   readonly waiting = new Waiting();
+  /** pages of files that faults left without mapping them */
+  readonly unfinished = new Set<Page>();
   #id = 0;
   readonly #ids: { last: number };
 
