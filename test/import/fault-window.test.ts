@@ -65,6 +65,11 @@ describe('a swap entry, when the counter of swap entries falls', () => {
       expect(swapped('major', 50_000)).toEqual([{ ...swap, folio: 'absent', wait: 0 }, true]);
     });
 
+    test('no disk was read for a page of zeroes, which takes no time', () => {
+      expect(swapped('major', 9_999)).toEqual([{ ...swap, folio: 'absent', wait: 0 }, false]);
+      expect(swapped('major', 10_000)).toEqual([{ ...swap, folio: 'absent', wait: 0 }, true]);
+    });
+
     test('who did not sleep, and was not held up, found a page of the swap cache unlocked', () => {
       expect(swapped('minor', 9_999)).toEqual([{ ...swap, folio: 'cached' }, false]);
       expect(swapped('minor', 10_000)).toEqual([{ ...swap, folio: 'cached' }, true]);
@@ -198,6 +203,43 @@ describe('the page cache', () => {
     expect(write(long).facts()).toEqual({});
     const again = (w: FaultWindow) => w.handlerCalled(1_000 + long + 100);
     expect(write(2 * long, again).facts()).toEqual({ folio: 'locked', wait: long });
+  });
+
+  describe('had it locked for a write that found it mapped by another when it started again', () => {
+    const write = (shows: boolean | undefined, ...happens: ((w: FaultWindow) => void)[]) => {
+      const window = new FaultWindow(1_000, '0x0', WRITE, false, shows);
+      window.handlerCalled(1_100);
+      for (const happen of happens) happen(window);
+      window.complete(51_100, 'minor');
+      return [window.facts(), window.mayHaveWaited];
+    };
+    const falls = (type: string) => (w: FaultWindow) => w.rss(41_100, type, -4096);
+    const rises = (w: FaultWindow) => w.rss(41_200, 'MM_ANONPAGES', 4096);
+    const sleeps = (w: FaultWindow) => w.sleeps(false);
+    const LOCKED = [{ folio: 'locked', wait: 40_000 }, false];
+
+    test('and copied that: what the file has mapped falls', () => {
+      for (const type of ['MM_FILEPAGES', 'MM_SHMEMPAGES']) {
+        expect(write(undefined, falls(type), rises)).toEqual(LOCKED);
+        expect(write(true, sleeps, falls(type), rises)).toEqual(LOCKED);
+        expect(write(true, falls(type), rises)).toEqual(LOCKED);
+      }
+      expect(met(w => [w.handlerCalled(1_100), w.rss(1_200, 'MM_FILEPAGES', -4096)])).toEqual({});
+    });
+
+    test('not where it was alone with it, or pages were reclaimed', () => {
+      expect(write(undefined, rises)).toEqual([{}, false]);
+      expect(write(true, sleeps, rises)).toEqual([{}, false]);
+      expect(write(undefined, falls('MM_ANONPAGES'), rises)).toEqual([{}, false]);
+      expect(write(undefined, falls('MM_FILEPAGES'), w => w.reclaimed(), rises)).toEqual([{}, false]);
+      expect(windowOf(WRITE, w => [falls('MM_FILEPAGES')(w), w.handlerCalled(45_000)]).facts()).toEqual({});
+    });
+
+    test('and may have, where it slept and counted nothing: to let a shared page be written sleeps as well', () => {
+      expect(write(true, sleeps)).toEqual([{}, true]);
+      expect(write(true)).toEqual([{}, false]);
+      expect(write(undefined)).toEqual([{}, false]);
+    });
   });
 
   test('is not known where the handler ran twice for nothing', () => {

@@ -1,8 +1,8 @@
 /**
  * One page fault between its exception and its end: what it met (page facts).
  *
- * Models: arch/x86/mm/fault.c, do_user_addr_fault(); mm/memory.c, mm_account_fault(); mm/filemap.c, filemap_fault()
- * (v6.18): the order in which they leave their tracepoints.
+ * Models: arch/x86/mm/fault.c, do_user_addr_fault(); mm/memory.c, mm_account_fault(), wp_page_copy(); mm/filemap.c,
+ * filemap_fault(); mm/page_io.c, swap_read_folio() (v6.18): the order in which they leave their tracepoints.
  *
  * Facts come from kmem, filemap, readahead and the completion events, what became of the fault (truth.ts) from mmap_lock
  * events. Take the fault's own mmap_lock events away and the facts are the same.
@@ -75,6 +75,8 @@ export class FaultWindow {
   #reading = false;
   /** first rss_stat after ->fault was called; -1 when there was none */
   #counted: Ns = -1;
+  /** after ->fault was called, a page that was mapped by then was copied */
+  #copied = false;
   #asyncMark = false;
   #swapIn = false;
   #hugePage = false;
@@ -101,7 +103,10 @@ export class FaultWindow {
   /** kmem:rss_stat of the thread's own mm; `delta` bytes, NaN when the counter was not seen before. */
   rss(t: Ns, type: string, delta: number): void {
     if (this.firstRss < 0) this.firstRss = t;
-    if (this.#counted < 0 && this.#handlerCalls.length > 0) this.#counted = t;
+    if (this.#handlerCalls.length > 0) {
+      if (this.#counted < 0) this.#counted = t;
+      if (this.write && delta < 0 && (type === 'MM_FILEPAGES' || type === 'MM_SHMEMPAGES')) this.#copied = true;
+    }
     if (type === 'MM_SWAPENTS' && delta < 0) this.#swapIn = true;
     if (delta === PMD_BYTES && (type === 'MM_ANONPAGES' || type === 'MM_SHMEMPAGES')) this.#hugePage = true;
   }
@@ -128,6 +133,7 @@ export class FaultWindow {
   reclaimed(): void {
     if (this.#slept !== null) this.#slept = false;
     this.#alone = false;
+    this.#copied = false;
   }
 
   complete(t: Ns, kind: 'minor' | 'major'): void {
@@ -160,28 +166,33 @@ export class FaultWindow {
   get mayHaveWaited(): boolean {
     if (this.#swapIn) return this.#mayHaveWaitedForSwap;
     if (this.#slept === false) return false;
-    if (this.#handlerCalls.length !== 1 || this.#neverSlept || !this.#saysNothing) return false;
+    if (this.#handlerCalls.length !== 1 || (this.#neverSlept && !this.#foundMapped) || !this.#saysNothing) return false;
     return this.#waited() >= (this.#reading ? READING_MAY_HAVE_WAITED : MAY_HAVE_WAITED);
   }
 
   /**
    * A folio that is being read may be unlocked between the look at its lock and the sleep: of 107,092 faults that read a page
-   * from a disk (6.18.44) 107,039 slept, and all of those fell back; of the other 53 two did.
+   * from a disk (6.18.44) 107,039 slept, and all of those fell back; of the other 53 two did. What took less than a disk can was
+   * read from none: it was all zeroes (mm/page_io.c swap_read_folio_zeromap(), since 6.12), or in zswap.
    */
   get #mayHaveWaitedForSwap(): boolean {
     // others may have slept for mmap_lock
     if (this.#slept === true) return this.done !== 'major' && !this.#alone;
-    if (this.done === 'major') return this.#slept === false;
-    const known = this.done === 'minor' || this.#slept === false;
-    return known && Math.max(this.firstRss, this.doneAt) - this.t >= SWAP_MAY_HAVE_WAITED;
+    if (this.#slept === null && this.done !== 'minor') return false;
+    return Math.max(this.firstRss, this.doneAt) - this.t >= SWAP_MAY_HAVE_WAITED;
   }
 
   /**
    * Who sleeps on a folio lock drops his own and starts again: a read may find the page mapped by fault-around then, but
-   * do_cow_fault() and do_shared_fault() call ->fault once more.
+   * do_cow_fault() and do_shared_fault() call ->fault once more, unless somebody who read it has mapped the page as well.
    */
   get #neverSlept(): boolean {
-    return this.write && this.#handlerCalls.length === 1;
+    return this.write && this.#handlerCalls.length === 1 && !this.#copied;
+  }
+
+  /** A write that slept and counted no page may have found it mapped when it started again, or slept in ->page_mkwrite. */
+  get #foundMapped(): boolean {
+    return this.#slept === true && this.#counted < 0;
   }
 
   /** Do the events say nothing of the page cache? */
@@ -216,6 +227,7 @@ export class FaultWindow {
     const wait = this.#waited();
     if (this.#asyncMark) page.readahead = true;
     else if (this.#readAhead >= 0 || this.done === 'major') page.folio = 'absent';
+    else if (this.#copied) page.folio = 'locked';
     else if (wait >= FOLIO_WAIT_NS && !this.#neverSlept && this.#slept !== false) page.folio = 'locked';
     else return;
     if (wait >= 0 && !this.#asyncMark) page.wait = wait;
