@@ -138,6 +138,7 @@ const WHY: Readonly<Record<string, string>> = {
   'x-evidence: written just above the first page of a stack': 'above the stack',
   'x-inferred: its ELF header is read first': 'ELF header',
   'x-inferred: executed behind an ELF header that was read': 'behind it',
+  'x-inferred: read just behind its ELF header': 'right behind it',
   'x-inferred: read just below the vDSO': 'below it',
 };
 /** Address, protection, of what file, whether it has an anon_vma, and why. */
@@ -249,6 +250,12 @@ test('the page that is read for its ELF header is the vDSO, or the loader where 
     ['0x7ffff7fc0000', 'rwx', '[vvar]', false, 'below it'],
     ['0x7ffff7fc2000', 'r-x', '[vdso]', false, 'behind it'],
     ['0x7ffff7fc3000', 'r-x', 'file', false, 'ended well'],
+  ]);
+  const second = [header, user(70, 5, '7ffff7fc2', READ), user(80, 5, '7ffff7fc3', READ)];
+  expect((await mappings(second)).slice(1).map(([, prot, of, , why]) => [prot, of, why])).toEqual([
+    ['r-x', '[vdso]', 'ELF header'],
+    ['rwx', '[vdso]', 'right behind it'],
+    ['rw-', 'file', 'ended well'],
   ]);
   // nothing was read there: what is executed and read is a file's
   expect((await mappings(near)).slice(1).map(([, , of]) => of)).toEqual(near.slice(0, 5).map(() => 'file'));

@@ -75,7 +75,7 @@ describe('what is told reaches', () => {
       ['exec', VDSO + 1, '[vdso]'],
       ['exec', VDSO + 2, 'file'],
       ['exec', VDSO - 1, 'file'],
-      ['read', VDSO + 1, 'file'],
+      ['read', VDSO + 1, '[vdso]'],
       ['read', VDSO - 6, '[vvar]'],
       ['read', VDSO - 7, 'file'],
       ['write', VDSO - 1, 'anonymous'],

@@ -118,6 +118,9 @@ export class Unseen {
       const prot = nearby(this.#executed, page) ? 'rwx' : 'r-x';
       return { prot, ...file('[vdso]'), 'x-inferred': 'its ELF header is read first' };
     }
+    if (page > vdso && page < vdso + VDSO) {
+      return { prot: 'rwx', ...file('[vdso]'), 'x-inferred': 'read just behind its ELF header' };
+    }
     if (page >= vdso || page < vdso - VVAR) return null;
     return { prot: 'rwx', ...file('[vvar]'), 'x-inferred': 'read just below the vDSO' };
   }
