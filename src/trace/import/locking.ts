@@ -1,17 +1,23 @@
 /**
  * mmap_lock events of a thread -> sections, each given to the fault or call that took it.
  *
- * Models: include/trace/events/mmap_lock.h; include/linux/mmap_lock.h (v6.18): start_locking also fires for trylocks, a
+ * Models: include/trace/events/mmap_lock.h; include/linux/mmap_lock.h; mm/memory.c, __access_remote_vm() (v6.18): start_locking also fires for trylocks, a
  * second acquire_returned without start_locking is a downgrade, released fires before the lock is really free.
  */
 import { Complaint, quote } from '../../errors.js';
+import { formatAddr, formatLen } from '../../units.js';
+import type { Extent } from './address-map.js';
 import type { EventObject } from './event.js';
 import type { LockFields } from './fields.js';
 import { mmapEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
 import { isExec, isFork } from './syscalls.js';
-import { type Episode, type Held, mmKey, type Owner, type Thread, type World } from './world.js';
+import { pageOf, protWord } from './words.js';
+import { type Call, type Episode, type Held, mmKey, type Owner, type Thread, type World } from './world.js';
+
+/** An operation without its time and thread. */
+type Operation = Pick<EventObject, 'op' | 'addr' | 'len' | 'prot' | 'flags'>;
 
 /** Why it is not known when an operation marked its VMAs. */
 export const STOPPED = 'its thread stopped running while it held mmap_lock';
@@ -195,5 +201,26 @@ function episodeEvents(thread: Thread, episode: Episode, t: number): EventObject
   const timing: Partial<EventObject> = { dur: t - episode.t, locks: episode.sections };
   if (episode.stopped) timing['x-hidden'] = STOPPED;
   if (episode.mapped !== null) return [{ ...mmapEvent(episode.t, thread.tid, episode.mapped), ...mm, ...timing }];
+  const grown = grownBy(thread.call, episode);
+  if (grown !== null) return [{ t: episode.t, tid: thread.tid, ...mm, ...grown, ...timing }];
   return [{ t: episode.t, tid: thread.tid, ...mm, op: 'other', name: episode.name, ...timing }];
+}
+
+/** PTRACE_PEEKTEXT, PTRACE_PEEKDATA, PTRACE_POKETEXT, PTRACE_POKEDATA. */
+const ACCESSES: ReadonlySet<string> = new Set(['1', '2', '4', '5']);
+
+/**
+ * What a debugger made a stack of its tracee grow by, where no MMAP2 line says so: __access_remote_vm() calls expand_stack() where
+ * there is no VMA, which shows as a write section that became a read section.
+ */
+function grownBy(call: Call | null, { mm, sections, t }: Episode): Operation | null {
+  if (call?.name !== 'ptrace' || !ACCESSES.has(call.args[0])) return null;
+  const grew = sections.some(({ mode, end }, i) => mode === 'write' && sections[i + 1]?.ask === end);
+  const start = pageOf(`0x${call.args[2]}`);
+  const stack = mm.map.above(start);
+  if (!grew || !stack?.growsdown || stack.start <= start) return null;
+  const grown: Extent = { ...stack, start, end: stack.start, since: t };
+  mm.map.map(grown);
+  const [addr, len] = [formatAddr(start), formatLen(stack.start - start)];
+  return { op: 'mmap', addr, len, prot: protWord(stack.prot), flags: ['private', 'anonymous', 'fixed', 'growsdown'] };
 }

@@ -25,6 +25,7 @@ const NAMES: Readonly<Record<number, string>> = {
   60: 'exit',
   61: 'wait4',
   67: 'shmdt',
+  101: 'ptrace',
   149: 'mlock',
   150: 'munlock',
   151: 'mlockall',

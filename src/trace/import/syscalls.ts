@@ -69,6 +69,7 @@ const ARGUMENTS = new Map([
   ['ioctl', 3],
   ['clone', 1],
   ['process_madvise', 4],
+  ['ptrace', 3],
 ]);
 
 const FORKS = new Set(['clone', 'fork', 'vfork', 'clone3']);
