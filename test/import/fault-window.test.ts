@@ -274,4 +274,41 @@ describe('a monitor', () => {
     ];
     for (const happens of others) expect(windowOf(READ, w => [answers(w), happens(w)]).resolvedBy).toBe(null);
   });
+
+  describe('may have answered', () => {
+    const mayBe = (window: FaultWindow, elapsed = 0) => window.mayBeUserfault(elapsed);
+    const asleep = (...happens: ((w: FaultWindow) => void)[]) => {
+      const window = new FaultWindow(1_000, '0x0', WRITE, false, true);
+      for (const happen of happens) happen(window);
+      return mayBe(window, 90_000);
+    };
+    const counts = (w: FaultWindow) => w.rss(1_400, 'MM_ANONPAGES', 4096);
+    const answersBy = (name: string) => (w: FaultWindow) => w.answered({ name, mode: 'missing', at: 1_300 });
+
+    test('who did nothing himself, where a request came, or it took as long as a request does', () => {
+      expect(mayBe(windowOf(READ, answers))).toBe(true);
+      expect([24_999, 25_000].map(ns => mayBe(windowOf(READ), ns))).toEqual([false, true]);
+      expect([24_999, 25_000].map(ns => mayBe(windowOf(READ, w => w.complete(1_000 + ns, 'minor'))))).toEqual([
+        false,
+        true,
+      ]);
+      expect(mayBe(windowOf(READ, counts), 90_000)).toBe(false);
+    });
+
+    test('who copied what a request had put there, but for a copy', () => {
+      for (const name of ['UFFDIO_ZEROPAGE', 'UFFDIO_CONTINUE'])
+        expect(mayBe(windowOf(WRITE, w => [answersBy(name)(w), counts(w)]))).toBe(true);
+      expect(mayBe(windowOf(WRITE, w => [answersBy('UFFDIO_COPY')(w), counts(w)]))).toBe(false);
+      expect(mayBe(windowOf(READ, w => [answersBy('UFFDIO_ZEROPAGE')(w), counts(w)]))).toBe(false);
+    });
+
+    test('who slept so that a signal could have woken him, where the recording shows that', () => {
+      expect(asleep(w => w.sleeps(true, true))).toBe(true);
+      expect(asleep(w => [w.sleeps(true, true), w.sleeps(true)])).toBe(true);
+      expect(asleep(w => w.sleeps(true, true), counts)).toBe(true);
+      expect(asleep(w => w.sleeps(true))).toBe(false);
+      expect(asleep()).toBe(false);
+      expect(asleep(answersBy('UFFDIO_COPY'))).toBe(true);
+    });
+  });
 });

@@ -75,7 +75,7 @@ describe('without completion events', () => {
   });
 });
 
-describe('the next fault on a page of a file', () => {
+describe('the next fault on the page', () => {
   const entries = async (...rows: string[]) => (await faults(...rows)).map(({ page }) => page?.entry ?? null);
 
   test('finds nothing there after SIGBUS, or after an interruption, until one has mapped it', async () => {
@@ -104,7 +104,12 @@ describe('the next fault on a page of a file', () => {
     expect(await entries(...mapped(), fault(20), raise(30, 7, 4), ...twice)).toEqual([null, null]);
     expect(await entries(...mapped(), fault(20), raise(30, 11, 2), ...twice)).toEqual([null, null]);
     expect(await entries(...mapped(ANONYMOUS), fault(20), deliver(30, 23), ...twice)).toEqual([null, null]);
-    expect(await entries(fault(20), raise(30, 7, 2), ...twice)).toEqual([null, null]);
+    expect(await entries(...mapped(), fault(20, 7), raise(30, 7, 2), ...twice)).toEqual(['present', null]);
+    expect(await entries(fault(20), deliver(30, 23), ...twice)).toEqual([null, null]);
+    expect(await entries(...mapped(ANONYMOUS), ...request(8), fault(20), raise(30, 7, 2), ...twice)).toEqual([
+      null,
+      'none',
+    ]);
     expect(await entries(...mapped(), ...request(8), fault(20), deliver(30, 23), ...twice)).toEqual([null, null]);
   });
 });

@@ -287,3 +287,25 @@ test('a fault that nobody answered may be waiting still when the recording ends,
   const other = call(2, 10, '202 (0, 0, 0, 0, 0, 0)', section(3, 10, true), 7, '0');
   expect(await under(other)).toEqual([{ fallback: false, path: 'vma_lock' }, {}]);
 });
+
+test('a fault in memory that is watched, or was copied from such, may have waited for a monitor nobody sees', async () => {
+  const fork = (us: number, pid: number, parent: number) =>
+    line(us, parent, `PERF_RECORD_FORK(${pid}:${pid}):(${parent}:${parent})`).replace('10/', `${parent}/`);
+  const slow = (us: number, pid: number, how = 'user', name = `${pid}/`) =>
+    [
+      line(us, pid, `exceptions:page_fault_${how}: address=0x${ZERO_PAGE} ip=0x400000 error_code=0x6   0`),
+      line(us + 40, pid, `minor-faults:     ${ZERO_PAGE}`),
+    ].map(text => text.replace('10/', name));
+  const hidden = async (...rows: string[]) => {
+    const { faults } = await imported([UFFD_MAP, ...rows].join('\n'));
+    return faults.map(fault => fault['x-hidden']);
+  };
+  const [CHILD, GRANDCHILD] = [20, 30];
+  expect(await hidden(...slow(20, 10), fork(70, CHILD, 10), ...slow(80, CHILD))).toEqual([undefined, undefined]);
+  expect(
+    await hidden(
+      ...[...REGISTER, ...slow(20, 10), ...slow(70, 10, 'kernel'), fork(120, CHILD, 10), ...slow(130, CHILD)],
+      ...[fork(180, GRANDCHILD, CHILD), ...slow(190, GRANDCHILD)],
+    ),
+  ).toEqual(['userfaultfd', undefined, 'userfaultfd', 'userfaultfd']);
+});

@@ -105,7 +105,7 @@ export class Faults {
     const { fault } = thread;
     if (fault === null || code <= 0 || !OF_FAULTS.has(signal)) return;
     fault.window.signal = signal;
-    fault.window.foundNothing = signal === SIGBUS && code === BUS_ADRERR;
+    fault.window.foundNothing = signal === SIGBUS && code === BUS_ADRERR && !fault.window.present;
     this.close(thread, 'unknown');
   }
 
@@ -176,16 +176,16 @@ export class Faults {
   }
 
   /**
-   * What ended with SIGBUS, or went back to the program, left no page behind: the next fault there meets none either, unless
-   * it says what it met. Of anonymous memory a page may be in swap; of a userfaultfd, a marker may be there.
+   * What found nothing and ended with SIGBUS (a file was too short; UFFD_FEATURE_SIGBUS), or went back to the program, left no page
+   * behind: the next fault there meets none either, unless it says what it met. Of anonymous memory that went back to the program a
+   * page may be in swap; of a userfaultfd, a marker may be there.
    */
   #unfinished(event: EventObject, window: FaultWindow, mm: Mm, extent: Extent | null, over: boolean): void {
     const page = pageOf(window.address);
     if (mm.unfinished.has(page) && event.page?.entry === undefined) event.page = { ...event.page, entry: 'none' };
     if (over) mm.unfinished.delete(page);
-    else if (window.foundNothing || window.interruptedBy > 0) {
-      if (extent?.mapsFile && mm.uffd === null) mm.unfinished.add(page);
-    }
+    else if (window.foundNothing || (window.interruptedBy > 0 && extent?.mapsFile && !mm.watched))
+      mm.unfinished.add(page);
   }
 
   #about(thread: Thread, { window, mm }: OpenFault, page: Page, extent: Extent | null, next: Next): Circumstances {
@@ -320,7 +320,7 @@ export class Faults {
     this.#recording.sleeps = true;
     this.#summary.sleeps = true;
     const thread = state.startsWith('R') ? undefined : this.#world.known(tid);
-    thread?.fault?.window.sleeps(thread.process.threads === 1);
+    thread?.fault?.window.sleeps(thread.process.threads === 1, state.startsWith('S'));
     return true;
   }
 

@@ -1,8 +1,9 @@
 /**
  * What a fault met that a recording does not show: whether its page was in the page cache, where there are no filemap,
- * readahead or completion events, and whether a userfaultfd monitor had to supply it, where its ranges are not known.
+ * readahead or completion events, and whether a userfaultfd monitor had to supply it: its ranges are not known, nor what a child
+ * inherits of them (UFFD_FEATURE_EVENT_FORK), nor which pages it protects (UFFDIO_COPY_MODE_WP).
  *
- * Models: mm/filemap.c, filemap_fault() (v6.18).
+ * Models: mm/filemap.c, filemap_fault(); fs/userfaultfd.c, handle_userfault(), dup_userfaultfd() (v6.18).
  *
  * What took less time than any I/O read nothing in; what took more may have. None of this looks at the fault's mmap_lock
  * events.
@@ -28,8 +29,9 @@ export function hiddenFrom(
   extent: Extent | null,
   elapsed: Ns,
 ): string | null {
-  if (recording.pages || window.kernelMode) return null;
+  if (window.kernelMode) return null;
+  if (recording.pages) return mm.watched && window.mayBeUserfault(elapsed) ? 'userfaultfd' : null;
   if (elapsed < SOONEST_IO && !recording.ticks) return null;
-  if (mm.uffd !== null && window.resolvedBy === null) return 'userfaultfd';
+  if (mm.watched && window.resolvedBy === null) return 'userfaultfd';
   return window.present || extent?.mapsFile === false ? null : 'page cache';
 }

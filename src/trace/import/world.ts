@@ -26,12 +26,14 @@ export class Mm {
   /** hex; '' before the first brk(2) */
   brk: string;
   uffd: Userfault | null = null;
+  /** it was copied from one that had a userfaultfd */
+  readonly #inherits: boolean;
   /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
   complete: boolean;
   /** what is known of the rest of it */
   readonly unseen: Unseen;
   readonly waiting = new Waiting();
-  /** pages of files that faults left without mapping them */
+  /** pages that faults left without mapping them */
   readonly unfinished = new Set<Page>();
   #id = 0;
   readonly #ids: { last: number };
@@ -44,6 +46,12 @@ export class Mm {
     this.unseen = from?.unseen.clone() ?? new Unseen();
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
+    this.#inherits = from?.watched ?? false;
+  }
+
+  /** A userfaultfd may watch some of it, or may have. */
+  get watched(): boolean {
+    return this.#inherits || this.uffd !== null;
   }
 
   /** Numbered in the order in which events mention them. */
