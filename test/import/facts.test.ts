@@ -86,6 +86,23 @@ test('a swap entry: its page was in the swap cache, or had to be read; without a
   expect(await page(...swapIn, fault(9))).toEqual({ entry: 'swap' });
 });
 
+test('what was given to MADV_FREE is not in swap where its counter does not change: reclaim dropped it', async () => {
+  const MAP = call(1, 10, '9 (0, 2000, 3, 22, ffffffff, 0)', [], 2, String(0x7f0000000000));
+  const end = line(19, 10, 'minor-faults:     7f0000001000');
+  const met = async (advice: string, ...rows: string[]) => {
+    const freed = call(3, 10, `28 (7f0000000000, 2000, ${advice}, 0, 0, 0)`, [], 4, '0');
+    return (await imported([...MAP, ...freed, ...rows].join('\n'))).faults[0].page;
+  };
+  const counts = counted(5, 'MM_ANONPAGES', 5);
+  expect(await met('8', counts, fault(6), counted(7, 'MM_ANONPAGES', 6), end)).toEqual({ entry: 'none' });
+  expect(await met('8', counts, fault(6, 4), end)).toEqual({ entry: 'none' });
+  expect(await met('8', counts, fault(6, 7), end)).toEqual({ entry: 'present' });
+  // it may have been written to again; nothing counts; other advice
+  expect(await met('8', counts, fault(6), counted(7, 'MM_SWAPENTS', 6), end)).toBeUndefined();
+  expect(await met('8', fault(6, 4), end)).toBeUndefined();
+  expect(await met('14', counts, fault(6, 4), end)).toBeUndefined();
+});
+
 /** The processor goes from a thread to another. */
 const leaves = (us: number, tid: number, state: string) =>
   line(

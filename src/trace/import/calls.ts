@@ -91,6 +91,7 @@ export class Calls {
     if (keys === null) return null;
     if (keys.op === 'mmap') keys = nameMmap(keys, call.mapped);
     keys = asShown(keys, call.mapped);
+    if (keys.advice === 'free') mm.freed = true;
     for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
       checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
     }

@@ -83,6 +83,8 @@ export class FaultWindow {
   #copied = false;
   #asyncMark = false;
   #swapIn = false;
+  /** the counter of swap entries changed, who knows how */
+  #swapCounted = false;
   #hugePage = false;
 
   /** @param showsSleeps whether the recording would show that it slept */
@@ -100,6 +102,11 @@ export class FaultWindow {
     return (this.errorCode & ERROR_PRESENT) !== 0;
   }
 
+  /** It is over, and met neither a page nor a swap entry, where changes of that counter are recorded. */
+  get metNothing(): boolean {
+    return this.done !== null && !this.present && !this.#swapCounted;
+  }
+
   get access(): 'read' | 'write' | 'exec' {
     return this.write ? 'write' : this.errorCode & ERROR_FETCH ? 'exec' : 'read';
   }
@@ -111,7 +118,10 @@ export class FaultWindow {
       if (this.#counted < 0) this.#counted = t;
       if (this.write && delta < 0 && (type === 'MM_FILEPAGES' || type === 'MM_SHMEMPAGES')) this.#copied = true;
     }
-    if (type === 'MM_SWAPENTS' && delta < 0) this.#swapIn = true;
+    if (type === 'MM_SWAPENTS') {
+      this.#swapCounted = true;
+      if (delta < 0) this.#swapIn = true;
+    }
     if (delta === PMD_BYTES && (type === 'MM_ANONPAGES' || type === 'MM_SHMEMPAGES')) this.#hugePage = true;
   }
 

@@ -145,6 +145,9 @@ export class Faults {
     else if (hidden !== null) event['x-hidden'] = hidden;
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
     this.#unfinished(event, window, mm, extent, over);
+    // reclaim drops what MADV_FREE freed, and swaps it where it was written to again
+    const freed = mm.freed && this.#counters.size > 0 && extent?.mapsFile === false && !extent.shared;
+    if (freed && window.metNothing && event.page?.entry === undefined) event.page = { ...event.page, entry: 'none' };
     const { before } = fault;
     if (over && mm.uffd !== null) before.push(...this.#uffdEvidence(event, window, mm, mm.uffd, extent));
     const endedWell = over || interrupted || next === 'livesOn';

@@ -24,8 +24,8 @@ export class Waiting {
   ends(fault: OpenFault): void {
     this.#unanswered.delete(fault);
     if (!this.#answered.delete(fault)) return;
-    const last = this.#requests.findLast(({ began }) => began >= fault.window.t);
-    if (last !== undefined) fault.window.answered(last.by);
+    const last = this.#requests.findLast(({ began }) => began >= fault.window.t)!;
+    fault.window.answered(last.by);
   }
 
   /** A request that began at `began` returned: says whether a fault was waiting when it began. */

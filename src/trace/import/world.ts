@@ -21,6 +21,8 @@ export class Mm {
   map: AddressMap;
   /** what calls may have done to it, and nobody knows */
   readonly doubts: Doubts;
+  /** some of it was given to MADV_FREE */
+  freed: boolean;
   /** by mseal(2): it can neither be unmapped nor changed */
   readonly sealed: AddressMap;
   /** hex; '' before the first brk(2) */
@@ -42,6 +44,7 @@ export class Mm {
     this.#ids = ids;
     this.map = from?.map.clone() ?? new AddressMap();
     this.doubts = from?.doubts.clone() ?? new Doubts();
+    this.freed = from?.freed ?? false;
     this.sealed = from?.sealed.clone() ?? new AddressMap();
     this.unseen = from?.unseen.clone() ?? new Unseen();
     this.brk = from?.brk ?? '';
