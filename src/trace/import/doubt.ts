@@ -40,7 +40,7 @@ interface Range {
 }
 
 /** All that a process can have. */
-const ALL_MEMORY: Range = { start: 0, end: 2 ** 44 };
+export const ALL_MEMORY: Range = { start: 0, end: 2 ** 44 };
 
 const number = (digits: string): number => Number(`0x${digits}`);
 

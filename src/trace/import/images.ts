@@ -4,8 +4,9 @@
  * Models: fs/exec.c, begin_new_exec(); fs/binfmt_elf.c, elf_load(), load_elf_binary(); kernel/events/core.c,
  * perf_event_mmap() (v6.18).
  */
-import { PROT_EXEC, PROT_READ } from '../../vocab.js';
+import { HIDDEN_WORD, PROT_EXEC, PROT_READ } from '../../vocab.js';
 import { AddressMap, type Extent } from './address-map.js';
+import { ALL_MEMORY } from './doubt.js';
 import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
 import type { FaultFields } from './fields.js';
@@ -27,6 +28,8 @@ export class Images {
   readonly #summary: ImportSummary;
   /** VMAs of the maps or smaps file that were not told yet, by their range */
   readonly #snapshot: Map<string, Snapshot>;
+  /** those of which VMAs were found before the first record that perf did not make up */
+  readonly #found = new Set<Mm>();
 
   constructor(outbox: Outbox, world: World, summary: ImportSummary, snapshot: readonly Snapshot[]) {
     this.#outbox = outbox;
@@ -37,22 +40,25 @@ export class Images {
 
   /** The first record that perf did not make up: its process is the one that the maps file is of. */
   begin(thread: Thread, t: number): void {
-    if (this.#snapshot.size === 0) return;
+    if (this.#snapshot.size === 0 && this.#found.size === 0) return;
     const shown = thread.process.mm.complete;
     for (const vma of this.#snapshot.values()) {
       // perf does not make up MMAP2 lines for what is neither readable nor executable
-      if (!shown || (vma.extent.prot & (PROT_READ | PROT_EXEC)) === 0) this.#found(thread, t, vma);
+      if (!shown || (vma.extent.prot & (PROT_READ | PROT_EXEC)) === 0) this.#exists(thread, t, vma);
       else notClassified(this.#summary, 'VMA of the maps file that perf does not show (its line there)', vma.line);
     }
     this.#snapshot.clear();
+    for (const mm of this.#found) doubtHoles(mm);
+    this.#found.clear();
   }
 
   /** A VMA that was there when the recording began. */
-  #found(thread: Thread, t: number, vma: Snapshot): void {
+  #exists(thread: Thread, t: number, vma: Snapshot): void {
     const { mm } = thread.process;
     const { extent } = vma;
     this.#world.recording.maps = true;
     mm.complete = true;
+    this.#found.add(mm);
     mm.map.map(extent);
     if (extent.name === '[heap]') mm.brk = `0x${extent.end.toString(16)}000`;
     for (const event of snapshotEvents(t, thread.tid, vma)) this.#outbox.add(within(mm, event));
@@ -66,7 +72,7 @@ export class Images {
       const range = rangeOf(extent);
       const known = this.#snapshot.get(range);
       this.#snapshot.delete(range);
-      this.#found(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [], line });
+      this.#exists(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [], line });
       return;
     }
     this.#world.recording.maps = true;
@@ -143,4 +149,13 @@ export class Images {
 function within(mm: Mm, event: EventObject): EventObject {
   if (mm.id !== 1) event.mm = mm.id;
   return event;
+}
+
+/** Between the copy of its maps and the first record something may have been mapped where nothing was, but not below a stack. */
+function doubtHoles({ map, doubts }: Mm): void {
+  let from = Number.POSITIVE_INFINITY;
+  for (const { start, end, growsdown } of map.overlapping(ALL_MEMORY.start, ALL_MEMORY.end)) {
+    if (!growsdown) doubts.add({ start: from, end: start }, `${HIDDEN_WORD}: mapped as the recording began, or not`);
+    from = end;
+  }
 }
