@@ -14,6 +14,7 @@ import {
   withExamples,
   withFields,
   withInput,
+  withModel,
   withPictures,
   withReport,
   withRun,
@@ -40,14 +41,13 @@ export function registerDiff(program: Command): void {
     .argument('[from]', 'a model: id, release, per-vma or ./series.json; or another trace')
     .argument('[to]', 'the model to compare it with')
     .description('replay a trace against two models, or two traces against one, and say what differs')
-    .option('-m, --model <model>', 'of two traces: id, release, per-vma or ./series.json (default: per-vma)')
-    .option(
-      '--top <n>',
-      'how many of the faults that change are listed; of two traces, rows of each table',
-      natural('--top'),
-      FIRST,
-    )
     .addHelpText('after', NOTES);
+  withModel(command, 'of two traces: id, release, per-vma or ./series.json (default: per-vma)').option(
+    '--top <n>',
+    'how many of the faults that change are listed; of two traces, rows of each table',
+    natural('--top'),
+    FIRST,
+  );
   withExamples(
     command,
     'diff trace.ndjson.gz v6.5 v6.6',

@@ -13,7 +13,6 @@ import {
   filesBeside,
   type InputOptions,
   inputsOf,
-  models,
   natural,
   REPLAY_FORMATS,
   type ReportingOptions,
@@ -21,6 +20,7 @@ import {
   withBase,
   withExamples,
   withInput,
+  withModels,
   withReport,
   withTiming,
 } from './options.js';
@@ -52,12 +52,8 @@ export function registerExplain(program: Command): void {
     .option('--addr <address>', 'the first fault on the page of an address', page)
     .option('--at <time>', 'the fault in progress at a time, or the next: ns, or such as 12.3ms', time)
     .option('--worst <n>', 'the n faults that waited longest', natural('--worst', 1))
-    .option(
-      '-m, --model <models>',
-      'models to tell it under: ids, releases, per-vma, all, ./series.json (default: per-vma)',
-      models,
-    )
     .addHelpText('after', NOTES);
+  withModels(command, 'models to tell it under: ids, releases, per-vma, all, ./series.json (default: per-vma)');
   withExamples(
     command,
     'explain t.ndjson.gz --fault 812',

@@ -157,10 +157,9 @@ export function withPictures(command: Command): Command {
 }
 
 export function withReplay(command: Command): Command {
-  const chosen = command.option(
-    '-m, --model <models>',
+  const chosen = withModels(
+    command,
     'models to replay against: ids, releases, per-vma, all, ./series.json (default: mmap_lock,per-vma)',
-    models,
   );
   return withPictures(withRun(chosen, 'fault and model'))
     .addOption(choice('--by <key>', 'add the faults that fell back or waited up by', HOT_KEYS))
@@ -216,8 +215,26 @@ function list(name: string): (text: string) => string[] {
   };
 }
 
-/** The models of `--model`, which may be given more than once. */
-export function models(text: string, before: string[] = []): string[] {
+/** `--model` of one. */
+export function withModel(command: Command, description: string): Command {
+  return command.option('-m, --model <model>', description).addOption(plural('--models <model>'));
+}
+
+/** `--model` of several, which may be given more than once. */
+export function withModels(command: Command, description: string): Command {
+  return command
+    .option('-m, --model <models>', description, models)
+    .addOption(plural('--models <models>').argParser(models));
+}
+
+/** Another spelling of `--model`; help tells of one. */
+function plural(flags: string): Option {
+  const option = new Option(flags).hideHelp();
+  option.attributeName = () => 'model';
+  return option;
+}
+
+function models(text: string, before: string[] = []): string[] {
   return [...before, ...list('--model')(text)];
 }
 

@@ -21,6 +21,7 @@ import {
   withFields,
   withInput,
   withLimit,
+  withModel,
   withReport,
   withRun,
 } from './options.js';
@@ -43,8 +44,8 @@ export function registerVerify(program: Command): void {
   const command = program
     .command('verify')
     .argument('[trace...]', 'recordings: traces that say what the kernel did; - is stdin')
-    .description('replay recordings under the model of their kernel and compare with what that did, fault by fault')
-    .option('-m, --model <model>', 'id, release, per-vma or ./series.json (default: the kernel of the recording)')
+    .description('replay recordings under the model of their kernel and compare with what that did, fault by fault');
+  withModel(command, 'id, release, per-vma or ./series.json (default: the kernel of the recording)')
     .option('--truth <file>', 'what the kernel did, as NDJSON rows of ts_ns, tid, addr, fallback; for one trace')
     .option('--min <share>', 'agreement below this is exit status 1', share('--min'), 1)
     .option('--top <n>', 'how many disagreements are listed', natural('--top'), FIRST)
