@@ -2,12 +2,13 @@
  * From a bad event or header to complaints with their place: the schema words what has the wrong shape, the draft's
  * check what cannot have happened.
  */
-import { type Complaint, invariant, nearest, quote } from '../errors.js';
+import { Complaint, invariant, nearest, quote, type Where } from '../errors.js';
 import { OPS } from '../vocab.js';
 import * as draft from './draft.js';
 import { isObject } from './encode.js';
 import type { Frames } from './frame.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue, Spot } from './json.js';
+import { nearestTo } from './places.js';
 
 interface Issue {
   readonly path: PropertyKey[];
@@ -43,6 +44,12 @@ function quoteBare(text: string): string {
   return quote(text).slice(1, -1);
 }
 
+/** The path of what is at `path` in an event. */
+function pathOf({ spelling }: Frames, index: number, path: string): string | undefined {
+  const event = spelling === 'document' ? `events[${index}]` : spelling === 'array' ? `[${index}]` : '';
+  return [event, path].filter(part => part !== '').join('.') || undefined;
+}
+
 /** Everything that is wrong with the event of the last step, which did not pass encodeEvent() and Draft.check(); something is. */
 export async function eventComplaints(
   frames: Frames,
@@ -51,16 +58,10 @@ export async function eventComplaints(
   index: number,
   latest: draft.Draft,
 ): Promise<Complaint[]> {
-  const at = (path: string): string | undefined => {
-    if (frames.spelling === 'document') return path === '' ? `events[${index}]` : `events[${index}].${path}`;
-    if (frames.spelling === 'array') return path === '' ? `[${index}]` : `[${index}].${path}`;
-    return path === '' ? undefined : path;
-  };
-  const hereFor = (path: string): number => {
-    const positions = new Map<string, number>();
-    frames.value(positions);
-    return positions.get(path) ?? frames.start;
-  };
+  const at = (path: string): string | undefined => pathOf(frames, index, path);
+  const spots = new Map<string, Spot>();
+  frames.value(spots);
+  const hereFor = (path: string): number => nearestTo(spots, path).value;
   if (!isObject(value)) {
     const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
     const message =
@@ -164,22 +165,38 @@ export async function headerComplaints(frames: Frames): Promise<Complaint[]> {
   const { head } = frames;
   const { error } = TraceHeaderSchema.safeParse(head);
   invariant(error !== undefined, 'a header that was refused by hand is accepted by the schema');
+  const places = frames.headPlaces();
   return error.issues.map(issue => {
-    const complaint = frames.complaint(
-      'schema',
-      issueText(head, issue),
-      frames.start,
-      'the first line is {"format":"vmalock-trace","version":1}',
-      pathText(issue.path),
-    );
-    complaint.where.line = frames.headLine;
-    delete complaint.where.column;
-    return complaint;
+    const path = pathText(issue.path);
+    const where = { file: frames.file, ...places.value(path), path };
+    return new Complaint('schema', issueText(head, issue), where, headerHint(frames, path));
   });
 }
 
-/** The complaint of `--strict`. */
-export function unknownKeyComplaint(frames: Frames, key: string): Complaint {
+/** What a header has beside its format is told by the schema. */
+function headerHint({ spelling }: Frames, path: string): string {
+  if (path !== 'format' && path !== 'version') return 'see the header: vmalock schema trace';
+  if (spelling === 'document') return 'a document is {"format":"vmalock-trace","version":1,"events":[...]}';
+  return 'the first line is {"format":"vmalock-trace","version":1}';
+}
+
+/** The complaints of `--strict` about keys of the header. */
+export function unknownHeaderKeys(frames: Frames, keys: readonly string[]): Complaint[] {
+  const places = frames.headPlaces();
+  return keys.map(key => unknownKey(key, { file: frames.file, ...places.key(key), path: key }));
+}
+
+/** The complaints of `--strict` about keys of the event of the last step. */
+export function unknownEventKeys(frames: Frames, keys: readonly string[], index: number): Complaint[] {
+  const spots = new Map<string, Spot>();
+  frames.value(spots);
+  return keys.map(key => {
+    const place = frames.place(nearestTo(spots, key).key);
+    return unknownKey(key, { file: frames.file, ...place, path: pathOf(frames, index, key) });
+  });
+}
+
+function unknownKey(key: string, where: Where): Complaint {
   const hint = 'leave out --strict, or begin keys of your own with x-';
-  return frames.complaint('schema', `unknown key ${quote(key)}`, frames.start, hint, key);
+  return new Complaint('schema', `unknown key ${quote(key)}`, where, hint);
 }

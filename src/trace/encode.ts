@@ -293,7 +293,7 @@ function encodeLocks(value: JsonValue, draft: Draft, unknown: string[]): boolean
   const sections = new Float64Array(value.length * 4);
   for (const [i, section] of value.entries()) {
     if (!isObject(section)) return false;
-    unknownKeys(section, ['mode', ...LOCK_TIMES], 'locks.', unknown);
+    unknownKeys(section, ['mode', ...LOCK_TIMES], `locks[${i}].`, unknown);
     const mode = (LOCK_MODES as readonly JsonValue[]).indexOf(section.mode);
     if (mode < 0) return false;
     sections[i * 4] = mode;

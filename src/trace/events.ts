@@ -3,7 +3,7 @@
  * wants to know what is wrong needs no object of an event that the scanner finds good.
  */
 import { Complaint } from '../errors.js';
-import { eventComplaints, headerComplaints, unknownKeyComplaint } from './complain.js';
+import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
@@ -137,6 +137,7 @@ class Walk {
       }
       if (frames.spelling === 'stream' && addTrailer(frames.head, value)) {
         this.trailer = true;
+        frames.keepTrailer();
         continue;
       }
       yield* this.event(value);
@@ -166,7 +167,10 @@ class Walk {
       return;
     }
     if (options.strict === true && (final || spelling === 'stream')) {
-      for (const key of unknown) if (!this.refused.has(key)) yield unknownKeyComplaint(frames, key);
+      yield* unknownHeaderKeys(
+        frames,
+        unknown.filter(key => !this.refused.has(key)),
+      );
       for (const key of unknown) this.refused.add(key);
     }
     options.onHeader?.(frames.head as unknown as TraceHeader);
@@ -187,7 +191,7 @@ class Walk {
     }
     draft.remember();
     if (this.options.strict === true && unknown.length > 0) {
-      for (const key of unknown) yield unknownKeyComplaint(frames, key);
+      yield* unknownEventKeys(frames, unknown, this.index);
       return;
     }
     yield value as JsonObject;

@@ -5,7 +5,8 @@
  * whole: the elements of `events` are framed one by one, its other members likewise.
  */
 import { quote } from '../errors.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue, Spot } from './json.js';
+import { type Part, type Place, Places } from './places.js';
 import { NEED_MORE, Window } from './window.js';
 
 /** What step() found. */
@@ -43,8 +44,11 @@ export class Frames extends Window {
   spelling: Spelling | null = null;
   /** Members of the header or document read so far, `events` left out. */
   head: JsonObject = Object.create(null) as JsonObject;
-  /** Line on which the header or document begins. */
-  headLine = 1;
+  /** Where the header or document begins. */
+  private headPlace: Place = { line: 1, column: 1 };
+  /** The members of `head` as they were spelled, each as an object of its own, and the last line that added to it. */
+  private readonly members = new Map<string, Part>();
+  private trailer: readonly Part[] = [];
   private mode: 'start' | 'first' | 'lines' | 'elements' | 'members' | 'tail' = 'start';
   private first = true;
 
@@ -73,9 +77,20 @@ export class Frames extends Window {
   }
 
   /** The value of the last TEXT event; `positions` as in JsonOptions. */
-  value(positions?: Map<string, number>): JsonValue {
+  value(positions?: Map<string, Spot>): JsonValue {
     const depth = this.spelling === 'document' ? 2 : this.spelling === 'array' ? 1 : 0;
     return this.parse(this.start, this.end, positions === undefined ? { depth } : { depth, positions });
+  }
+
+  /** Remembers the line at hand, which added to the header. */
+  keepTrailer(): void {
+    const { line, lineStart, start, end } = this;
+    this.trailer = [{ text: Buffer.from(this.buf.subarray(start, end)), line, column: start - lineStart + 1 }];
+  }
+
+  /** Where everything in `head` is. */
+  headPlaces(): Places {
+    return new Places(this.headPlace, [...this.members.values(), ...this.trailer]);
   }
 
   /** Does each event have a line of its own, so that reading can go on behind a bad one? */
@@ -174,7 +189,7 @@ export class Frames extends Window {
     const { buf } = this;
     const p = this.space(this.pos);
     this.mark(p);
-    this.headLine = this.line;
+    this.headPlace = { line: this.line, column: p - this.lineStart + 1 };
     if (p >= this.limit)
       throw this.complaint('json-syntax', 'empty input, expected a trace', p, 'vmalock schema trace');
     if (buf[p] === OPEN) return this.stepHead(p);
@@ -245,8 +260,10 @@ export class Frames extends Window {
   private member(p: number, object: JsonObject): number {
     const { buf } = this;
     if (buf[p] !== 0x22) throw this.syntax(p, 'a key in double quotes');
+    const keyAt = p;
     const keyEnd = this.frame(p);
     this.mark(p);
+    const { line, lineStart } = this;
     const key = this.parse(p, keyEnd, {}) as string;
     if (key in object) throw this.complaint('schema', `duplicate key ${quote(key)}`, p, 'give each key once');
     p = this.space(keyEnd);
@@ -261,6 +278,8 @@ export class Frames extends Window {
     if (end === p) throw this.syntax(p, 'a value');
     this.mark(p);
     object[key] = this.parse(p, end, { depth: 1 });
+    const text = Buffer.concat([Buffer.from('{'), buf.subarray(keyAt, end), Buffer.from('}')]);
+    this.members.set(key, { text, line, column: keyAt - lineStart });
     return end;
   }
 

@@ -31,11 +31,17 @@ export class JsonError extends Error {
 /** Makes an error of what is wrong at a byte of the buffer: a Complaint, where the file is known. */
 export type JsonFailure = (kind: ComplaintClass, offset: number, message: string, hint?: string) => Error;
 
+/** Byte offsets of a value, and of its key if it has one. */
+export interface Spot {
+  readonly key: number;
+  readonly value: number;
+}
+
 export interface JsonOptions {
   /** how deep the value already is inside another one */
   depth?: number;
-  /** filled with the byte offset of every value, by path: `''` is the value itself, then `page.wait`, `locks[0].ask` */
-  positions?: Map<string, number>;
+  /** filled with the spot of every value, by path: `''` is the value itself, then `page.wait`, `locks[0].ask`; of two with one path the first */
+  positions?: Map<string, Spot>;
   /** what is thrown, JsonError when absent */
   fail?: JsonFailure;
 }
@@ -78,7 +84,7 @@ class Parser {
     private readonly bytes: Uint8Array,
     start: number,
     private readonly end: number,
-    private readonly positions: Map<string, number> | null,
+    private readonly positions: Map<string, Spot> | null,
     private readonly fail: JsonFailure,
   ) {
     this.at = start;
@@ -108,9 +114,10 @@ class Parser {
     }
   }
 
-  private value(depth: number, path: string): JsonValue {
+  private value(depth: number, path: string, key = -1): JsonValue {
     this.space();
-    this.positions?.set(path, this.at);
+    if (this.positions !== null && !this.positions.has(path))
+      this.positions.set(path, { key: key < 0 ? this.at : key, value: this.at });
     const c = this.at < this.end ? this.bytes[this.at] : -1;
     switch (c) {
       case 0x7b:
@@ -150,7 +157,7 @@ class Parser {
       if (key in object) this.refuse('schema', keyAt, `duplicate key ${quote(key)}`, 'give each key once');
       this.space();
       if (!this.take(0x3a)) throw this.unexpected('":" after the key');
-      object[key] = this.value(depth, this.positions === null ? '' : path === '' ? key : `${path}.${key}`);
+      object[key] = this.value(depth, this.positions === null ? '' : path === '' ? key : `${path}.${key}`, keyAt);
       this.space();
       if (this.take(0x2c)) continue;
       if (this.take(0x7d)) return object;

@@ -6,7 +6,7 @@
  */
 import { Complaint } from '../errors.js';
 import { Columns, type TraceInfo } from './columns.js';
-import { eventComplaints, headerComplaints, unknownKeyComplaint } from './complain.js';
+import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
@@ -137,6 +137,7 @@ class Reader {
     const { value } = this;
     if (frames.spelling === 'stream' && addTrailer(frames.head, value)) {
       this.trailer = true;
+      frames.keepTrailer();
       return true;
     }
     this.problem = NOT_THIS_SHAPE;
@@ -146,7 +147,7 @@ class Reader {
     else if (!encodeEvent(value, draft, this.names, unknown)) return false;
     this.problem = draft.check();
     if (this.problem !== FINE || (this.options.strict === true && unknown.length > 0)) return false;
-    for (const key of unknown) this.count(key);
+    for (const key of unknown) this.count(key.replace(/^locks\[\d+\]/, 'locks'));
     draft.commit(this.columns, this.names, frames.line);
     return true;
   }
@@ -170,7 +171,7 @@ class Reader {
     const index = info.events;
     const [complaint] =
       this.problem === FINE
-        ? [unknownKeyComplaint(frames, unknown[0])]
+        ? unknownEventKeys(frames, unknown.slice(0, 1), index)
         : await eventComplaints(frames, this.value, this.problem, index, this.draft);
     if (this.skips(complaint)) return;
     if (index > 0 || frames.linewise) throw complaint;
@@ -209,7 +210,7 @@ class Reader {
     const { frames, info, unknown } = this;
     unknown.length = 0;
     if (!readHeader(frames.head, info, unknown)) return false;
-    if (this.options.strict === true && unknown.length > 0) throw unknownKeyComplaint(frames, unknown[0]);
+    if (this.options.strict === true && unknown.length > 0) throw unknownHeaderKeys(frames, unknown)[0];
     return true;
   }
 

@@ -12,6 +12,7 @@ import {
   UTF8_ONLY,
 } from './json.js';
 import { MAX_DEPTH, tooLong } from './limits.js';
+import type { Place } from './places.js';
 
 const LF = 10;
 const QUOTE = 0x22;
@@ -137,6 +138,11 @@ export class Window {
 
   /** A complaint about a place in the part at hand. */
   complaint(kind: ComplaintClass, message: string, offset: number, hint?: string, path?: string): Complaint {
+    return new Complaint(kind, message, { file: this.file, ...this.place(offset), path }, hint);
+  }
+
+  /** Line and column of an offset in the part at hand. */
+  place(offset: number): Place {
     let line = this.line;
     let from = this.lineStart;
     for (let i = this.start; i < offset; i++) {
@@ -145,7 +151,7 @@ export class Window {
         from = i + 1;
       }
     }
-    return new Complaint(kind, message, { file: this.file, line, column: offset - from + 1, path }, hint);
+    return { line, column: offset - from + 1 };
   }
 
   /** Strictly parses `[start, end)` of the part at hand. */

@@ -56,7 +56,7 @@ describe('an event of the wrong shape', () => {
       lock({ end: undefined }),
       'locks[0].end',
       '"locks[0].end" is missing: it must be an integer from 0 to 2^53-1 (released, ns)',
-      1,
+      64,
       shape('munmap'),
     ],
     [MMAP.replace('rw-', 'rwz'), 'prot', '"prot" must be rwx with - for what is missing, got "rwz"', 68, shape('mmap')],
@@ -188,9 +188,37 @@ describe('a header', () => {
     [`${TOP}"events":5}`, 'events', '"events" must be a list of events, got 5'],
     [`${TOP}"$schema":5}`, '$schema', '"$schema" must be a string, got 5'],
   ])('%s', async (line, path, message) => {
-    const found = await complaint(`${line}\n${MMAP}\n`);
-    expect(found).toMatchObject({ class: 'schema', message, where: { line: 1, path }, hint: LINE });
-    expect(found.where).not.toHaveProperty('column');
+    const key = path.split('.').at(-1);
+    const column = 1 + Math.max(0, line.indexOf(`"${key}":`) + `"${key}":`.length);
+    const where = { line: 1, column: message.includes('missing') ? 1 : column, path };
+    const hint = path === 'format' || path === 'version' ? LINE : 'see the header: vmalock schema trace';
+    expect(await complaint(`${line}\n${MMAP}\n`)).toMatchObject({ class: 'schema', message, where, hint });
+  });
+
+  test.each<[string, string, number, number, string?]>([
+    ['', 'format', 2, 1],
+    ['"version":2,"format":"vmalock-trace",', 'version', 2, 12, 'a document is'],
+    ['"format":"vmalock-trace",\n"version":1,"meta":\n{"lost":"x"},', 'meta.lost', 4, 9, 'see the header'],
+    [
+      '"format":"vmalock-trace","version":1,"x-a":[\n{}],\n "expect":\n{"v6.4":{"0":{"site":"s"}}},',
+      'expect.v6.4.0.verdict',
+      5,
+      14,
+    ],
+  ])('of a document: %j', async (members, path, line, column, hint = '') => {
+    for (const text of [`\n{${members}"events":[]}`, `\n{${members}"x-b":{"meta":\n{}},"events":[\n${MMAP}]}`]) {
+      const found = await complaint(text);
+      expect(found).toMatchObject({ class: 'schema', where: { line, column, path } });
+      expect(found.hint).toContain(hint);
+    }
+  });
+
+  test('behind the events of a document keeps its place, also when the text of it is long gone', async () => {
+    const head = '{"format":"vmalock-trace",\n"version":1,"events":[';
+    const text = `${head}${`${MMAP},\n`.repeat(9000)}${MMAP}],\n "meta":{"cpus":1,\n"arch":5}}`;
+    expect((await complaint(text)).where).toMatchObject({ line: 9004, column: 8, path: 'meta.arch' });
+    const other = `${head.replace('1', '7')}${`${MMAP},\n`.repeat(9000)}${MMAP}]}`;
+    expect((await complaint(other)).where).toMatchObject({ line: 2, column: 11, path: 'version' });
   });
 
   test('of a document is judged wherever it stands, once all of it is known', async () => {
@@ -278,6 +306,37 @@ test('a number that no double holds is refused before anything else', async () =
     message: 'integer beyond 2^53: "12345678901234567890"',
     where: { line: 2, column: 22 },
     hint: 'spell addresses as hex strings',
+  });
+});
+
+describe('with --strict a key there is not', () => {
+  const places = (found: Complaint[]) => found.map(({ where: { line, column, path } }) => `${line}:${column} ${path}`);
+
+  test.each<[string, string, string[]]>([
+    [
+      'a document',
+      '{\n"format":"vmalock-trace",\n"version":1,\n"meta":{\n"weird":1},\n "oops":2,\n"events":[\n{"op":"exit","tid":1,\n"zz" :1}]}',
+      ['9:1 events[0].zz', '6:2 oops', '5:1 meta.weird'],
+    ],
+    [
+      'a stream and what follows its events',
+      `{"format":"vmalock-trace","oops":2,"version":1}\n {"op":"exit","tid":1,"zz":1}\n\n {"meta":{"lost":1,"weird":2}}\n`,
+      ['1:27 oops', '2:23 zz', '4:20 meta.weird'],
+    ],
+    [
+      'a bare list, at any depth',
+      `[${MMAP},\n${fault('page', '{"huh":1}')},${fault('locks', '[{"mode":"read","ask":1,"got":1,"end":1,"why":1}]')}]`,
+      ['2:89 [1].page.huh', '2:227 [2].locks[0].why'],
+    ],
+    [
+      'what is spelled like the path of another',
+      '{"format":"vmalock-trace","version":1,"meta.a":1,"meta":{\n"b":2}}\n',
+      ['1:39 meta.a', '2:1 meta.b'],
+    ],
+  ])('in %s', async (_, text, found) => {
+    expect(places(await problems(text, { strict: true }))).toEqual(found);
+    const order = text.includes('"events"') ? [found[1]] : [found[0]];
+    expect(places([await firstComplaint(text, { strict: true })])).toEqual(order);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The strict parser: what is no JSON, and what of JSON no trace may say, each with its place and what to do. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { JsonError, parseJson } from '../../src/trace/json.js';
+import { JsonError, parseJson, type Spot } from '../../src/trace/json.js';
 
 /** Parses `text`, which more bytes follow. */
 function parse(text: string | readonly number[], behind = '') {
@@ -244,11 +244,14 @@ test('the error is what its caller makes of it', () => {
   );
 });
 
-test('positions are those of values, by their paths', () => {
+test('positions are those of values and their keys, by path', () => {
   const text = Buffer.from('{ "a": [1, {"b" : "x"}],"c":null}');
-  const positions = new Map<string, number>();
+  const positions = new Map<string, Spot>();
   parseJson(text, 0, text.length, { positions });
-  expect(Object.fromEntries(positions)).toEqual({ '': 0, a: 7, 'a[0]': 8, 'a[1]': 11, 'a[1].b': 18, c: 28 });
+  const values = Object.fromEntries([...positions].map(([path, { value }]) => [path, value]));
+  expect(values).toEqual({ '': 0, a: 7, 'a[0]': 8, 'a[1]': 11, 'a[1].b': 18, c: 28 });
+  const keys = Object.fromEntries([...positions].map(([path, { key }]) => [path, key]));
+  expect(keys).toEqual({ '': 0, a: 2, 'a[0]': 8, 'a[1]': 11, 'a[1].b': 12, c: 24 });
 });
 
 test('whatever JSON.stringify writes is read as JSON.parse reads it', () => {

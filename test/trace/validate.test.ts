@@ -54,7 +54,7 @@ describe('the problems of', () => {
     [
       'a document, its header last',
       `{"events":[${FAULT},\n${BAD}],\n"format":"vmalock-trace","version":2}`,
-      [`2: ${UNALIGNED}`, `1: ${WRONG_VERSION}`],
+      [`2: ${UNALIGNED}`, `3: ${WRONG_VERSION}`],
     ],
     [
       'a document without a format',
