@@ -71,7 +71,7 @@ export async function diffTwoTraces(
 async function picture(pictures: Pictures | null, result: ReplayResult): Promise<void> {
   if (pictures === null) return;
   const { replayPart } = await import('../report/html.js');
-  pictures.over([result.models[0].model], drawn => replayPart(result, drawn));
+  pictures.over(result.trace, [result.models[0].model], drawn => replayPart(result, drawn));
 }
 
 async function pictureBoth(pictures: Pictures | null, result: TracesDiff): Promise<void> {

@@ -109,7 +109,7 @@ async function diff(
     }
     if (pictures !== null) {
       const { diffPart } = await import('../report/html.js');
-      pictures.over([result.from, result.to], drawn => diffPart(result, drawn));
+      pictures.over(result.trace, [result.from, result.to], drawn => diffPart(result, drawn));
       await pictures.finish();
     }
     await sinks.commit();

@@ -1,7 +1,7 @@
 /** Pictures of a run: who watches it for `--html`, `--perfetto` and `--folded`, and what is written when it is over. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Queue, Span, Watcher } from '../replay/result.js';
+import type { Queue, ReplayResult, Span, Watcher } from '../replay/result.js';
 import type { FoldedStacks } from '../report/folded.js';
 import type { Assets, Drawn, Part } from '../report/html.js';
 import type { PerfettoWriter } from '../report/perfetto.js';
@@ -17,6 +17,8 @@ interface Extent {
   readonly traces: number;
   readonly models: number;
 }
+
+type Replayed = Pick<ReplayResult['trace'], 'file' | 'lost'>;
 
 /** Opens what was asked for; null where nothing was. */
 export async function startPictures(sinks: Sinks, extent: Extent): Promise<Pictures | null> {
@@ -52,8 +54,8 @@ export class Pictures {
 
   /** Who watches the replay of a trace. */
   watcher(file: string): Watcher {
-    const { traces, models } = this.extent;
-    const named = traces > 1 ? file : null;
+    const { models } = this.extent;
+    const named = this.named(file);
     const chrome = this.chrome?.watcher(named);
     const roots = (model: string): string[] => [...(named === null ? [] : [named]), ...(models > 1 ? [model] : [])];
     this.drafts = new Map();
@@ -67,8 +69,10 @@ export class Pictures {
     };
   }
 
-  /** The trace is replayed: `part` makes its share of the page of what is drawn of each of `models`. */
-  over(models: readonly string[], part: (drawn: readonly Drawn[]) => Part): void {
+  /** A trace is replayed: `part` makes its share of the page of what is drawn of each of `models`. */
+  over({ file, lost }: Replayed, models: readonly string[], part: (drawn: readonly Drawn[]) => Part): void {
+    if (lost > 0) this.chrome?.lost(this.named(file), lost);
+    this.stacks?.over(lost);
     if (this.draftOf === null) return;
     const drawn = models.flatMap(model => {
       const draft = this.draft(model);
@@ -89,6 +93,11 @@ export class Pictures {
     if (this.draftOf === null) return;
     const { htmlPage } = await import('../report/html.js');
     this.sinks.html?.write(htmlPage(this.parts, assets()));
+  }
+
+  /** How a trace is named, where there are several. */
+  private named(file: string): string | null {
+    return this.extent.traces > 1 ? file : null;
   }
 
   private draft(model: string): SceneDraft | null {

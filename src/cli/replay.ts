@@ -99,7 +99,7 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
       if (pictures !== null) {
         const { replayPart } = await import('../report/html.js');
         const ids = result.models.map(({ model }) => model);
-        pictures.over(ids, drawn => replayPart(result, drawn));
+        pictures.over(result.trace, ids, drawn => replayPart(result, drawn));
       }
       return result;
     });

@@ -34,15 +34,19 @@ const COLUMNS = [
   'by_i',
   'by_op',
   'by_tid',
+  'lost',
 ] as const;
 
 export function explainListing(explanation: Explanation): Listing {
-  const { faults } = explanation;
+  const {
+    faults,
+    trace: { lost },
+  } = explanation;
   const each = faults.flatMap(fault => fault.models.map(model => ({ fault, model })));
   return {
     document: explanation,
     records: each.flatMap(({ fault: { i }, model: { model, steps } }) =>
-      steps.map((step, at) => ({ i, model, step: at, ...step })),
+      steps.map((step, at) => ({ i, model, step: at, ...step, lost })),
     ),
     opening: opening(explanation),
     sections: faults.flatMap(fault => [
@@ -56,7 +60,7 @@ export function explainListing(explanation: Explanation): Listing {
           const other = step.blocked_by === null ? null : others[step.blocked_by];
           const { t, function: fn, outcome, held, site, path, wait_ns, wait_from, work_ns } = step;
           const made = [t, fn, outcome, held.join(' '), site, path.join(' '), wait_ns, wait_from, work_ns];
-          return [i, model, at, ...made, other?.i ?? null, other?.op ?? null, other?.tid ?? null];
+          return [i, model, at, ...made, other?.i ?? null, other?.op ?? null, other?.tid ?? null, lost];
         }),
       ),
     },

@@ -11,7 +11,7 @@ import { escapeText } from '../errors.js';
 import type { Hold, Queue, Span, Wait, Watcher } from '../replay/result.js';
 import { formatAddr, type Ns } from '../units.js';
 import { jsonText } from './escape.js';
-import { causeWords, holdWords, spanWords, threadWords, vmaWords, waitWords } from './span-words.js';
+import { causeWords, holdWords, lostWords, spanWords, threadWords, vmaWords, waitWords } from './span-words.js';
 
 /** One thread of one process. */
 interface Lane {
@@ -24,6 +24,7 @@ interface Lane {
   end: Ns;
 }
 
+type Process = { pid: number; name: string; file: string | null };
 type Slice = { from: Ns; to: Ns; name: string; cat: string; args: Record<string, unknown>; arrow?: Arrow };
 type Arrow = { id: number; at: Ns };
 
@@ -34,7 +35,7 @@ const COUNTERS: Readonly<Record<Queue['lock'], string>> = {
 };
 
 export class PerfettoWriter {
-  private readonly processes = new Map<string, { pid: number; name: string }>();
+  private readonly processes = new Map<string, Process>();
   private readonly lanes = new Map<string, Lane>();
   private ids = 0;
   private begun = false;
@@ -45,6 +46,13 @@ export class PerfettoWriter {
   /** @param file named in processes when several traces go to one place; null for one trace */
   watcher(file: string | null): Watcher {
     return { over: span => this.over(span, file), queue: queue => this.queue(queue, file) };
+  }
+
+  /** The recording of the trace that `file` stands for lost events: its processes say so. */
+  lost(file: string | null, events: number): void {
+    for (const process of this.processes.values()) {
+      if (process.file === file) process.name += `, ${lostWords(events)}`;
+    }
   }
 
   /** The names, and the end of the document. */
@@ -141,7 +149,7 @@ export class PerfettoWriter {
     const name = escapeText(`${file === null ? '' : `${file}: `}mm ${mm} under ${model}`);
     let process = this.processes.get(name);
     if (process === undefined) {
-      process = { pid: ++this.ids, name };
+      process = { pid: ++this.ids, name, file };
       this.processes.set(name, process);
     }
     return process;

@@ -1,6 +1,6 @@
 /** The words of pictures: what a thread, a lock, a wait and an event are called in a lane, a frame or a slice. Not escaped yet. */
 import type { FaultRow, Hold, Span, VmaRange, Wait } from '../replay/result.js';
-import { formatAddr } from '../units.js';
+import { formatAddr, formatCount } from '../units.js';
 
 /** `node (5632)`, or `thread 5632` where the trace has no name for it. */
 export function threadWords(tid: number, comm: string | null): string {
@@ -35,4 +35,9 @@ export function holdWords({ lock, mode, vma }: Pick<Hold, 'lock' | 'mode' | 'vma
 /** `munmap (thread 5632)`; null where nobody is known to be the cause. */
 export function causeWords(by: FaultRow['blocked_by']): string | null {
   return by === null ? null : `${by.op} (thread ${by.tid})`;
+}
+
+/** `37 events lost when recorded` */
+export function lostWords(events: number): string {
+  return `${formatCount(events)} ${events === 1 ? 'event' : 'events'} lost when recorded`;
 }

@@ -35,6 +35,7 @@ describe('folded stacks', () => {
     const operation = span({ op: 'mprotect', waits: [wait(0, 5, { on: 'vma_lock', mode: 'write', vma, by })] });
     stacks.add({ ...operation, verdict: null }, ['v6.18']);
     stacks.add(span({ waits: [wait(0, 7, { on: 'page', mode: null }), wait(9, 9)] }), []);
+    stacks.over(0);
     expect(stacks.text()).toBe(
       'node (7);fault at vma_start_read;waits for mmap_lock (read) held by munmap (thread 9) 80\n' +
         'thread 7;fault;waits for a page 7\n' +
@@ -48,9 +49,28 @@ describe('folded stacks', () => {
     expect(stacks.text()).toBe('');
   });
 
+  test('of a trace whose recording lost events say so first', () => {
+    const stacks = new FoldedStacks();
+    for (const [root, lost] of [
+      ['a', 37],
+      ['b', 0],
+      ['c', 1],
+    ] as const) {
+      stacks.add(span({ waits: [wait(0, 2)] }), [root]);
+      stacks.over(lost);
+    }
+    const firsts = parse(stacks.text()).map(({ frames: [first, second] }) => [first, second]);
+    expect(firsts).toEqual([
+      ['1 event lost when recorded', 'c'],
+      ['37 events lost when recorded', 'a'],
+      ['b', 'thread 7'],
+    ]);
+  });
+
   test('are bounded: what comes later shares one stack', () => {
     const stacks = new FoldedStacks();
     for (let tid = 0; tid < STACKS + 3; tid++) stacks.add(span({ tid, waits: [wait(0, 2)] }), []);
+    stacks.over(0);
     const lines = parse(stacks.text());
     expect(lines).toHaveLength(STACKS + 1);
     expect(lines.find(({ frames }) => frames[0] === 'other waits')).toEqual({ frames: ['other waits'], weight: 6 });
@@ -61,6 +81,7 @@ describe('folded stacks', () => {
       fc.property(spans, all => {
         const stacks = new FoldedStacks();
         for (const one of all) stacks.add(one, ['', one.op]);
+        stacks.over(0);
         const weight = parse(stacks.text()).reduce((sum, line) => sum + line.weight, 0);
         expect(weight).toBe(all.reduce((sum, one) => sum + one.wait_ns, 0));
       }),

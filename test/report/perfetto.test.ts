@@ -204,3 +204,16 @@ describe('a Perfetto trace', () => {
     );
   });
 });
+
+test('processes of a trace whose recording lost events say so', () => {
+  let text = '';
+  const writer = new PerfettoWriter(piece => {
+    text += piece;
+  });
+  for (const file of ['a', 'b']) writer.watcher(file).over(span());
+  writer.lost('a', 1234);
+  writer.finish();
+  const { traceEvents } = JSON.parse(text) as { traceEvents: TraceEvent[] };
+  const names = traceEvents.filter(({ name }) => name === 'process_name').map(({ args }) => args?.name);
+  expect(names).toEqual(['a: mm 1 under v6.18, 1,234 events lost when recorded', 'b: mm 1 under v6.18']);
+});
