@@ -1,6 +1,7 @@
 /** `vmalock convert`: a trace in another spelling or compression, with nothing lost. */
 import type { Command } from 'commander';
 import { Complaint } from '../errors.js';
+import type { TraceInfo } from '../trace/columns.js';
 import type { TraceEvent, TraceHeader } from '../trace/schema.js';
 import type { Frame } from '../trace/writer.js';
 import { warn } from './complain.js';
@@ -17,6 +18,7 @@ import {
 import { isStdout, openSink, openSpool } from './output.js';
 import type { Packing } from './packing.js';
 import { Progress } from './progress.js';
+import { unknownKeys } from './unknown-keys.js';
 
 const SPELLINGS = ['document', 'stream', 'headerless', 'array'] as const;
 type Spelling = (typeof SPELLINGS)[number];
@@ -74,10 +76,15 @@ async function convert(trace: string | undefined, options: ConvertOptions, comma
       header = found;
     };
     const onProgress = (done: number, total: number | null): void => progress.update(input, done, total);
-    const events = readEvents(input, { strict, maxLine, maxNames, maxWindow, onHeader, onProgress });
+    const remarks: string[] = [];
+    const onEnd = (info: TraceInfo): void => {
+      remarks.push(...unknownKeys(info, 'kept'));
+    };
+    const events = readEvents(input, { strict, maxLine, maxNames, maxWindow, onHeader, onProgress, onEnd });
     const pieces = respell(events, spelling, formatEvent, () => frameOf(spelling, header ?? {}));
     await writePacked(pieces, sink, packing);
     progress.clear();
+    for (const text of remarks) warn(text, { file: input });
     if (spelling === 'headerless' || spelling === 'array') tellOfLoss(header, spelling, input);
     await sink.commit();
   } finally {

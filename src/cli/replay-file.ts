@@ -1,15 +1,13 @@
 /** One trace through whatever replays it: the reader's batches in, the result out, bad lines counted on the way. */
 import { setImmediate } from 'node:timers/promises';
-import { Complaint, EXIT_TROUBLE, quote } from '../errors.js';
+import { Complaint, EXIT_TROUBLE } from '../errors.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { readTrace } from '../trace/reader.js';
 import { formatCount, PAGE_SIZE } from '../units.js';
 import { complain, formatWhere, warn } from './complain.js';
 import type { InputOptions, TimingOptions } from './options.js';
 import type { Progress } from './progress.js';
-
-/** Unknown keys a warning names. */
-const NAMED_KEYS = 3;
+import { unknownKeys } from './unknown-keys.js';
 
 /** What takes a trace batch by batch and has a result at its end. */
 export interface Machine<Result> {
@@ -80,19 +78,6 @@ export async function replayEach<Result extends { trace: { file: string }; warni
 function otherPages({ meta: { pageSize = PAGE_SIZE } }: TraceInfo): string[] {
   if (pageSize === PAGE_SIZE) return [];
   return [`meta.pageSize is ${formatCount(pageSize)}: it is replayed with pages of ${formatCount(PAGE_SIZE)} bytes`];
-}
-
-/** One warning for all keys that were passed over, naming the most frequent. */
-function unknownKeys({ unknownKeys: keys }: TraceInfo): string[] {
-  if (keys.size === 0) return [];
-  const sorted = [...keys].sort(([, a], [, b]) => b - a);
-  const total = sorted.reduce((sum, [, times]) => sum + times, 0);
-  const named = sorted
-    .slice(0, NAMED_KEYS)
-    .map(([key, times]) => quote(key) + (times === 1 ? '' : ` ${formatCount(times)} times`));
-  const more = sorted.length > NAMED_KEYS ? `, and ${sorted.length - NAMED_KEYS} more` : '';
-  const what = total === 1 ? '1 unknown key was' : `${formatCount(total)} unknown keys were`;
-  return [`${what} ignored: ${named.join(', ')}${more}; --strict refuses them`];
 }
 
 class SkippedLines {

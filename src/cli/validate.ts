@@ -1,7 +1,9 @@
 /** `vmalock validate`: is this a trace? Every problem as a complaint of its own; exit 1 when there is any. */
 import type { Command } from 'commander';
 import { type Complaint, EXIT_ANSWER, EXIT_TROUBLE, escapeText } from '../errors.js';
-import { complain } from './complain.js';
+import { lostWords } from '../report/span-words.js';
+import type { TraceInfo } from '../trace/columns.js';
+import { complain, warn } from './complain.js';
 import {
   type BaseOptions,
   filesBeside,
@@ -13,6 +15,7 @@ import {
   withReport,
 } from './options.js';
 import { openSink } from './output.js';
+import { unknownKeys } from './unknown-keys.js';
 
 /** Problems told of one trace; after that it is enough. */
 const MOST = 100;
@@ -26,6 +29,9 @@ interface Verdict {
   problems: object[];
   /** there were more problems than are listed */
   more: boolean;
+  /** events the recording lost */
+  lost: number;
+  warnings: string[];
 }
 
 export function registerValidate(program: Command): void {
@@ -55,8 +61,12 @@ async function check(
   { strict = false, maxLine, maxNames, maxWindow }: ValidateOptions,
 ): Promise<Verdict> {
   const { validateTrace } = await import('../trace/reader.js');
-  const verdict: Verdict = { file, valid: true, problems: [], more: false };
-  for await (const problem of validateTrace(file, { strict, maxLine, maxNames, maxWindow, max: MOST + 1 })) {
+  const verdict: Verdict = { file, valid: true, problems: [], more: false, lost: 0, warnings: [] };
+  const onEnd = (info: TraceInfo): void => {
+    verdict.lost = info.meta.lost ?? 0;
+    verdict.warnings.push(...unknownKeys(info));
+  };
+  for await (const problem of validateTrace(file, { strict, maxLine, maxNames, maxWindow, max: MOST + 1, onEnd })) {
     verdict.valid = false;
     // A file that cannot be read is trouble, not an answer.
     if (problem.class === 'io') process.exitCode = EXIT_TROUBLE;
@@ -66,6 +76,7 @@ async function check(
     complain(problem);
     verdict.problems.push(plain(problem));
   }
+  for (const text of verdict.warnings) warn(text, { file });
   return verdict;
 }
 
@@ -82,5 +93,8 @@ function render(verdicts: readonly Verdict[], format: (typeof FORMATS)[number]):
       '\n'
     );
   }
-  return verdicts.map(({ file, valid }) => (valid ? `${escapeText(file)}: valid\n` : '')).join('');
+  return verdicts
+    .filter(({ valid }) => valid)
+    .map(({ file, lost }) => `${escapeText(file)}: valid${lost === 0 ? '' : `, ${lostWords(lost)}`}\n`)
+    .join('');
 }

@@ -3,11 +3,12 @@
  * wants to know what is wrong needs no object of an event that the scanner finds good.
  */
 import { Complaint } from '../errors.js';
+import type { TraceInfo } from './columns.js';
 import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
-import { addTrailer, readHeader } from './header.js';
+import { addTrailer, countUnknown, readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner } from './intern.js';
 import type { JsonObject, JsonValue } from './json.js';
@@ -20,6 +21,8 @@ export interface EventOptions extends Limited<'maxLine' | 'maxNames' | 'maxWindo
   /** told before the first event, when there is a header; again at the end with what follows the events, if anything may */
   onHeader?: ((header: TraceHeader) => void) | undefined;
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
+  /** told at the end of what the header says and which keys nobody knows */
+  onEnd?: ((info: TraceInfo) => void) | undefined;
 }
 
 /**
@@ -33,8 +36,9 @@ export async function* readEvents(path: string, options: EventOptions = {}): Asy
   }
 }
 
-export interface ValidateOptions extends Limited<'maxLine' | 'maxNames' | 'maxWindow'> {
-  strict?: boolean | undefined;
+export interface ValidateOptions
+  extends Pick<EventOptions, 'strict' | 'onEnd'>,
+    Limited<'maxLine' | 'maxNames' | 'maxWindow'> {
   /** stop after so many problems */
   max?: number | undefined;
   /** false: every event takes the slow path; same result */
@@ -122,7 +126,10 @@ class Walk {
       if (step === MORE) return;
       if (step === END || step === HEADER) {
         yield* this.header(step === END);
-        if (step === END) return;
+        if (step === END) {
+          this.end();
+          return;
+        }
         continue;
       }
       let value: JsonValue;
@@ -176,6 +183,14 @@ class Walk {
     options.onHeader?.(frames.head as unknown as TraceHeader);
   }
 
+  private end(): void {
+    const { frames, info, options } = this;
+    const unknown: string[] = [];
+    readHeader(frames.head, info, unknown);
+    if (options.strict !== true) for (const key of unknown) countUnknown(info, key);
+    options.onEnd?.(info);
+  }
+
   private async *event(value: JsonValue): AsyncGenerator<JsonObject | Complaint> {
     const { frames, draft, names } = this;
     const unknown: string[] = [];
@@ -194,6 +209,7 @@ class Walk {
       yield* unknownEventKeys(frames, unknown, this.index);
       return;
     }
+    for (const key of unknown) countUnknown(this.info, key);
     yield value as JsonObject;
   }
 }

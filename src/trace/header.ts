@@ -7,6 +7,8 @@ import type { JsonObject, JsonValue } from './json.js';
 
 export const FORMAT = 'vmalock-trace';
 export const VERSION = 1;
+/** Names of unknown keys that are remembered. */
+const UNKNOWN_KEYS = 1000;
 const TOP_KEYS: readonly string[] = ['$schema', 'format', 'version', 'meta', 'expect'];
 const META_TEXTS = ['name', 'producer', 'kernel', 'arch'] as const;
 const META_NUMBERS = ['pageSize', 'cpus', 'lost'] as const;
@@ -41,6 +43,13 @@ export function addTrailer(head: JsonObject, value: JsonValue): boolean {
   if (!isObject(value.meta) || readMeta(value.meta) === null) return false;
   head.meta = { __proto__: null, ...(head.meta as JsonObject | undefined), ...value.meta } as unknown as JsonObject;
   return true;
+}
+
+/** Counts a key that was passed over, by its path without places in lists. */
+export function countUnknown({ unknownKeys }: TraceInfo, path: string): void {
+  const key = path.replace(/^locks\[\d+\]/, 'locks');
+  const known = unknownKeys.get(key);
+  if (known !== undefined || unknownKeys.size < UNKNOWN_KEYS) unknownKeys.set(key, (known ?? 0) + 1);
 }
 
 function readMeta(value: JsonValue): Meta | null {

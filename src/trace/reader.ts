@@ -10,7 +10,7 @@ import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys 
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
-import { addTrailer, readHeader } from './header.js';
+import { addTrailer, countUnknown, readHeader } from './header.js';
 import { readBytes } from './input.js';
 import { emptyInfo, Interner, type NameLimits } from './intern.js';
 import type { JsonValue } from './json.js';
@@ -18,9 +18,6 @@ import { LIMITS, type Limited } from './limits.js';
 import { Scanner } from './scan.js';
 
 const BATCH = 1024;
-/** Names of unknown keys that are remembered. */
-const UNKNOWN_KEYS = 1000;
-
 export interface ReadOptions extends Limited<'maxLine' | 'maxWindow'>, NameLimits {
   /** refuse unknown keys */
   strict?: boolean | undefined;
@@ -147,15 +144,9 @@ class Reader {
     else if (!encodeEvent(value, draft, this.names, unknown)) return false;
     this.problem = draft.check();
     if (this.problem !== FINE || (this.options.strict === true && unknown.length > 0)) return false;
-    for (const key of unknown) this.count(key.replace(/^locks\[\d+\]/, 'locks'));
+    for (const key of unknown) countUnknown(this.info, key);
     draft.commit(this.columns, this.names, frames.line);
     return true;
-  }
-
-  private count(key: string): void {
-    const { unknownKeys } = this.info;
-    const known = unknownKeys.get(key);
-    if (known !== undefined || unknownKeys.size < UNKNOWN_KEYS) unknownKeys.set(key, (known ?? 0) + 1);
   }
 
   /** Does reading go on behind this bad line? Tells of it if so. */
@@ -221,7 +212,7 @@ class Reader {
     if (spelling === 'document' || spelling === 'stream') {
       const counted: string[] = [];
       readHeader(this.frames.head, this.info, counted);
-      for (const key of counted) this.count(key);
+      for (const key of counted) countUnknown(this.info, key);
     }
     return true;
   }

@@ -146,6 +146,9 @@ describe('what is read', () => {
       ['mood', 2],
       ['page.hue', 1],
     ]);
+    const section = '{"mode":"read","ask":1,"got":1,"end":1,"why":1}';
+    const locked = await read(FAULT.replace('}', `,"locks":[${section},${section}]}`));
+    expect([...locked.info.unknownKeys]).toEqual([['locks.why', 2]]);
   });
 
   test('__proto__ and constructor are words like any other', async () => {

@@ -109,6 +109,32 @@ describe('the problems of', () => {
     ]);
   });
 
+  test('keys that nobody knows: without --strict, counted for who asks at the end', async () => {
+    const locks = [1, 2].map(why => ({ mode: 'read', ask: 1, got: 1, end: 1, why }));
+    const mood = FAULT.replace('}', `,"mood":1,"x-mine":3,"locks":${JSON.stringify(locks)}}`);
+    const text = `${HEADER.replace('}', ',"mind":1,"x-head":2}')}${mood}\n${FAULT}\n{"meta":{"lost":3,"end":1}}\n`;
+    for (const [of, lost, keys] of [
+      [text, 3, { mood: 1, 'locks.why': 2, mind: 1, 'meta.end': 1 }],
+      [
+        `{"mind":1,"events":[${mood}],"format":"vmalock-trace","version":1}`,
+        undefined,
+        { mood: 1, 'locks.why': 2, mind: 1 },
+      ],
+      [`[${mood}]`, undefined, { mood: 1, 'locks.why': 2 }],
+      [`${FAULT}\n`, undefined, {}],
+    ] as const) {
+      for (const scan of [true, false]) {
+        const told: unknown[] = [];
+        const onEnd: ValidateOptions['onEnd'] = ({ meta, unknownKeys }) => told.push([meta.lost, unknownKeys]);
+        expect(await problems(of, { scan, onEnd })).toEqual([]);
+        expect(told).toEqual(Array(2).fill([lost, new Map(Object.entries(keys))]));
+      }
+    }
+    const strict: number[] = [];
+    await problems(text, { strict: true, onEnd: ({ unknownKeys }) => strict.push(unknownKeys.size) });
+    expect(strict).toEqual([0, 0]);
+  });
+
   test('a line that is too long: nothing more is read', async () => {
     const text = `${HEADER}${FAULT}\n${FAULT.replace('}', `,"x-a":"${'a'.repeat(200)}"}`)}\n${BAD}\n`;
     expect(await problems(text, { maxLine: 150 })).toEqual(['3: line 3 is longer than 150 bytes']);
