@@ -249,3 +249,10 @@ export const CONTENDED_SITES: ReadonlySet<string> = new Set([
   'do_user_addr_fault.spf_abort_odd',
   '__pte_map_lock.spf_abort_pte_map_lock_seq1',
 ]);
+
+/** Where a model finishes a fault; `speculative` where that needs no lock. */
+export const VERDICTS = ['vma_lock', 'mmap_lock', 'signal', 'speculative'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+/** The kernel's own counters; null when that kernel counts nothing for the outcome. */
+export const COUNTERS = ['vma_lock_success', 'vma_lock_abort', 'vma_lock_retry', 'vma_lock_miss'] as const;
+export type Counter = (typeof COUNTERS)[number];

@@ -2,7 +2,7 @@
 import { Complaint, nearest, quote } from '../errors.js';
 import { COSTS, type CostName, type Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
-import { findStage, resolveModels, stageFromData } from '../lineage/resolve.js';
+import { findStage, lineage, resolveModels, stageFromData } from '../lineage/resolve.js';
 import { readJsonFile } from './json-file.js';
 import { isSeriesFile } from './options.js';
 
@@ -16,6 +16,11 @@ export async function loadModels(names: readonly string[] = DEFAULT_MODELS): Pro
     for (const stage of found) stages.add(stage);
   }
   return [...stages];
+}
+
+/** Every id of the lineage, and of series beside it. */
+export function knownIds(series: readonly Stage[] = []): string[] {
+  return [...new Set([...lineage, ...series].map(({ id }) => id))];
 }
 
 /** The one stage a name means. */

@@ -19,6 +19,8 @@ export interface FileOptions extends InputOptions, Pick<TimingOptions, 'maxThrea
   /** where the machine writes to while it runs: waited for between batches */
   sinks: { drain(): Promise<void> };
   progress: Progress;
+  /** ids that `expect` may name; any when absent */
+  expected?: readonly string[];
 }
 
 /** @throws Complaint about the trace, unless `keepGoing` allows its line to be skipped */
@@ -31,6 +33,7 @@ export async function replayFile<Result extends { warnings: string[] }>(
   const skipped = new SkippedLines();
   const info = await readTrace(path, {
     strict,
+    models: options.expected,
     ...{ maxLine, maxNames, maxWindow, maxThreads, maxMms },
     onBatch: async (columns, soFar) => {
       machine.feed(columns, soFar);

@@ -65,7 +65,7 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
     reportFields(options.format, options.by !== undefined),
     options.events === undefined ? [] : EVENT_FIELDS,
   );
-  const { loadCosts, loadModel, loadModels } = await import('./models-option.js');
+  const { knownIds, loadCosts, loadModel, loadModels } = await import('./models-option.js');
   const models = await loadModels(options.model);
   const conditions: OfModels[] = [];
   for (const condition of options.failIf ?? []) {
@@ -82,7 +82,7 @@ async function replay(traces: string[], options: ReplayOptions, command: Command
       import('../replay/replay.js'),
       import('./replay-file.js'),
     ]);
-    const running = { ...options, sinks, progress: new Progress(options) };
+    const running = { ...options, sinks, progress: new Progress(options), expected: knownIds(models) };
     const results = await replayEach(inputs, running, async (input, file) => {
       const onFault = events && ((row: FaultRow) => events.write(formatEventRow(row, fields.events, file)));
       const machine = new Replay(models, {

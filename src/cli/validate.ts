@@ -60,13 +60,25 @@ async function check(
   file: string,
   { strict = false, maxLine, maxNames, maxWindow }: ValidateOptions,
 ): Promise<Verdict> {
-  const { validateTrace } = await import('../trace/reader.js');
+  const [{ validateTrace }, { knownIds }] = await Promise.all([
+    import('../trace/reader.js'),
+    import('./models-option.js'),
+  ]);
+  const models = knownIds();
   const verdict: Verdict = { file, valid: true, problems: [], more: false, lost: 0, warnings: [] };
   const onEnd = (info: TraceInfo): void => {
     verdict.lost = info.meta.lost ?? 0;
     verdict.warnings.push(...unknownKeys(info));
   };
-  for await (const problem of validateTrace(file, { strict, maxLine, maxNames, maxWindow, max: MOST + 1, onEnd })) {
+  for await (const problem of validateTrace(file, {
+    strict,
+    maxLine,
+    maxNames,
+    maxWindow,
+    models,
+    max: MOST + 1,
+    onEnd,
+  })) {
     verdict.valid = false;
     // A file that cannot be read is trouble, not an answer.
     if (problem.class === 'io') process.exitCode = EXIT_TROUBLE;

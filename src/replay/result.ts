@@ -3,10 +3,9 @@
  * published schemas `vmalock.replay/1` and `vmalock.diff/1`; all times in ns.
  */
 import type { Expectation } from '../trace/columns.js';
+import type { Counter, Verdict } from '../vocab.js';
 
-export type Verdict = 'vma_lock' | 'mmap_lock' | 'signal' | 'speculative';
-/** The kernel's own counters; null when that kernel counts nothing for the outcome. */
-export type Counter = 'vma_lock_success' | 'vma_lock_abort' | 'vma_lock_retry' | 'vma_lock_miss';
+export type { Counter, Verdict };
 
 /** Distribution of times in ns. Percentiles are the upper edge of a log-linear bucket at most 1/32 wide. */
 export interface Times {

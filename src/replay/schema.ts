@@ -1,6 +1,6 @@
 /** The published schemas of results, `vmalock.replay/1`, `diff/1` and `verify/1`: the shapes of result.ts, strict, for `vmalock schema`. */
 import * as z from 'zod';
-import { PATHS } from '../vocab.js';
+import { COUNTERS, PATHS, VERDICTS } from '../vocab.js';
 import { HOT_KEYS } from './result.js';
 
 export const count = z.int().nonnegative();
@@ -10,7 +10,7 @@ export const address = z
   .regex(/^0x[0-9a-f]{1,17}$/)
   .describe('hexadecimal; an exclusive end may be 2^64');
 
-export const counterName = z.enum(['vma_lock_success', 'vma_lock_abort', 'vma_lock_retry', 'vma_lock_miss']);
+export const counterName = z.enum(COUNTERS);
 
 const times = z
   .strictObject({ total: ns, mean: ns, p50: ns, p99: ns, max: ns })
@@ -198,7 +198,7 @@ export const ReplaySchema = z
     description: 'What replay --format json prints for one trace; for several traces it prints an array of these.',
   });
 
-export const verdict = z.enum(['vma_lock', 'mmap_lock', 'signal', 'speculative']);
+export const verdict = z.enum(VERDICTS);
 export const site = z.string().nullable().describe('null where the fault did not leave the fast path');
 const nsChange = z.strictObject({ from: ns, to: ns });
 const countChange = z.strictObject({ from: count, to: count });

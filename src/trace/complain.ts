@@ -4,8 +4,9 @@
  */
 import { Complaint, invariant, nearest, quote, type Where } from '../errors.js';
 import { OPS } from '../vocab.js';
+import type { TraceInfo } from './columns.js';
 import * as draft from './draft.js';
-import { isObject } from './encode.js';
+import { isForeign, isObject } from './encode.js';
 import type { Frames } from './frame.js';
 import type { JsonObject, JsonValue, Spot } from './json.js';
 import { nearestTo } from './places.js';
@@ -179,6 +180,23 @@ function headerHint({ spelling }: Frames, path: string): string {
   if (spelling === 'document') return 'a document is {"format":"vmalock-trace","version":1,"events":[...]}';
   return 'the first line is {"format":"vmalock-trace","version":1}';
 }
+
+/** The complaints about ids in `expect` that are none of `models`, nor the user's own. */
+export function unknownModels(frames: Frames, { expect }: TraceInfo, models?: readonly string[]): Complaint[] {
+  if (models === undefined) return [];
+  const ids = Object.keys(expect ?? {}).filter(id => !models.includes(id) && !isForeign(id));
+  if (ids.length === 0) return [];
+  const places = frames.headPlaces();
+  return ids.map(id => {
+    const path = `expect.${id}`;
+    const near = nearest(id, models);
+    const meant = near === undefined ? '' : `, did you mean ${near}`;
+    const where = { file: frames.file, ...places.key(path), path };
+    return new Complaint('schema', `no model ${quote(id)}${meant}`, where, EXPECTED_MODELS);
+  });
+}
+
+const EXPECTED_MODELS = 'an id of vmalock models, of a series that replay is given, or one that begins with x-';
 
 /** The complaints of `--strict` about keys of the header. */
 export function unknownHeaderKeys(frames: Frames, keys: readonly string[]): Complaint[] {

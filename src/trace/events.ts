@@ -4,7 +4,7 @@
  */
 import { Complaint } from '../errors.js';
 import type { TraceInfo } from './columns.js';
-import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys } from './complain.js';
+import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys, unknownModels } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
@@ -18,6 +18,8 @@ import type { TraceEvent, TraceHeader } from './schema.js';
 
 export interface EventOptions extends Limited<'maxLine' | 'maxNames' | 'maxWindow'> {
   strict?: boolean | undefined;
+  /** ids that `expect` may name; any when absent */
+  models?: readonly string[] | undefined;
   /** told before the first event, when there is a header; again at the end with what follows the events, if anything may */
   onHeader?: ((header: TraceHeader) => void) | undefined;
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
@@ -37,7 +39,7 @@ export async function* readEvents(path: string, options: EventOptions = {}): Asy
 }
 
 export interface ValidateOptions
-  extends Pick<EventOptions, 'strict' | 'onEnd'>,
+  extends Pick<EventOptions, 'strict' | 'models' | 'onEnd'>,
     Limited<'maxLine' | 'maxNames' | 'maxWindow'> {
   /** stop after so many problems */
   max?: number | undefined;
@@ -173,6 +175,7 @@ class Walk {
       if (final || spelling === 'stream') yield* await headerComplaints(frames);
       return;
     }
+    if (final !== (spelling === 'stream')) yield* unknownModels(frames, info, options.models);
     if (options.strict === true && (final || spelling === 'stream')) {
       yield* unknownHeaderKeys(
         frames,

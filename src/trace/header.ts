@@ -1,6 +1,7 @@
 /**
  * The header by hand: format, version, `meta` and `expect` into a TraceInfo. Accepts exactly what the schema accepts.
  */
+import { COUNTERS, VERDICTS } from '../vocab.js';
 import type { Expectation, Meta, TraceInfo } from './columns.js';
 import { isForeign, isObject, natural } from './encode.js';
 import type { JsonObject, JsonValue } from './json.js';
@@ -10,6 +11,9 @@ export const VERSION = 1;
 /** Names of unknown keys that are remembered. */
 const UNKNOWN_KEYS = 1000;
 const TOP_KEYS: readonly string[] = ['$schema', 'format', 'version', 'meta', 'expect'];
+/** What `expect` names a fault by. */
+export const EVENT_INDEX = /^(?:0|[1-9]\d{0,15})$/;
+const EXPECTATION_KEYS: readonly string[] = ['verdict', 'site', 'counter'];
 const META_TEXTS = ['name', 'producer', 'kernel', 'arch'] as const;
 const META_NUMBERS = ['pageSize', 'cpus', 'lost'] as const;
 export const META_KEYS: readonly string[] = [...META_TEXTS, ...META_NUMBERS, 'clock', 'command'];
@@ -29,6 +33,7 @@ export function readHeader(head: JsonObject, info: TraceInfo, unknown: string[])
   info.expect = expect;
   for (const key of Object.keys(head)) if (!TOP_KEYS.includes(key) && !isForeign(key)) unknown.push(key);
   for (const key of Object.keys(meta)) if (!META_KEYS.includes(key) && !isForeign(key)) unknown.push(`meta.${key}`);
+  if (expect !== null) unknown.push(...unknownExpectations(expect));
   return true;
 }
 
@@ -43,6 +48,19 @@ export function addTrailer(head: JsonObject, value: JsonValue): boolean {
   if (!isObject(value.meta) || readMeta(value.meta) === null) return false;
   head.meta = { __proto__: null, ...(head.meta as JsonObject | undefined), ...value.meta } as unknown as JsonObject;
   return true;
+}
+
+const isOneOf = (words: readonly JsonValue[], value: JsonValue): boolean => words.includes(value);
+
+/** The keys of expectations that nobody knows: `expect.v6.4.3.sight`. */
+function unknownExpectations(expect: NonNullable<TraceInfo['expect']>): string[] {
+  return Object.entries(expect).flatMap(([model, faults]) =>
+    Object.entries(faults).flatMap(([index, said]) =>
+      Object.keys(said)
+        .filter(key => !EXPECTATION_KEYS.includes(key) && !isForeign(key))
+        .map(key => `expect.${model}.${index}.${key}`),
+    ),
+  );
 }
 
 /** Counts a key that was passed over, by its path without places in lists. */
@@ -73,10 +91,10 @@ function readExpect(value: JsonValue): TraceInfo['expect'] | undefined {
   if (!isObject(value)) return undefined;
   for (const model of Object.values(value)) {
     if (!isObject(model)) return undefined;
-    for (const said of Object.values(model)) {
-      if (!isObject(said) || typeof said.verdict !== 'string') return undefined;
+    for (const [index, said] of Object.entries(model)) {
+      if (!EVENT_INDEX.test(index) || !isObject(said) || !isOneOf(VERDICTS, said.verdict)) return undefined;
       if (said.site !== undefined && typeof said.site !== 'string') return undefined;
-      if (said.counter !== undefined && said.counter !== null && typeof said.counter !== 'string') return undefined;
+      if (said.counter !== undefined && said.counter !== null && !isOneOf(COUNTERS, said.counter)) return undefined;
     }
   }
   return value as unknown as Record<string, Record<string, Expectation>>;

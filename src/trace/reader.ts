@@ -6,7 +6,7 @@
  */
 import { Complaint } from '../errors.js';
 import { Columns, type TraceInfo } from './columns.js';
-import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys } from './complain.js';
+import { eventComplaints, headerComplaints, unknownEventKeys, unknownHeaderKeys, unknownModels } from './complain.js';
 import { Draft, FINE, NOT_THIS_SHAPE } from './draft.js';
 import { encodeEvent, encodeForeign, isForeign, isObject } from './encode.js';
 import { END, Frames, HEADER, MORE, SCANNED } from './frame.js';
@@ -21,6 +21,8 @@ const BATCH = 1024;
 export interface ReadOptions extends Limited<'maxLine' | 'maxWindow'>, NameLimits {
   /** refuse unknown keys */
   strict?: boolean | undefined;
+  /** ids that `expect` may name; any when absent */
+  models?: readonly string[] | undefined;
   /** events of a batch, every one but the last */
   batch?: number | undefined;
   /** false: every event takes the slow path; same result */
@@ -201,6 +203,8 @@ class Reader {
     const { frames, info, unknown } = this;
     unknown.length = 0;
     if (!readHeader(frames.head, info, unknown)) return false;
+    const [noModel] = unknownModels(frames, info, this.options.models);
+    if (noModel !== undefined) throw noModel;
     if (this.options.strict === true && unknown.length > 0) throw unknownHeaderKeys(frames, unknown)[0];
     return true;
   }

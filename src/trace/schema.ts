@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import {
   ACCESSES,
+  COUNTERS,
   ENTRIES,
   type FACT_BITS,
   FILE_OPS,
@@ -18,9 +19,10 @@ import {
   PATHS,
   RACES,
   UFFD_MODES,
+  VERDICTS,
 } from '../vocab.js';
 import { COMMON_KEYS, type KeyName, OP_KEYS, TID_OPTIONAL } from './draft.js';
-import { FORMAT, VERSION } from './header.js';
+import { EVENT_INDEX, FORMAT, VERSION } from './header.js';
 import { ANON_PREPARES, LOCK_MODES, PROTS } from './words.js';
 
 const NOT_NEGATIVE_ZERO = (n: number): boolean => !Object.is(n, -0);
@@ -174,11 +176,15 @@ const Expect = z
   .record(
     z.string(),
     z.record(
-      z.string(),
+      z.string().regex(EVENT_INDEX),
       object('what a model must say of a fault', {
-        verdict: text('verdict'),
+        verdict: oneOf('verdict', VERDICTS),
         site: text('kernel function that decides').optional(),
-        counter: text('counter').nullable().describe('counter, null where there is none').optional(),
+        counter: z
+          .enum(COUNTERS, { error: `must be null or one of ${COUNTERS.join(', ')}` })
+          .nullable()
+          .describe('counter, null where there is none')
+          .optional(),
       }),
       { error: 'must be an object of expectations by event index' },
     ),

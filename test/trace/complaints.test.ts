@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Complaint } from '../../src/errors.js';
 import type { ReadOptions } from '../../src/trace/reader.js';
 import { OPS } from '../../src/vocab.js';
-import { FAULT, complaint as firstComplaint, HEADER, MMAP, outcome, problems } from './helpers.js';
+import { FAULT, complaint as firstComplaint, HEADER, MMAP, outcome, problems, read } from './helpers.js';
 
 /** The first complaint, which reading and validation agree about, with the scanner and without. */
 async function complaint(text: string | Uint8Array, options: ReadOptions = {}): Promise<Complaint> {
@@ -181,9 +181,19 @@ describe('a header', () => {
     [`${TOP}"expect":{"m":5}}`, 'expect.m', '"expect.m" must be an object of expectations by event index, got 5'],
     [`${TOP}"expect":{"m":{"0":5}}}`, 'expect.m.0', '"expect.m.0" must be an object, got 5'],
     [
-      `${TOP}"expect":{"m":{"0":{"verdict":"v","counter":5}}}}`,
+      `${TOP}"expect":{"m":{"0":{"verdict":"signal","counter":5}}}}`,
       'expect.m.0.counter',
-      '"expect.m.0.counter" must be a string, got 5',
+      '"expect.m.0.counter" must be null or one of vma_lock_success, vma_lock_abort, vma_lock_retry, vma_lock_miss, got 5',
+    ],
+    [
+      `${TOP}"expect":{"m":{"0":{"verdict":"vma"}}}}`,
+      'expect.m.0.verdict',
+      '"expect.m.0.verdict" must be one of vma_lock, mmap_lock, signal, speculative, got "vma"',
+    ],
+    [
+      `${TOP}"expect":{"m":{"one":{}}}}`,
+      'expect.m.one',
+      '"expect.m.one" must be an object of expectations by event index, got {}',
     ],
     [`${TOP}"events":5}`, 'events', '"events" must be a list of events, got 5'],
     [`${TOP}"$schema":5}`, '$schema', '"$schema" must be a string, got 5'],
@@ -235,6 +245,34 @@ describe('a header', () => {
     ['', 'json-syntax', 'empty input, expected a trace', 'vmalock schema trace'],
   ])('is not %j', async (text, kind, message, hint) => {
     expect(await complaint(text)).toMatchObject({ class: kind, message, where: { line: 1, column: 1 }, hint });
+  });
+});
+
+describe('a model that is expected something of', () => {
+  const models = ['v6.4', 'v6.9', 'my_series'];
+  const said = '{"0":{"verdict":"vma_lock","sight":1,"x-why":2}}';
+  const expected = (id: string) => `"expect":{"v6.4":${said},"x-own":{},\n"${id}":{}}`;
+
+  test('is nobody where nothing is expected', async () => {
+    expect(await problems(`${HEADER}${MMAP}\n`, { models })).toEqual([]);
+  });
+
+  test.each([
+    ['v6.99', 'no model "v6.99", did you mean v6.9'],
+    ['nothing_of_the_sort', 'no model "nothing_of_the_sort"'],
+  ])('is there: %s is not', async (id, message) => {
+    for (const text of [
+      `{"format":"vmalock-trace","version":1,${expected(id)}}\n${MMAP}\n{"meta":{"lost":1}}\n`,
+      `{"format":"vmalock-trace","version":1,${expected(id)},"events":[${MMAP}]}`,
+      `{"events":[${MMAP}],${expected(id)},"format":"vmalock-trace","version":1}`,
+    ]) {
+      const where = { line: 2, column: 1, path: `expect.${id}` };
+      expect(await complaint(text, { models })).toMatchObject({ class: 'schema', message, where });
+      expect(await problems(text, { models })).toHaveLength(1);
+      expect(await problems(text)).toEqual([]);
+      expect([...(await read(text)).info.unknownKeys]).toEqual([['expect.v6.4.0.sight', 1]]);
+      expect(await problems(text.replace(id, 'my_series'), { models })).toEqual([]);
+    }
   });
 });
 

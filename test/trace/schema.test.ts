@@ -59,15 +59,18 @@ describe('the schema', () => {
       { ...good, expect: [] },
       { ...good, expect: { m: [] } },
       { ...good, expect: { m: { 0: { verdict: 1 } } } },
-      { ...good, expect: { m: { 0: { verdict: 'x', counter: 1 } } } },
-      { ...good, expect: { m: { 0: { verdict: 'x', site: 1 } } } },
+      { ...good, expect: { m: { 0: { verdict: 'x' } } } },
+      { ...good, expect: { m: { 0: { verdict: 'signal', counter: 1 } } } },
+      { ...good, expect: { m: { 0: { verdict: 'signal', counter: 'abort' } } } },
+      { ...good, expect: { m: { 0: { verdict: 'signal', site: 1 } } } },
+      { ...good, expect: { m: { '00': { verdict: 'signal' } } } },
       { ...good, $schema: 1 },
       { ...good, $schema: 'x' },
       {
         ...good,
         meta: { clock: 'mono', command: 'a b', arch: 'x', kernel: '6.18', producer: 'p', pageSize: 0, cpus: 0 },
       },
-      { ...good, expect: { m: { 0: { verdict: 'x', site: 's', counter: 'c' } } } },
+      { ...good, expect: { m: { 0: { verdict: 'speculative', site: 's', counter: 'vma_lock_miss' } } } },
       { ...good, events: 1 },
     ];
     for (const header of headers) {
