@@ -76,10 +76,14 @@ export function quote(text: string): string {
   return `"${escapeText((cut ? characters.slice(0, QUOTE_LIMIT) : characters).join(''))}${cut ? '...' : ''}"`;
 }
 
-/** The name nearest to `name` among `known` (edit distance), or undefined when nothing is near. */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
+/** The name nearest to `name` among `known` (edit distance), or undefined when none is as near as `most`. */
+export function nearest(
+  name: string,
+  known: Iterable<string>,
+  most = Math.max(2, Math.ceil(name.length / 3)),
+): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.ceil(name.length / 3)) + 1;
+  let bestDistance = most + 1;
   if (name.length > 64) return undefined;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());

@@ -31,13 +31,15 @@ export const newest: Stage = releases[releases.length - 1].stage;
 
 /**
  * The stage `name` means. A release between two stages (`v6.11`, `6.14.3`) is the earlier of them; one before the first
- * VMA lock is `mmap_lock`. Throws a usage Complaint that names the nearest id.
+ * VMA lock is `mmap_lock`. What `uname -r` prints is the release it begins with, that of a release candidate too. Throws a
+ * usage Complaint that names the nearest id.
  */
 export function findStage(name: string): Stage {
-  const exact = byId.get(name) ?? byId.get(`v${name}`);
+  const release = releaseOf(name);
+  const exact = byId.get(release) ?? byId.get(`v${release}`);
   if (exact) return exact;
   if (name === 'per-vma') return newest;
-  const version = versionOf(name);
+  const version = versionOf(release);
   if (version) {
     const [major, minor] = versionOf(newest.id) ?? [];
     if (version[0] > major || (version[0] === major && version[1] > minor) || version[1] > LAST_MINOR) {
@@ -72,8 +74,15 @@ export function stageFromData(data: StageData): Stage {
 
 function unknown(name: string): Complaint {
   const near = nearest(name, [...byId.keys(), 'per-vma', 'all']);
-  const hint = near ? `did you mean ${near}?` : 'vmalock models lists them';
+  const hint = near
+    ? `did you mean ${near}?`
+    : `vmalock models lists them; nearest is ${nearest(name.slice(0, 64), byId.keys(), Number.POSITIVE_INFINITY)}`;
   return new Complaint('usage', `no model ${quote(name)}`, {}, hint);
+}
+
+/** `6.1.0` of `6.1.0-18-amd64`, `v6.18` of `v6.18-rc1`, `6.6.87` of `6.6.87.2-microsoft-standard-WSL2`; else the name. */
+function releaseOf(name: string): string {
+  return /^(v?\d{1,3}\.\d{1,3}(?:\.\d{1,4})?)(?:\.\d{1,4})?(?:\+|[-~]\w)/.exec(name)?.[1] ?? name;
 }
 
 function versionOf(name: string): number[] | null {

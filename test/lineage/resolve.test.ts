@@ -24,6 +24,13 @@ describe('a model is named by', () => {
     ['5.10.200', 'mmap_lock'],
     ['per-vma', newest.id],
     [`${newest.id}.44`, newest.id],
+    ['v6.18-rc1', 'v6.18'],
+    ['6.17.0-rc2', 'v6.17'],
+    ['6.1.0-18-amd64', 'mmap_lock'],
+    ['6.18.44-custom+', 'v6.18'],
+    ['6.19.0+', 'v6.18'],
+    ['6.4.2-100.fc37.x86_64', 'v6.4.0'],
+    ['v6.6.87.2-microsoft-standard-WSL2', 'v6.6'],
   ])('%s: the stage %s', (name, id) => {
     expect(findStage(name).id).toBe(id);
   });
@@ -43,6 +50,11 @@ describe('refused with what to do', () => {
     ['7.9', 'the newest release modelled is'],
     ['mmap_lok', 'did you mean mmap_lock?'],
     ['pre-vma', 'did you mean per-vma?'],
+    ['7.9-rc1', 'the newest release modelled is'],
+    ['6.12x', 'did you mean v6.12?'],
+    ['6.6.12345-x', 'vmalock models lists them; nearest is v6.'],
+    ['nosuch', 'vmalock models lists them; nearest is v6.'],
+    ['q'.repeat(99), 'vmalock models lists them; nearest is '],
     ['__proto__', 'vmalock models lists them'],
     ['', 'vmalock models lists them'],
   ])('%j', (name, hint) => {
