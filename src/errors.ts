@@ -55,7 +55,7 @@ export function invariant(condition: boolean, message: string): asserts conditio
 }
 
 /** The longest piece of offending text a complaint repeats. */
-export const QUOTE_LIMIT = 80;
+const QUOTE_LIMIT = 80;
 
 // Everything that could move a cursor, hide text or reorder it: C0, DEL, C1, bidi controls, zero width, line separators,
 // lone surrogates, tags and other format characters.
@@ -69,11 +69,23 @@ export function escapeText(text: string): string {
   });
 }
 
-/** Untrusted text for a message: escaped, cut at QUOTE_LIMIT characters, in double quotes. */
+/** Untrusted text for a message: escaped, and cut behind QUOTE_LIMIT characters as they are shown. */
+export function cutText(text: string): string {
+  let shown = '';
+  let length = 0;
+  // an escape is not cut in two, nor one of JSON's
+  for (const [part] of text.matchAll(/\\u[0-9a-f]{4}|./gsu)) {
+    const escaped = escapeText(part);
+    length += [...escaped].length;
+    if (length > QUOTE_LIMIT) return `${shown}...`;
+    shown += escaped;
+  }
+  return shown;
+}
+
+/** The same in double quotes. */
 export function quote(text: string): string {
-  const characters = [...text];
-  const cut = characters.length > QUOTE_LIMIT;
-  return `"${escapeText((cut ? characters.slice(0, QUOTE_LIMIT) : characters).join(''))}${cut ? '...' : ''}"`;
+  return `"${cutText(text)}"`;
 }
 
 /** The name nearest to `name` among `known` (edit distance), or undefined when none is as near as `most`. */

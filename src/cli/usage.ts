@@ -1,6 +1,6 @@
 /** What commander stopped for, in our words: what is wrong, the nearest right word, and where to read on. */
 import type { Command, CommanderError } from 'commander';
-import { Complaint, nearest, QUOTE_LIMIT, quote } from '../errors.js';
+import { Complaint, cutText, nearest, quote } from '../errors.js';
 
 /** The complaint about a command line that could not be parsed. */
 export function usageComplaint(error: CommanderError, program: Command, argv: readonly string[]): Complaint {
@@ -20,7 +20,12 @@ export function usageComplaint(error: CommanderError, program: Command, argv: re
     return new Complaint('usage', `${command.name()} needs <${argument[1]}>`, {}, help);
   }
   const near = /^\(Did you mean (.*)\?\)$/.exec(hint ?? '')?.[1];
-  return new Complaint('usage', cut(message), {}, near === undefined ? help : `did you mean ${near}?`);
+  return new Complaint(
+    'usage',
+    message.replace(/'(.*)'/su, (_, text: string) => `'${cutText(text)}'`),
+    {},
+    near === undefined ? help : `did you mean ${near}?`,
+  );
 }
 
 /** The complaint about `help` of a command there is none of; null when help was asked for in another way. */
@@ -33,9 +38,4 @@ export function helpComplaint(program: Command, argv: readonly string[]): Compla
   );
   const hint = near === undefined ? 'see vmalock --help' : `did you mean ${near}?`;
   return new Complaint('usage', `unknown command ${quote(name)}`, {}, hint);
-}
-
-function cut(message: string): string {
-  const characters = [...message];
-  return characters.length <= 2 * QUOTE_LIMIT ? message : characters.slice(0, 2 * QUOTE_LIMIT).join('') + '...';
 }

@@ -2,7 +2,7 @@
  * From a bad event or header to complaints with their place: the schema words what has the wrong shape, the draft's
  * check what cannot have happened.
  */
-import { Complaint, invariant, nearest, quote, type Where } from '../errors.js';
+import { Complaint, cutText, invariant, nearest, quote, type Where } from '../errors.js';
 import { OPS } from '../vocab.js';
 import type { TraceInfo } from './columns.js';
 import * as draft from './draft.js';
@@ -37,12 +37,7 @@ function issueText(value: JsonValue, issue: Issue, spelled?: string): string {
   const name = quote(pathText(issue.path));
   if (found === undefined) return `${name} is missing: it ${issue.message}`;
   const exact = typeof found === 'number' && spelled !== undefined ? spelled : JSON.stringify(found);
-  return `${name} ${issue.message}, got ${typeof found === 'string' ? quote(found) : quoteBare(exact)}`;
-}
-
-/** Quoted text without the quotes: for values that are not strings. */
-function quoteBare(text: string): string {
-  return quote(text).slice(1, -1);
+  return `${name} ${issue.message}, got ${typeof found === 'string' ? quote(found) : cutText(exact)}`;
 }
 
 /** The path of what is at `path` in an event. */
@@ -102,7 +97,7 @@ function badOp(
   if (typeof op !== 'string')
     return frames.complaint(
       'schema',
-      `"op" must be a word, got ${quoteBare(JSON.stringify(op))}`,
+      `"op" must be a word, got ${cutText(JSON.stringify(op))}`,
       offset,
       `it is one of ${OPS.join(' ')}`,
       at('op'),
@@ -123,7 +118,7 @@ function problemText(
   value: JsonObject,
   latest: draft.Draft,
 ): { path: string; message: string; hint: string } {
-  const spell = (key: string): string => quoteBare(String(value[key]));
+  const spell = (key: string): string => cutText(String(value[key]));
   switch (problem) {
     case draft.BACKWARDS:
       return {

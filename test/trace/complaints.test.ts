@@ -73,6 +73,20 @@ describe('an event of the wrong shape', () => {
   });
 });
 
+describe('what is repeated of a value', () => {
+  test.each<[string, string, string]>([
+    ['as it is', 'a'.repeat(81), `"${'a'.repeat(80)}..."`],
+    ['escaped', '\\u202e\\u0007'.repeat(100), `"${'\\u{202e}\\x07'.repeat(6)}\\u{202e}..."`],
+    ['of more than one unit', '\u{1f40c}'.repeat(90), `"${'\u{1f40c}'.repeat(80)}..."`],
+  ])('is 80 characters at most: %s', async (_, text, shown) => {
+    const { message } = await complaint(HEADER + MMAP.replace('0x7f0000000000', text));
+    expect(message).toMatch(/, got ".*"$/);
+    expect(message.split(', got ')[1]).toBe(shown);
+    const inside = await complaint(HEADER + MMAP.replace('"0x7f0000000000"', `["${'\\u0007'.repeat(100)}"]`));
+    expect(inside.message.split(', got ')[1]).toBe(`["${'\\u0007'.repeat(13)}...`);
+  });
+});
+
 describe('an event that cannot have happened', () => {
   test.each<[string, string, string, string]>([
     [munmap({ addr: '0x1001' }), 'addr', '"addr" of munmap is not page aligned: 0x1001', EINVAL],
