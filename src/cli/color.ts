@@ -10,8 +10,9 @@ export function colorLevel(choice: ColorChoice, env: NodeJS.ProcessEnv, isTTY: b
   const capable = capability(env);
   if (choice !== 'auto') return choice === 'always' ? capable : 0;
   if (env.NO_COLOR) return 0;
+  // https://force-color.org: when present and not empty; 0 and false turn it off as in chalk
   const force = env.FORCE_COLOR;
-  if (force !== undefined) {
+  if (force) {
     if (force === '0' || force === 'false') return 0;
     return force === '1' || force === '2' || force === '3' ? (Number(force) as Level) : capable;
   }

@@ -14,9 +14,11 @@ describe('colour', () => {
     expect(colorLevel('auto', { ...TTY, NO_COLOR: '' }, true)).toBe(1);
   });
 
-  test('FORCE_COLOR names a level, or turns colour off', () => {
+  test('FORCE_COLOR names a level, or turns colour off, an empty one is none', () => {
     expect(colorLevel('auto', { FORCE_COLOR: '2' }, false)).toBe(2);
-    expect(colorLevel('auto', { FORCE_COLOR: '' }, false)).toBe(1);
+    expect(colorLevel('auto', { FORCE_COLOR: 'yes' }, false)).toBe(1);
+    expect(colorLevel('auto', { FORCE_COLOR: '' }, false)).toBe(0);
+    expect(colorLevel('auto', { ...TTY, FORCE_COLOR: '' }, true)).toBe(1);
     expect(colorLevel('auto', { ...TTY, FORCE_COLOR: '0', CLICOLOR_FORCE: '1' }, true)).toBe(0);
   });
 
