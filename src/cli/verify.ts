@@ -38,7 +38,8 @@ Every user fault is in one class: predicted from what was recorded; predicted
 from what an importer inferred (x-inferred); undecided, where the recording
 cannot tell what the fault met; or not compared. The first one counts.
 
-Exit status 1 when less than --min of it agrees, or when nothing is in it.`;
+Exit status 1 when less than --min of it agrees, or when nothing is in it; 2 where
+no user fault says what the kernel did (truth).`;
 
 export function registerVerify(program: Command): void {
   const command = program
