@@ -47,7 +47,7 @@ export function drawTimeline(paper, scene, rows, view, chosen) {
   const { context, width, ink } = paper;
   const { events, waits, holds, words, lanes, threads } = scene;
   const x = scaleOf(paper, view);
-  drawAxis(paper, view);
+  drawAxis(paper, view, scene.origin);
   context.fillStyle = ink.text;
   context.font = `bold ${FONT}`;
   if (threads > 0) context.fillText('Threads', MARGIN, TOP + 12);
@@ -140,7 +140,7 @@ export function drawMap(paper, scene, view, chosen) {
   const { events, stretches } = scene;
   const x = scaleOf(paper, view);
   const y = placer(height);
-  drawAxis(paper, view);
+  drawAxis(paper, view, scene.origin);
   context.font = FONT;
   let free = Number.POSITIVE_INFINITY;
   let line = Number.POSITIVE_INFINITY;
@@ -224,21 +224,23 @@ function markPath(context, kind, x, y, { wide, tall }) {
 /**
  * @param {Paper} paper
  * @param {View} view
+ * @param {number} origin where the scene begins, on the clock of the replay
  */
-function drawAxis(paper, view) {
+function drawAxis(paper, view, origin) {
   const { context, width, height, ink } = paper;
   const x = scaleOf(paper, view);
-  const times = ticks(view, (width - LEFT) / 110);
+  const times = ticks({ from: view.from + origin, to: view.to + origin }, (width - LEFT) / 110);
   const step = times.length > 1 ? times[1] - times[0] : 0;
   context.fillStyle = ink.paper;
   context.fillRect(0, 0, width, height);
   context.font = FONT;
   for (const t of times) {
+    const at = x(t - origin);
     context.fillStyle = ink.faint;
-    context.fillRect(x(t), TOP - 6, 1, height);
+    context.fillRect(at, TOP - 6, 1, height);
     context.fillStyle = ink.text;
     const text = timeText(t, step);
-    context.fillText(text, Math.min(x(t), width - context.measureText(text).width - MARGIN), 13);
+    context.fillText(text, Math.min(at, width - context.measureText(text).width - MARGIN), 13);
   }
 }
 

@@ -80,7 +80,7 @@ export function describe(scene, event) {
     `event ${events.i[event]}`,
     ...(lane < 0 ? [] : [words[lanes[lane]]]),
     words[events.what[event]] + (addr === '' ? '' : ` at ${addr}`),
-    `from ${timeText(events.start[event])} for ${timeText(events.length[event])}`,
+    `from ${timeText(scene.origin + events.start[event])} for ${timeText(events.length[event])}`,
   ];
   waits.event.forEach((own, i) => {
     if (own === event) parts.push(`${words[waits.what[i]]} for ${timeText(waits.length[i])}`);

@@ -26,6 +26,8 @@ export interface Scene {
   of: number;
   /** threads with a lane, and how many there were */
   threadsOf: number;
+  /** when the first event begins on the clock of the replay, which is the trace's, ns */
+  origin: number;
   /** from the first event to the end of the last, ns */
   span: number;
   words: string[];
@@ -95,6 +97,7 @@ export class SceneDraft {
       drawn: spans.length,
       of: this.sample.of,
       threadsOf: threads.of,
+      origin,
       span: Math.max(1, this.last - origin),
       words: words.list,
       lanes,
@@ -153,7 +156,7 @@ export class SceneDraft {
         what: spanWords(span),
         for: waitWords(wait),
         because: causeWords(wait.by) ?? '-',
-        at: wait.from - this.first,
+        at: wait.from,
         ns: lengthOf(wait),
       }));
   }

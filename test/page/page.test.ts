@@ -98,6 +98,10 @@ describe('lanes', () => {
     expect(eventAt(scene(), 2, 50, 0)).toBe(0);
   });
 
+  test('count from the origin of the trace', () => {
+    expect(describeEvent({ ...scene(), origin: 49_900 }, 1)).toContain('from 50.0 us for 800 ns');
+  });
+
   test('say what happened', () => {
     expect(longestFirst(scene())).toEqual([0]);
     expect(describeEvent(scene(), 1)).toBe(

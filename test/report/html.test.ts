@@ -155,6 +155,7 @@ describe('a scene', () => {
       'VMA [heap]',
     ]);
     expect(scene.events).toMatchObject({ i: [1, 2], lane: [0, 1], start: [0, 100], length: [300, 400], kind: [3, 1] });
+    expect(scene.origin).toBe(100);
     expect(scene.waits).toMatchObject({ event: [1], lane: [2], start: [100], length: [200] });
     expect(scene.holds).toMatchObject({ event: [0, 0], lane: [2, 3], start: [20, 50], mode: [1, 1] });
     expect(scene.words[scene.waits.what[0]]).toBe('waits for mmap_lock (read) held by mprotect (thread 3)');
@@ -165,7 +166,7 @@ describe('a scene', () => {
         what: 'fault',
         for: 'mmap_lock (read)',
         because: 'mprotect (thread 3)',
-        at: 100,
+        at: 200,
         ns: 200,
       },
     ]);
