@@ -29,6 +29,28 @@ test.each(samples())(
   },
 );
 
+test.each([
+  ['strace', sample('page-miss', 'perf'), 'it looks like perf: leave out --from'],
+  ['ftrace', sample('page-miss', 'perf'), 'it looks like perf: leave out --from'],
+  ['perf', sample('uffd', 'strace'), 'it looks like strace: leave out --from'],
+  ['perf', '{"op":"exit"}\n', 'leave out --from to see whose it is'],
+])('a text of which no line is one of %s is refused', async (from, text, hint) => {
+  const [found] = text.split('\n');
+  const message = expect.stringContaining(`no line is one of ${from}, found "${found.slice(0, 40)}`);
+  await expect(imported(text, { from })).rejects.toMatchObject({ class: 'schema', message, where: { line: 1 }, hint });
+});
+
+test('one line far behind is enough, as is nothing at all in a recording of our own', async () => {
+  const [first] = sample('page-miss', 'perf').split('\n');
+  const { summary } = await imported([...Array(1000).fill('hello'), first, ''].join('\n'), { from: 'perf' });
+  expect(summary).toMatchObject({ lines: 1001, unknownLines: 1000 });
+  for (const from of [undefined, 'perf', 'ftrace', 'strace'])
+    await expect(imported('', { from })).rejects.toMatchObject({ class: 'schema', message: 'the text is empty' });
+  expect((await imported('', { from: 'perf', mayBeEmpty: true })).events).toEqual([]);
+  expect((await imported('# tracer: nop\n', { from: 'ftrace' })).events).toEqual([]);
+  expect((await imported('\n', { from: 'strace' })).events).toEqual([]);
+});
+
 test('lost records are added up in the header and the summary', async () => {
   const lost = [line(1, 10, 'PERF_RECORD_LOST lost 12'), line(2, 10, 'PERF_RECORD_LOST lost 30')];
   const { header, summary } = await imported([sample('huge'), ...lost, ''].join('\n'));

@@ -21,7 +21,12 @@ const identity = ({ op, tid, addr, len }: { op: string; tid: number; addr?: unkn
 
 async function tolerant(text: string, tool: string) {
   const complaints: Complaint[] = [];
-  const result = await imported(text, { from: tool, cut: true, onBadLine: complaint => complaints.push(complaint) });
+  const result = await imported(text, {
+    from: tool,
+    cut: true,
+    mayBeEmpty: true,
+    onBadLine: complaint => complaints.push(complaint),
+  });
   return { ...result, complaints };
 }
 
@@ -31,7 +36,9 @@ test('cut off anywhere: a complaint about the last line, or what is left is whol
       const kept = lines(which);
       const cut = kept[at].slice(0, Math.floor(share * kept[at].length));
       const text = [...kept.slice(0, at), cut].join('\n');
-      const error = await imported(text, { from: which.tool, cut: true }).catch((reason: unknown) => reason);
+      const error = await imported(text, { from: which.tool, cut: true, mayBeEmpty: true }).catch(
+        (reason: unknown) => reason,
+      );
       if (cut.trim() === '' || cut.startsWith('#') || cut.startsWith('strace: '))
         expect(error).not.toBeInstanceOf(Error);
       else expect(error).toMatchObject({ class: 'schema', where: { line: at + 1 } });
@@ -109,7 +116,7 @@ test('any bytes at all: a complaint or a trace, never anything else', async () =
       const place = Math.floor(share * kept[at].length);
       const garbled = kept[at].slice(0, place) + junk + kept[at].slice(place + junk.length);
       const text = [...kept.slice(0, at), garbled, ...kept.slice(at + 1), ''].join('\n');
-      const result = await imported(text, { from: which.tool }).catch((reason: unknown) => reason);
+      const result = await imported(text, { from: which.tool, mayBeEmpty: true }).catch((reason: unknown) => reason);
       if (result instanceof Error) expect(result).toBeInstanceOf(Complaint);
     }),
     { numRuns: 300 },
@@ -135,7 +142,11 @@ test('any number in place of any other: a complaint or a trace', async () => {
         const { index, 0: was } = all[which % all.length];
         text = text.slice(0, index) + value + text.slice(index + was.length);
       }
-      await imported(text, { from: tool, onBadLine: complaint => expect(complaint).toBeInstanceOf(Complaint) });
+      await imported(text, {
+        from: tool,
+        mayBeEmpty: true,
+        onBadLine: complaint => expect(complaint).toBeInstanceOf(Complaint),
+      });
     }),
     { numRuns: 500 },
   );

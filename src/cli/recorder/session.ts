@@ -35,7 +35,7 @@ export async function recordInto(
     const { importBatches } = await import('../../trace/import/index.js');
     const { SecondThread } = await import('../second-thread.js');
     const file = `recording of ${name}`;
-    const about = { ...machineMeta(), locks: true, swapSync: swapSync(), maps };
+    const about = { ...machineMeta(), locks: true, mayBeEmpty: true, swapSync: swapSync(), maps };
     const limits = { maxHeld: options.maxHeld, maxMaps: Number.POSITIVE_INFINITY };
     const events = importBatches(text, { file, from: recorder.writes, ...about, ...limits }, new SecondThread());
     let lost = 0;

@@ -27,6 +27,8 @@ export interface ImportOptions extends Limited<'maxLine' | 'maxHeld' | 'maxMaps'
   from?: string | undefined;
   /** release of the recording kernel, where it is known */
   kernel?: string | undefined;
+  /** a text of nothing at all is a recording in which nothing happened */
+  mayBeEmpty?: boolean | undefined;
   /** mmap_lock events were asked for: where there are none, nobody took the lock */
   locks?: boolean | undefined;
   /** the swap device reads synchronously (zram, brd, pmem); a recording does not say */
@@ -61,6 +63,8 @@ export const IMPORTERS: readonly Importer[] = [
   },
   { name: 'strace', sniff: isStraceLine, open: (options, summary) => new StraceReader(options, summary) },
 ];
+
+const NAMES = IMPORTERS.map(importer => importer.name);
 
 /** Lines looked at to tell whose text it is. */
 const SNIFF_LINES = 64;
@@ -121,10 +125,14 @@ async function* importText(
   const summary = newSummary();
   const reader = importer.open({ ...options, maps }, summary);
   const importing = new Importing(reader, summary, options, importer.name);
+  const [first] = lines;
+  let sound = false;
   for (;;) {
+    sound ||= lines.some(({ text }) => importer.sniff(text));
     importing.push(lines);
     yield* importing.batches();
-    const cut = cutter.here;
+    // a text of which no line was met yet may be another tool's: all of it is looked at here
+    const cut = sound ? cutter.here : null;
     if (cut !== null && reader instanceof EventReader && elsewhere?.isReady(cut.number)) {
       const from = { tool: importer.name as Handover['tool'], file, maxLine, cut, parser: reader.state };
       for await (const rest of elsewhere.read(text, from)) {
@@ -138,7 +146,9 @@ async function* importText(
     if (next.done) break;
     lines = next.value;
   }
-  yield importing.end();
+  const last = importing.end();
+  if (!sound && summary.unknownLines > 0) throw foreign(first.text, importer, file);
+  yield last;
   return summary;
 }
 
@@ -153,22 +163,33 @@ async function firstLines(batches: AsyncGenerator<Line[]>): Promise<Line[]> {
   return lines;
 }
 
-function choose(lines: readonly Line[], { file, from }: ImportOptions): Importer {
-  const names = IMPORTERS.map(importer => importer.name);
+/** The complaint about a text of which no line is what the importer that was named reads. */
+function foreign(text: string, { name }: Importer, file: string): Complaint {
+  const other = IMPORTERS.find(importer => importer.sniff(text))?.name;
+  const hint = other === undefined ? 'leave out --from to see whose it is' : `it looks like ${other}: leave out --from`;
+  return new Complaint('schema', `no line is one of ${name}, found ${quote(text)}`, { file, line: 1 }, hint);
+}
+
+function choose(lines: readonly Line[], { file, from, mayBeEmpty }: ImportOptions): Importer {
   if (from !== undefined) {
     const named = IMPORTERS.find(importer => importer.name === from);
-    if (named !== undefined) return named;
-    const near = nearest(from, names);
-    const hint = near === undefined ? `one of ${names.join(' ')}` : `did you mean ${near}?`;
+    if (named !== undefined && (lines.length > 0 || mayBeEmpty)) return named;
+    if (named !== undefined) throw isEmpty(file);
+    const near = nearest(from, NAMES);
+    const hint = near === undefined ? `one of ${NAMES.join(' ')}` : `did you mean ${near}?`;
     throw new Complaint('usage', `unknown importer ${quote(from)}`, {}, hint);
   }
   const texts = lines.slice(0, SNIFF_LINES).map(line => line.text);
   const found = IMPORTERS.find(importer => texts.some(importer.sniff));
   if (found !== undefined) return found;
   const [text] = texts;
-  const hint = text?.startsWith('PERFILE2')
+  if (text === undefined) throw isEmpty(file);
+  const hint = text.startsWith('PERFILE2')
     ? 'it looks like perf.data: run perf script on it first'
-    : `known formats: ${names.join(' ')}; --from names one`;
-  const what = text === undefined ? 'the text is empty' : `not a text any importer knows, found ${quote(text)}`;
-  throw new Complaint('schema', what, { file, line: 1 }, hint);
+    : `known formats: ${NAMES.join(' ')}; --from names one`;
+  throw new Complaint('schema', `not a text any importer knows, found ${quote(text)}`, { file, line: 1 }, hint);
+}
+
+function isEmpty(file: string): Complaint {
+  return new Complaint('schema', 'the text is empty', { file, line: 1 }, `known formats: ${NAMES.join(' ')}`);
 }
