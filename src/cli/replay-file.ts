@@ -1,13 +1,17 @@
 /** One trace through whatever replays it: the reader's batches in, the result out, bad lines counted on the way. */
 import { setImmediate } from 'node:timers/promises';
-import { Complaint, EXIT_TROUBLE } from '../errors.js';
+import { Complaint, EXIT_TROUBLE, quote } from '../errors.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import { isKnownFs } from '../trace/file-ops.js';
 import { readTrace } from '../trace/reader.js';
 import { formatCount, PAGE_SIZE } from '../units.js';
 import { complain, formatWhere, warn } from './complain.js';
 import type { InputOptions, TimingOptions } from './options.js';
 import type { Progress } from './progress.js';
 import { unknownKeys } from './unknown-keys.js';
+
+/** Unknown file systems a warning names. */
+const NAMED_FS = 3;
 
 /** What takes a trace batch by batch and has a result at its end. */
 export interface Machine<Result> {
@@ -45,7 +49,7 @@ export async function replayFile<Result extends { warnings: string[] }>(
     ...(options.keepGoing && { onBadLine: (complaint: Complaint) => skipped.add(complaint) }),
   });
   const result = machine.finish(info);
-  result.warnings.push(...otherPages(info), ...unknownKeys(info), ...skipped.warnings());
+  result.warnings.push(...otherPages(info), ...unknownFs(info), ...unknownKeys(info), ...skipped.warnings());
   return result;
 }
 
@@ -81,6 +85,18 @@ export async function replayEach<Result extends { trace: { file: string }; warni
 function otherPages({ meta: { pageSize = PAGE_SIZE } }: TraceInfo): string[] {
   if (pageSize === PAGE_SIZE) return [];
   return [`meta.pageSize is ${formatCount(pageSize)}: it is replayed with pages of ${formatCount(PAGE_SIZE)} bytes`];
+}
+
+/** One warning for all file systems that are not known, whose files are taken for ones of the page cache. */
+function unknownFs({ files }: TraceInfo): string[] {
+  const unknown = [...new Set(files.flatMap(({ fs }) => (fs === null || isKnownFs(fs) ? [] : fs)))];
+  if (unknown.length === 0) return [];
+  const what = unknown.length === 1 ? '1 file.fs is' : `${formatCount(unknown.length)} file.fs are`;
+  const named = unknown.slice(0, NAMED_FS).map(quote).join(', ');
+  const more = unknown.length > NAMED_FS ? `, and ${formatCount(unknown.length - NAMED_FS)} more` : '';
+  return [
+    `${what} unknown and taken for a page cache: ${named}${more}; vm_ops that differ can be said (map_pages ...)`,
+  ];
 }
 
 class SkippedLines {

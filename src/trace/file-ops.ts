@@ -7,17 +7,20 @@
  */
 import { VM_OPS } from '../vocab.js';
 
-/**
- * filemap_map_pages and a page_mkwrite of their own: ext2 to ext4, xfs, btrfs, f2fs, fuse, nfs, smb, 9p, afs, gfs2, nilfs2,
- * orangefs, ubifs, udf, exfat, zonefs, vboxsf, overlay.
- */
+/** filemap_map_pages and a page_mkwrite of their own, or the generic one. */
 const PAGE_CACHE = VM_OPS.map_pages | VM_OPS.fault | VM_OPS.page_mkwrite;
 const NO_MKWRITE = VM_OPS.map_pages | VM_OPS.fault;
 const FAULT_ONLY = VM_OPS.fault;
 const DAX = VM_OPS.fault | VM_OPS.page_mkwrite | VM_OPS.huge_fault | VM_OPS.dax;
 
-/** Those that have other ones. */
+/** By the name the kernel mounts it by, and kinds of mappings. */
 const BY_FS: ReadonlyMap<string, number> = new Map([
+  ...(
+    'ext2 ext3 ext4 xfs btrfs f2fs bcachefs fuse fuseblk virtiofs nfs nfs4 smb smb3 cifs 9p afs gfs2 nilfs2 orangefs ' +
+    'ubifs udf exfat zonefs vboxsf overlay overlayfs vfat msdos ntfs ntfs3 jfs reiserfs hfs hfsplus minix ramfs'
+  )
+    .split(' ')
+    .map(fs => [fs, PAGE_CACHE] as const),
   // read-only images and the aio ring: nothing to make writable
   ...['squashfs', 'iso9660', 'erofs', 'aio'].map(fs => [fs, NO_MKWRITE] as const),
   // shmem_vm_ops and shmem_anon_vm_ops have no page_mkwrite
@@ -41,6 +44,11 @@ const BY_FS: ReadonlyMap<string, number> = new Map([
   ['vfio', VM_OPS.fault | VM_OPS.huge_fault | VM_OPS.pfn],
   ['vfio-pci', VM_OPS.fault | VM_OPS.huge_fault | VM_OPS.pfn],
 ]);
+
+/** Is it known which vm_ops files on `fs` have? */
+export function isKnownFs(fs: string): boolean {
+  return BY_FS.has(fs);
+}
 
 /**
  * VM_OPS bits of a file on `fs`, as it has them where the file is mapped with `dax`; an unknown or absent one is taken for a

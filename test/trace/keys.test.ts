@@ -1,6 +1,6 @@
 /** Every operation: which keys it must have, which it may have, and what of them the kernel would refuse. */
 import { describe, expect, test } from 'vitest';
-import { defaultFileOps } from '../../src/trace/file-ops.js';
+import { defaultFileOps, isKnownFs } from '../../src/trace/file-ops.js';
 import { OPS, VM_OPS } from '../../src/vocab.js';
 import { complaint, HEADER, read } from './helpers.js';
 
@@ -192,6 +192,8 @@ describe('by its file system a file has', () => {
   test('what a page cache has where nobody says', () => {
     expect(defaultFileOps(null, false)).toBe(defaultFileOps('ext4', false));
     expect(defaultFileOps(null, true)).toBe(defaultFileOps('ext4', false));
+    expect(defaultFileOps('nosuchfs', false)).toBe(defaultFileOps('ext4', false));
+    expect(['ext4', 'vfio', 'devdax', ''].map(isKnownFs)).toEqual([true, true, false, false]);
   });
 
   test('what it has with DAX, where the file is said to be mapped so; what else is said of it counts', async () => {

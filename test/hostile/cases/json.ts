@@ -82,6 +82,7 @@ export const JSON_CASES: readonly HostileCase[] = [
       { op: 'thread', tid: 1, name: '__proto__' },
       fault(),
     ),
+    warns: /: 1 file\.fs is unknown and taken for a page cache: "constructor";/,
     result: { trace: { events: 3, faults: 1, threads: 1 } },
   },
   {
@@ -93,6 +94,7 @@ export const JSON_CASES: readonly HostileCase[] = [
       len: '0x1000',
       advice: 'constructor',
     }),
+    warns: /: 1 file\.fs is unknown and taken for a page cache: "__proto__";/,
     result: { trace: { events: 2 } },
   },
   {
