@@ -84,6 +84,7 @@ test('mremap: the target is unmapped first, and those of several VMAs before the
   expect((await doubted([...seals(8, 2), ...call(8, 2, 2, 0, EPERM)]))[0]).toBe('');
   expect((await doubted([...seals(0, 2), ...call(8, 2, 2, 0, EPERM)]))[0]).toBe('0 1');
   expect((await doubted(call(8, 4, 4, 2, EFAULT), null))[0]).toBe('2 3 4 5 8 9 10 11');
+  expect((await doubted(call(8, 4, 2, 0, EINVAL), null))[0]).toBe('0 1 8 9 10 11');
   expect((await doubted(call(8, 4, 4, 0, EFAULT)))[1]).toBe('memory: what mremap did to it');
 });
 
