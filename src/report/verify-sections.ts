@@ -106,7 +106,7 @@ const OTHERS: ReadonlyMap<Unscored, string> = new Map([
   ['kernel_mode', 'from kernel mode: no kernel tries the VMA lock'],
   ['no_truth', 'the recording does not say what the kernel did'],
   ['killed', 'the thread was killed before the fault was finished'],
-  ['interrupted', 'it left the VMA lock and went back to the program for a signal'],
+  ['interrupted', 'a signal took it back before it took mmap_lock'],
 ]);
 
 function unscored({ unscored }: VerifyResult): Section {
