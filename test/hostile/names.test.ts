@@ -92,7 +92,7 @@ describe('hostile names', () => {
         expect(page).not.toMatch(/<(script|img|b)\b|<[^>]*\son\w+\s*=/i);
         expect(stdout.match(/<script/g)).toHaveLength(stdout.match(/<\/script>/g)!.length);
       }
-      if (args.includes('--folded')) expect(stdout).toMatch(/^([^;\n]+(;[^;\n]+){3} \d+\n)+$/);
+      if (args.includes('--folded')) expect(stdout).toMatch(/^([^;\n]+(;[^;\n]+){4} \d+\n)+$/);
       expect(readdirSync(inside)).toEqual([TRACE]);
       expect(readdirSync(folder)).toEqual(['inside']);
     },
