@@ -11,7 +11,7 @@ import { AddressMap, type Extent } from './address-map.js';
 import { HUGE } from './mapped.js';
 import { EACCES, EINVAL, ENOMEM, EPERM } from './part-done.js';
 import { failed } from './syscalls.js';
-import { type Page, pageOf, pagesOf } from './words.js';
+import { HIGHEST_PAGE, type Page, pageOf, pagesOf } from './words.js';
 import type { Call, Mm } from './world.js';
 
 const MAP_FIXED = 0x10;
@@ -40,7 +40,7 @@ interface Range {
 }
 
 /** All that a process can have. */
-export const ALL_MEMORY: Range = { start: 0, end: 2 ** 44 };
+export const ALL_MEMORY: Range = { start: 0, end: HIGHEST_PAGE };
 
 const number = (digits: string): number => Number(`0x${digits}`);
 

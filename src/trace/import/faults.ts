@@ -12,7 +12,7 @@ import type { TraceRecord } from './record.js';
 import type { Recording } from './recording.js';
 import { type Circumstances, truthOf, UNKNOWN_LOCK } from './truth.js';
 import type { Userfault } from './uffd.js';
-import { type Page, pageOf, protBits } from './words.js';
+import { HIGHEST_PAGE, type Page, pageOf, protBits } from './words.js';
 import { type Mm, mmKey, type OpenFault, type Thread, type World } from './world.js';
 
 /** A fault that is over, its truth depending on what kind of kernel this turns out to be. */
@@ -34,9 +34,8 @@ export type Next = 'goesOn' | 'livesOn' | 'exits' | 'groupDead' | 'cutOff' | 'un
 /** ns after which a fault that shows nothing more is taken to be over. */
 const SETTLED_NS = 1_000_000;
 
-/** Pages that nobody maps: below vm.mmap_min_addr, and above user space. */
+/** Nobody maps anything below: vm.mmap_min_addr. */
 const LOWEST_PAGE = 1;
-const HIGHEST_PAGE = 2 ** 44;
 
 /** Why a fault has no path. */
 const DISABLED = 'kernel-mode fault with page faults disabled: neither lock was tried';
@@ -147,7 +146,7 @@ export class Faults {
     this.#unfinished(event, window, mm, extent, over);
     // reclaim drops what MADV_FREE freed, and swaps it where it was written to again
     const freed = mm.freed && this.#counters.size > 0 && extent?.mapsFile === false && !extent.shared;
-    if (freed && window.metNothing && event.page?.entry === undefined) event.page = { ...event.page, entry: 'none' };
+    if (freed && window.metNothing) metNone(event);
     const { before } = fault;
     if (over && mm.uffd !== null) before.push(...this.#uffdEvidence(event, window, mm, mm.uffd, extent));
     const endedWell = over || interrupted || next === 'livesOn';
@@ -185,7 +184,7 @@ export class Faults {
    */
   #unfinished(event: EventObject, window: FaultWindow, mm: Mm, extent: Extent | null, over: boolean): void {
     const page = pageOf(window.address);
-    if (mm.unfinished.has(page) && event.page?.entry === undefined) event.page = { ...event.page, entry: 'none' };
+    if (mm.unfinished.has(page)) metNone(event);
     if (over) mm.unfinished.delete(page);
     else if (window.foundNothing || (window.interruptedBy > 0 && extent?.mapsFile && !mm.watched))
       mm.unfinished.add(page);
@@ -340,4 +339,9 @@ export class Faults {
     if (counter.own) thread.fault?.window.rss(t, counter.type, delta);
     return true;
   }
+}
+
+/** There was no entry for the page, unless the fault says what it met. */
+function metNone(event: EventObject): void {
+  if (event.page?.entry === undefined) event.page = { ...event.page, entry: 'none' };
 }

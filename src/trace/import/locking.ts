@@ -1,8 +1,9 @@
 /**
  * mmap_lock events of a thread -> sections, each given to the fault or call that took it.
  *
- * Models: include/trace/events/mmap_lock.h; include/linux/mmap_lock.h; mm/memory.c, __access_remote_vm() (v6.18): start_locking also fires for trylocks, a
- * second acquire_returned without start_locking is a downgrade, released fires before the lock is really free.
+ * Models: include/trace/events/mmap_lock.h; include/linux/mmap_lock.h; mm/memory.c, __access_remote_vm() (v6.18):
+ * start_locking also fires for trylocks, a second acquire_returned without start_locking is a downgrade, released fires
+ * before the lock is really free.
  */
 import { Complaint, quote } from '../../errors.js';
 import { formatAddr, formatLen } from '../../units.js';

@@ -16,7 +16,7 @@ import type { Extent } from './address-map.js';
 import type { EventObject } from './event.js';
 import { type Line, linesOf } from './lines.js';
 import { identity, vmaEvent } from './mapped.js';
-import { pageOf, protBits } from './words.js';
+import { HIGHEST_PAGE, pageOf, protBits } from './words.js';
 
 export interface MapsFile {
   /** name for complaints */
@@ -39,8 +39,6 @@ type MapsLimits = Limited<'maxLine' | 'maxMaps'>;
 
 const HEAD = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]+) [0-9a-f]+:[0-9a-f]+ \d+(?: +(.*))?$/;
 const FIELD = /^([A-Z][A-Za-z_]+): +(.*)$/;
-/** Pages above user space: [vsyscall]. */
-const USER_END = 2 ** 44;
 
 /**
  * The VMAs of a maps or smaps file, by address.
@@ -58,7 +56,8 @@ export async function readMaps({ file, text }: MapsFile, limits: MapsLimits = {}
       if (line.text !== '') take(line, found, file);
     }
   }
-  return found.filter(({ extent }) => extent.end <= USER_END);
+  // [vsyscall] is above user space
+  return found.filter(({ extent }) => extent.end <= HIGHEST_PAGE);
 }
 
 /** A line that begins a VMA, or says more about the last one. */

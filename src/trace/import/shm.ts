@@ -7,12 +7,10 @@
 import { formatAddr, formatLen } from '../../units.js';
 import type { AddressMap, Extent } from './address-map.js';
 import type { Decoded } from './syscalls.js';
-import { pageOf } from './words.js';
+import { HIGHEST_PAGE, pageOf } from './words.js';
 
 /** Names of SysV shared memory. */
 const SEGMENT = '/SYSV';
-/** Behind all that a process can have. */
-const END = 2 ** 44;
 
 /** What a shmdt took away; null where no segment is known to have been there. */
 interface Detached {
@@ -25,7 +23,7 @@ interface Detached {
 export function detach(map: AddressMap, address: string): Detached | null {
   const at = pageOf(`0x${address}`);
   const isPiece = ({ name, start, offset }: Extent): boolean => name.startsWith(SEGMENT) && start - at === offset;
-  const above = map.overlapping(at, END);
+  const above = map.overlapping(at, HIGHEST_PAGE);
   const from = above.findIndex(isPiece);
   if (from < 0) return null;
   const { start, name } = above[from];

@@ -9,6 +9,9 @@ import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../../vocab.js';
 
 export type { Page } from '../../units.js';
 
+/** Nothing is mapped from here on: user space ends below. */
+export const HIGHEST_PAGE = 2 ** 44;
+
 export const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC;
 
 /** PROT_* bits of a system call as `rwx`. */
