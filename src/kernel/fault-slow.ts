@@ -46,8 +46,8 @@ export function lock_mm_and_find_vma(k: Kernel, task: Task): number {
     k.ledger.mmapLocked(task, mm, false, 0, false);
     return MMAP_LOCKED;
   }
-  if (mm.mmap_lock.readers > 0) k.settleHolders(mm);
-  k.blame(task, k.mmapHolder(mm));
+  if (mm.mmap_lock.readers.size > 0) k.settleHolders(mm);
+  k.blame(task, mm.mmap_lock.inTheWay);
   if (mm.mmap_lock.read(task.id)) {
     k.ledger.mmapLocked(task, mm, false, 0, true);
     return MMAP_LOCKED;
@@ -128,7 +128,7 @@ export function upgrade_mmap_lock(k: Kernel, task: Task): number {
   const { mm } = task;
   task.since = k.engine.now;
   k.settleHolders(mm);
-  const busy = k.mmapHolder(mm);
+  const busy = mm.mmap_lock.inTheWay;
   if (mm.mmap_lock.write(task.id)) {
     k.ledger.mmapLocked(task, mm, true, 0, false);
     k.lock?.beginWriteSection(mm);

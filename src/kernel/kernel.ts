@@ -145,19 +145,11 @@ export class Kernel {
     task.byOp = other.op;
   }
 
-  /** Whom a thread waits for that could not take mmap_lock: the writer, else the writer ahead in the queue, else a reader. */
-  mmapHolder(mm: Mm): number {
-    const lock = mm.mmap_lock;
-    if (lock.writer >= 0) return lock.writer;
-    const queued = lock.firstWaitingWriter;
-    return queued >= 0 ? queued : lock.lastReader;
-  }
-
   /** down_read_trylock() of mmap_lock, when those who are through with it have released it. */
   tryRead(task: Task, mm: Mm): boolean {
     const { mmap_lock } = mm;
     if (mmap_lock.tryRead(task.id)) return true;
-    if (mmap_lock.readers === 0) return false;
+    if (mmap_lock.readers.size === 0) return false;
     // readers who are known to wait are let in by the last release
     this.settleDue();
     return mmap_lock.tryRead(task.id);
@@ -171,7 +163,7 @@ export class Kernel {
       this.ledger.mmapLocked(task, mm, false, 0, false);
       return true;
     }
-    this.blame(task, this.mmapHolder(mm));
+    this.blame(task, mm.mmap_lock.inTheWay);
     this.ledger.mmapTrylockFailed(mm);
     return false;
   }
@@ -179,7 +171,7 @@ export class Kernel {
   /** mmap_read_unlock(). */
   mmap_read_unlock(task: Task, mm: Mm, held: Ns): void {
     this.ledger.mmapHeld(task, mm, false, held);
-    mm.mmap_lock.releaseRead();
+    mm.mmap_lock.releaseRead(task.id);
   }
 
   /** mmap_write_unlock(): every mark ends, then the lock is free. */

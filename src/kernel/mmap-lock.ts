@@ -26,6 +26,7 @@ export interface Waiters {
 
 /** Somebody who is known to wait. */
 export interface Expected {
+  readonly thread: number;
   readonly write: boolean;
 }
 
@@ -34,14 +35,12 @@ const NOBODY = -1;
 export class MmapLock {
   /** Thread that holds it for write; -1 when none. */
   writer = NOBODY;
-  /** How many hold it for read. */
-  readers = 0;
+  /** Threads that hold it for read, in the order in which they got it. */
+  readonly readers = new Set<number>();
   /** Set by the waiter at the head once it waited too long: no stealing. */
   handoff = false;
   /** Recorded waiters, in the order they asked: others may still overtake them, and their turn comes at a known time. */
   private expected: readonly Expected[] = [];
-  /** The thread that read-locked it last: whom a writer blames. */
-  lastReader = NOBODY;
 
   // FIFO of sleepers: a ring of (thread, mode, since).
   private threads = new Int32Array(8);
@@ -66,19 +65,30 @@ export class MmapLock {
     return this.queued > 0;
   }
 
-  /** The queued writer nearest to the head: the one new readers queue behind; -1 when only readers wait. */
-  get firstWaitingWriter(): number {
-    return this.waitingWriters[this.firstWriter] ?? NOBODY;
-  }
-
   /** Neither held nor waited for. */
   get isFree(): boolean {
-    return this.readers === 0 && this.canTryRead;
+    return this.readers.size === 0 && this.canTryRead;
   }
 
-  /** Somebody is known to wait from now on: trylocks fail until arrived(), or until readers were let in. */
-  expect(write: boolean): Expected {
-    const waiter = { write };
+  /**
+   * Whom a thread waits for that cannot take it: the writer, else the first that waits to write, else the reader who is
+   * inside longest, else who is known to wait for it; -1 when it is free.
+   */
+  get inTheWay(): number {
+    if (this.writer >= 0) return this.writer;
+    const { expected } = this;
+    return (
+      this.waitingWriters[this.firstWriter] ??
+      expected.find(({ write }) => write)?.thread ??
+      this.readers.values().next().value ??
+      expected[0]?.thread ??
+      NOBODY
+    );
+  }
+
+  /** `thread` is known to wait from now on: trylocks fail until arrived(), or until readers were let in. */
+  expect(thread: number, write: boolean): Expected {
+    const waiter = { thread, write };
     this.expected = [...this.expected, waiter];
     return waiter;
   }
@@ -96,19 +106,17 @@ export class MmapLock {
   /** down_read_trylock(): fails on a writer, on anybody queued, on HANDOFF. */
   tryRead(thread: number): boolean {
     if (!this.canTryRead) return false;
-    this.readers++;
-    this.lastReader = thread;
+    this.readers.add(thread);
     return true;
   }
 
   /** down_read(): true when the lock was taken (perhaps stolen from the queue), false when `thread` now sleeps. */
   read(thread: number): boolean {
     if (this.tryRead(thread)) return true;
-    const readerOwned = this.readers > 0;
+    const readerOwned = this.readers.size > 0;
     if (!readerOwned && this.writer === NOBODY && !this.handoff) {
       // Free but the writer at the head has not woken yet: steal.
-      this.readers++;
-      this.lastReader = thread;
+      this.readers.add(thread);
       return true;
     }
     this.enqueue(thread, 0);
@@ -117,7 +125,7 @@ export class MmapLock {
 
   /** down_write(): true when the lock was taken, false when `thread` now sleeps. */
   write(thread: number): boolean {
-    if (this.writer === NOBODY && this.readers === 0 && (this.queued === 0 || (!this.handoff && this.waking))) {
+    if (this.writer === NOBODY && this.readers.size === 0 && (this.queued === 0 || (!this.handoff && this.waking))) {
       this.writer = thread;
       return true;
     }
@@ -139,7 +147,7 @@ export class MmapLock {
   woken(thread: number): boolean {
     if (this.queued === 0 || this.threads[this.head] !== thread || !this.writes[this.head]) return true;
     this.waking = false;
-    if (this.writer === NOBODY && this.readers === 0) {
+    if (this.writer === NOBODY && this.readers.size === 0) {
       this.dequeue();
       this.handoff = false;
       this.writer = thread;
@@ -150,11 +158,11 @@ export class MmapLock {
   }
 
   /** up_read(). */
-  releaseRead(): void {
-    invariant(this.readers > 0, 'mmap_lock: read-unlocked more often than read-locked');
+  releaseRead(thread: number): void {
+    const held = this.readers.delete(thread);
+    invariant(held, 'mmap_lock: read-unlocked by a thread that does not hold it');
     invariant(this.writer === NOBODY, 'mmap_lock: a reader beside a writer');
-    this.readers--;
-    if (this.readers > 0) return;
+    if (this.readers.size > 0) return;
     this.admitExpected();
     this.wakeNext();
   }
@@ -162,7 +170,7 @@ export class MmapLock {
   /** up_write(). */
   releaseWrite(thread: number): void {
     invariant(this.writer === thread, 'mmap_lock: write-unlocked by a thread that does not hold it');
-    invariant(this.readers === 0, 'mmap_lock: a writer beside a reader');
+    invariant(this.readers.size === 0, 'mmap_lock: a writer beside a reader');
     this.writer = NOBODY;
     this.admitExpected();
     this.wakeNext();
@@ -172,8 +180,7 @@ export class MmapLock {
   downgrade(thread: number): void {
     invariant(this.writer === thread, 'mmap_lock: downgraded by a thread that does not hold it for write');
     this.writer = NOBODY;
-    this.readers = 1;
-    this.lastReader = thread;
+    this.readers.add(thread);
     this.admitExpected();
     if (this.queued > 0 && !this.writes[this.head]) this.grantReaders();
   }
@@ -206,8 +213,7 @@ export class MmapLock {
         continue;
       }
       granted++;
-      this.readers++;
-      this.lastReader = this.threads[at];
+      this.readers.add(this.threads[at]);
       this.waiters.wake(this.threads[at], this.wakeLatency);
     }
     // They close up with those that were not looked at.

@@ -80,9 +80,8 @@ export function* enter(k: Kernel, task: Task, mm: Mm, ask: Ask): Generator<undef
   // A short wait for a free lock is the time it took to write the event down.
   const waits = wait > 0 && !(mmap_lock.isFree && wait < WRITING_DOWN);
   if (waits) {
-    const held = mmap_lock.writer >= 0 || mmap_lock.readers > 0;
-    sleep(k, task, ask, held ? k.mmapHolder(mm) : -1);
-    const waiter = mmap_lock.expect(ask.write);
+    sleep(k, task, ask, mmap_lock.inTheWay);
+    const waiter = mmap_lock.expect(task.id, ask.write);
     if (!k.engine.pass(task.id, wait)) yield;
     mmap_lock.arrived(waiter);
   }
@@ -109,9 +108,9 @@ function lock(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
   const { write } = ask;
   const rwsem = mm.mmap_lock;
   const slept = task.blockedOn !== null;
-  if (rwsem.readers > 0 && (write || !rwsem.canTryRead)) k.settleHolders(mm);
-  const holder = k.mmapHolder(mm);
-  const busy = write ? rwsem.writer >= 0 || rwsem.readers > 0 : !rwsem.canTryRead;
+  if (rwsem.readers.size > 0 && (write || !rwsem.canTryRead)) k.settleHolders(mm);
+  const holder = rwsem.inTheWay;
+  const busy = write ? rwsem.writer >= 0 || rwsem.readers.size > 0 : !rwsem.canTryRead;
   if (write ? rwsem.write(task.id) : rwsem.read(task.id)) {
     if (slept) locked(k, task, mm, write, null);
     else {

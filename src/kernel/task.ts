@@ -33,7 +33,7 @@ const NOBODY = -1;
 export type Seen = Pick<
   Task,
   | ('id' | 'i' | 'op' | 'code' | 'page' | 'off' | 'len' | 'name' | 'mm' | 'start' | 'since' | 'until' | 'uses')
-  | ('byThread' | 'byIndex' | 'byOp' | 'markNext')
+  | ('byThread' | 'byIndex' | 'byOp' | 'markNext' | 'blockedOn')
 >;
 
 export class Task {

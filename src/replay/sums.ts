@@ -67,7 +67,10 @@ export function checkLocks(kernel: Kernel, where: string): void {
   for (const mm of kernel.mms) {
     if (!mm) continue;
     const { mmap_lock: lock } = mm;
-    invariant(lock.writer < 0 && lock.readers === 0 && !lock.hasWaiters, `mmap_lock is not free at the end ${where}`);
+    invariant(
+      lock.writer < 0 && lock.readers.size === 0 && !lock.hasWaiters,
+      `mmap_lock is not free at the end ${where}`,
+    );
     for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) {
       invariant((kernel.lock?.readers(vma) ?? 0) === 0, `a VMA lock is not free at the end ${where}`);
     }

@@ -31,6 +31,8 @@ class Resting implements Seen {
   readonly byIndex: number;
   readonly byOp: number;
   markNext: number;
+  /** it rests: nothing */
+  readonly blockedOn = null;
   uses: Seen['uses'];
   readonly epoch: number;
   readonly shift: Ns;

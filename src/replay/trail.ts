@@ -191,8 +191,8 @@ export class Trail {
     const { k, task } = this;
     const { mmap_lock } = task.mm;
     const other = k.tasks[task.byThread];
-    const role =
-      mmap_lock.writer === other.id ? 'writer' : mmap_lock.firstWaitingWriter === other.id ? 'queued' : 'reader';
+    const waits = other.blockedOn?.startsWith('mmap_lock') === true;
+    const role = mmap_lock.writer === other.id ? 'writer' : waits ? 'queued' : 'reader';
     let known = this.find(other.id, ({ i, role }) => i === task.byIndex && role !== 'resolver');
     if (known === undefined) {
       known = this.add(other.id, role, role === 'reader' ? null : task.vma);

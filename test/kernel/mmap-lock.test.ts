@@ -35,7 +35,7 @@ describe('down_read_trylock()', () => {
     const { lock } = new Bench();
     expect(lock.tryRead(1)).toBe(true);
     expect(lock.tryRead(2)).toBe(true);
-    expect(lock.readers).toBe(2);
+    expect([...lock.readers]).toEqual([1, 2]);
   });
 
   test('fails on a writer', () => {
@@ -90,22 +90,22 @@ describe('the queue', () => {
   test('is first in, first out: a reader behind a queued writer waits for it though readers hold the lock', () => {
     const bench = new Bench();
     expect(bench.ask('r1', 'w2', 'r3')).toEqual(['r1']);
-    bench.lock.releaseRead();
+    bench.lock.releaseRead(1);
     expect(bench.takeWoken()).toEqual([2]);
     expect(bench.lock.woken(2)).toBe(true);
     expect(bench.lock.writer).toBe(2);
     bench.lock.releaseWrite(2);
     expect(bench.takeWoken()).toEqual([3]);
     expect(bench.lock.woken(3)).toBe(true);
-    expect(bench.lock.readers).toBe(1);
+    expect([...bench.lock.readers]).toEqual([3]);
   });
 
   test('the last reader wakes nobody before it is the last', () => {
     const bench = new Bench();
     bench.ask('r1', 'r2', 'w3');
-    bench.lock.releaseRead();
+    bench.lock.releaseRead(1);
     expect(bench.takeWoken()).toEqual([]);
-    bench.lock.releaseRead();
+    bench.lock.releaseRead(2);
     expect(bench.takeWoken()).toEqual([3]);
   });
 
@@ -114,8 +114,8 @@ describe('the queue', () => {
     bench.ask('w1', 'r2', 'w3', 'r4', 'w5', 'r6');
     bench.lock.releaseWrite(1);
     expect(bench.takeWoken()).toEqual([2, 4, 6]);
-    expect(bench.lock.readers).toBe(3);
-    for (const _ of [2, 4, 6]) bench.lock.releaseRead();
+    expect([...bench.lock.readers]).toEqual([2, 4, 6]);
+    for (const reader of [2, 4, 6]) bench.lock.releaseRead(reader);
     expect(bench.takeWoken()).toEqual([3]);
     expect(bench.lock.woken(3)).toBe(true);
     bench.lock.releaseWrite(3);
@@ -136,23 +136,70 @@ describe('the queue', () => {
     for (const reader of readers) bench.lock.read(reader);
     bench.lock.releaseWrite(0);
     expect(bench.takeWoken()).toEqual(readers.slice(0, MAX_READERS_WAKEUP));
-    expect(bench.lock.readers).toBe(MAX_READERS_WAKEUP);
+    expect(bench.lock.readers.size).toBe(MAX_READERS_WAKEUP);
     expect(bench.lock.hasWaiters).toBe(true);
-    for (let i = 0; i < MAX_READERS_WAKEUP; i++) bench.lock.releaseRead();
+    for (const reader of [...bench.lock.readers]) bench.lock.releaseRead(reader);
     expect(bench.takeWoken()).toEqual(readers.slice(MAX_READERS_WAKEUP));
   });
+});
 
-  test('whom a new reader queues behind is the writer nearest to the head', () => {
+describe('who is in the way', () => {
+  test('of a lock that is free: nobody, whoever had it before', () => {
+    const { lock } = new Bench();
+    expect(lock.inTheWay).toBe(-1);
+    lock.read(1);
+    lock.releaseRead(1);
+    lock.write(2);
+    lock.releaseWrite(2);
+    expect(lock.inTheWay).toBe(-1);
+  });
+
+  test('is the writer', () => {
     const bench = new Bench();
-    bench.ask('w1', 'r2', 'w3', 'w4');
-    expect(bench.lock.firstWaitingWriter).toBe(3);
+    bench.ask('w1', 'r2', 'w3');
+    bench.lock.expect(4, true);
+    expect(bench.lock.inTheWay).toBe(1);
+  });
+
+  test('is the writer nearest to the head, whom a new reader queues behind', () => {
+    const bench = new Bench();
+    bench.ask('r1', 'w2', 'r3', 'w4');
+    bench.lock.expect(5, true);
+    expect(bench.lock.inTheWay).toBe(2);
+    bench.lock.releaseRead(1);
+    expect(bench.lock.inTheWay).toBe(2);
+  });
+
+  test('is the reader who is inside longest', () => {
+    const bench = new Bench();
+    bench.ask('r1', 'r2', 'r3');
+    expect(bench.lock.inTheWay).toBe(1);
+    bench.lock.releaseRead(1);
+    expect(bench.lock.inTheWay).toBe(2);
+    bench.lock.read(1);
+    expect(bench.lock.inTheWay).toBe(2);
+  });
+
+  test('is a writer who is known to wait, before the readers; a reader who is, where nobody has it', () => {
+    const { lock } = new Bench();
+    const reader = lock.expect(1, false);
+    expect(lock.inTheWay).toBe(1);
+    const writer = lock.expect(2, true);
+    expect(lock.inTheWay).toBe(2);
+    lock.arrived(writer);
+    lock.arrived(reader);
+    lock.read(3);
+    lock.expect(4, false);
+    expect(lock.inTheWay).toBe(3);
+    lock.expect(5, true);
+    expect(lock.inTheWay).toBe(5);
   });
 });
 
 describe('somebody who is known to wait', () => {
   test('makes a trylock fail until he has it', () => {
     const { lock } = new Bench();
-    const writer = lock.expect(true);
+    const writer = lock.expect(9, true);
     expect(lock.tryRead(1)).toBe(false);
     lock.arrived(writer);
     expect(lock.tryRead(1)).toBe(true);
@@ -160,12 +207,12 @@ describe('somebody who is known to wait', () => {
 
   test.each([
     ['writer', 'w1', (lock: MmapLock) => lock.releaseWrite(1)],
-    ['last reader', 'r1', (lock: MmapLock) => lock.releaseRead()],
+    ['last reader', 'r1', (lock: MmapLock) => lock.releaseRead(1)],
     ['writer who goes on as a reader', 'w1', (lock: MmapLock) => lock.downgrade(1)],
   ] as const)('has it, if he only reads, from the release of the %s on, whenever he runs', (_, holder, release) => {
     const bench = new Bench();
     bench.ask(holder);
-    const [first, second] = [bench.lock.expect(false), bench.lock.expect(false)];
+    const [first, second] = [bench.lock.expect(8, false), bench.lock.expect(9, false)];
     expect(bench.lock.tryRead(2)).toBe(false);
     release(bench.lock);
     expect(bench.lock.tryRead(2)).toBe(true);
@@ -176,12 +223,12 @@ describe('somebody who is known to wait', () => {
   test('waits on behind a writer, and so does a writer behind him', () => {
     const bench = new Bench();
     bench.ask('w1');
-    const [writer, reader] = [bench.lock.expect(true), bench.lock.expect(false)];
+    const [writer, reader] = [bench.lock.expect(7, true), bench.lock.expect(8, false)];
     bench.lock.releaseWrite(1);
     bench.lock.arrived(writer);
     expect(bench.lock.tryRead(2)).toBe(false);
     bench.ask('w3');
-    const last = bench.lock.expect(true);
+    const last = bench.lock.expect(9, true);
     bench.lock.releaseWrite(3);
     expect(bench.lock.tryRead(2)).toBe(false);
     for (const waiter of [reader, last]) bench.lock.arrived(waiter);
@@ -198,7 +245,7 @@ describe('stealing', () => {
     bench.now = WAKE;
     expect(bench.lock.woken(2)).toBe(false);
     expect(bench.lock.handoff).toBe(false);
-    bench.lock.releaseRead();
+    bench.lock.releaseRead(3);
     expect(bench.takeWoken()).toEqual([2, 2]);
     expect(bench.lock.woken(2)).toBe(true);
   });
@@ -227,7 +274,7 @@ describe('stealing', () => {
 
   test('after 4 ms the writer at the head asks for the handoff, and nobody steals any more', () => {
     const bench = handedOff();
-    bench.lock.releaseRead();
+    bench.lock.releaseRead(3);
     expect(bench.ask('r4', 'w5')).toEqual([]);
     expect(bench.lock.woken(2)).toBe(true);
     expect(bench.lock.handoff).toBe(false);
@@ -251,7 +298,8 @@ describe('downgrade_write()', () => {
     bench.ask('w1', 'r2', 'w3', 'r4');
     bench.lock.downgrade(1);
     expect(bench.takeWoken()).toEqual([2, 4]);
-    expect(bench.lock).toMatchObject({ writer: -1, readers: 3 });
+    expect(bench.lock.writer).toBe(-1);
+    expect([...bench.lock.readers]).toEqual([1, 2, 4]);
   });
 
   test('wakes nobody when a writer is at the head', () => {
@@ -259,8 +307,9 @@ describe('downgrade_write()', () => {
     bench.ask('w1', 'w2', 'r3');
     bench.lock.downgrade(1);
     expect(bench.takeWoken()).toEqual([]);
-    expect(bench.lock).toMatchObject({ writer: -1, readers: 1 });
-    bench.lock.releaseRead();
+    expect(bench.lock.writer).toBe(-1);
+    expect([...bench.lock.readers]).toEqual([1]);
+    bench.lock.releaseRead(1);
     expect(bench.takeWoken()).toEqual([2]);
   });
 
@@ -277,13 +326,17 @@ describe('misuse is a bug', () => {
   test('held for reading and for writing at once', () => {
     const { lock } = new Bench();
     lock.write(1);
-    lock.readers = 1;
-    expect(() => lock.releaseRead()).toThrow('a reader beside a writer');
+    lock.readers.add(2).add(3);
+    expect(() => lock.releaseRead(3)).toThrow('a reader beside a writer');
     expect(() => lock.releaseWrite(1)).toThrow('a writer beside a reader');
   });
 
-  test('read-unlocked too often', () => {
-    expect(() => new Bench().lock.releaseRead()).toThrow('read-unlocked more often');
+  test('read-unlocked too often, or by somebody else', () => {
+    const { lock } = new Bench();
+    lock.read(1);
+    expect(() => lock.releaseRead(2)).toThrow('read-unlocked by a thread that does not hold it');
+    lock.releaseRead(1);
+    expect(() => lock.releaseRead(1)).toThrow('read-unlocked by a thread that does not hold it');
   });
 
   test('write-unlocked or downgraded by somebody else', () => {
@@ -320,27 +373,28 @@ test('the queue is a list, from which a release takes a writer at its head, or i
       const bench = new Bench();
       const { lock } = bench;
       const list: string[] = [];
-      const first = () => Number(list.find(one => one.startsWith('w'))?.slice(1) ?? -1);
+      const first = () => Number(list.find(one => one.startsWith('w'))?.slice(1) ?? [...lock.readers, -1][0]);
+      const inTheWay = () => (lock.writer >= 0 ? lock.writer : first());
       lock.write(0);
       let thread = 0;
       for (const burst of all) {
         if (burst !== null) {
           const names = Array.from({ length: burst.times }, () => `${burst.ask}${++thread}`);
-          const beside = burst.ask === 'r' && lock.readers > 0 && list.length === 0;
+          const beside = burst.ask === 'r' && lock.readers.size > 0 && list.length === 0;
           expect(bench.ask(...names)).toEqual(beside ? names : []);
           if (!beside) list.push(...names);
-          expect(lock.firstWaitingWriter).toBe(first());
+          expect(lock.inTheWay).toBe(inTheWay());
           continue;
         }
         if (lock.writer >= 0) lock.releaseWrite(lock.writer);
-        else for (let holders = lock.readers; holders > 0; holders--) lock.releaseRead();
+        else for (const reader of [...lock.readers]) lock.releaseRead(reader);
         const takes = list[0]?.startsWith('w') ? [list[0]] : list.filter(one => one.startsWith('r')).slice(0, 256);
         for (const one of takes) list.splice(list.indexOf(one), 1);
         expect(bench.takeWoken()).toEqual(takes.map(one => Number(one.slice(1))));
         for (const one of takes) expect(lock.woken(Number(one.slice(1)))).toBe(true);
         // nobody is left: somebody has to hold it
         if (takes.length === 0) lock.write(++thread);
-        expect(lock.firstWaitingWriter).toBe(first());
+        expect(lock.inTheWay).toBe(inTheWay());
       }
     }),
     { numRuns: 200 },

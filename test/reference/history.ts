@@ -129,7 +129,6 @@ export class History {
   mmapLock(mm: string) {
     let writer = -1;
     let readers: number[] = [];
-    let lastReader = -1;
     let queue: { who: number; write: boolean; since: number }[] = [];
     let told = false;
     let impatient = false;
@@ -146,10 +145,7 @@ export class History {
           if (it.write) {
             writer = it.by;
             sections++;
-          } else {
-            readers.push(it.by);
-            lastReader = it.by;
-          }
+          } else readers.push(it.by);
           break;
         case 'let go':
           if (writer === it.by) {
@@ -162,7 +158,6 @@ export class History {
           writer = -1;
           sections++;
           readers.push(it.by);
-          lastReader = it.by;
           expected = lettingIn(expected);
           break;
         case 'told':
@@ -179,7 +174,7 @@ export class History {
           expected = expected.filter(({ who }) => who !== it.by);
       }
     }
-    return { writer, readers, lastReader, queue, told, impatient, expected, sections };
+    return { writer, readers, queue, told, impatient, expected, sections };
   }
 
   /** Threads inside a VMA, in the order in which they came, and who came last, inside or not. */

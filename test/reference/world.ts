@@ -193,8 +193,10 @@ export class World {
 
   /** Whom a thread blames that does not get it. */
   holder(mm: string): number {
-    const { writer, queue, lastReader } = this.past.mmapLock(mm);
-    return writer >= 0 ? writer : (queue.find(({ write }) => write)?.who ?? lastReader);
+    const { writer, readers, queue, expected } = this.past.mmapLock(mm);
+    if (writer >= 0) return writer;
+    const writers = [...queue, ...expected].filter(({ write }) => write).map(({ who }) => who);
+    return [...writers, ...readers, ...expected.map(({ who }) => who), -1][0];
   }
 
   blames(thread: Thread, tid: number): void {
