@@ -10,7 +10,7 @@ const addr = (page: number) => `${(BASE + page).toString(16)}000`;
 const pages = (n: number) => `${n.toString(16)}000`;
 const [EPERM, ENOMEM, EFAULT, EINVAL, EACCES] = ['-1', '-12', '-14', '-22', '-13'];
 const [MMAP, MPROTECT, MUNMAP, MREMAP, MADVISE, BRK] = [9, 10, 11, 25, 28, 12];
-const [PROCESS_MADVISE, MSEAL] = [440, 462];
+const [PKEY_MPROTECT, PROCESS_MADVISE, MSEAL] = [329, 440, 462];
 const [FIXED, PRIVATE, ANONYMOUS, HUGETLB] = [0x10, 2, 0x20, 0x40000];
 const MAPS = {
   file: 'maps',
@@ -112,6 +112,18 @@ test('mprotect shows what it changed, but in a recording without such lines', as
   expect((await doubted(changed(EPERM)))[0]).toBe('8 9 10 11');
   expect((await doubted(changed(EINVAL)))[0]).toBe('');
   expect((await doubted([...file, ...changed(EACCES)]))[0]).toBe('');
+});
+
+test('memory with a protection key, whose rights are in a register', async () => {
+  const keyed = (pkey: string | number, result = '0', last: string[] = []) =>
+    doubted([...made(20, PKEY_MPROTECT, [addr(2), pages(8), 3, pkey], result, WRITE), ...last]);
+  expect(await keyed(1)).toEqual(['2 3 4 5 6 7 8 9', 'memory: what pkey_mprotect did to it']);
+  expect((await keyed(0))[0]).toBe('');
+  expect((await keyed('ffffffff'))[0]).toBe('');
+  expect((await keyed('ffffffffffffffff'))[0]).toBe('');
+  expect((await keyed(1, EINVAL))[0]).toBe('');
+  expect((await keyed(1, EACCES))[0]).toBe('2 3 4 5 6 7');
+  expect((await keyed(15, '0', made(40, MUNMAP, [addr(2), pages(3)], '0')))[0]).toBe('5 6 7 8 9');
 });
 
 test('madvise: what comes before the last VMA; all of it where the VMAs are not known', async () => {

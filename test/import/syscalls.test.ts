@@ -65,7 +65,7 @@ test('a range without a length is none, and other calls change nothing', () => {
 });
 
 test('how many arguments a call needs to be understood', () => {
-  const needs = { mmap: 6, mremap: 4, mprotect: 3, pkey_mprotect: 3, madvise: 3, mbind: 3, mlock2: 3, ioctl: 3 };
+  const needs = { mmap: 6, mremap: 4, mprotect: 3, pkey_mprotect: 4, madvise: 3, mbind: 3, mlock2: 3, ioctl: 3 };
   const few = {
     munmap: 2,
     mlock: 2,

@@ -4,7 +4,7 @@
 import type { Ns } from '../../units.js';
 import { FLAG_ADVICES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
-import { blank, doubtsOf, reasonOf } from './doubt.js';
+import { blank, doubtsOf, HIDE_MORE, reasonOf } from './doubt.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
 import { throughInt80 } from './int80.js';
@@ -43,7 +43,7 @@ export class Calls {
     thread.call = null;
     if (call === null || call.entry === null || call.entry.done) return;
     const args = failed(result) ? partDone(thread.process.mm.map, call, result) : call.args;
-    if (args === null || call.name === 'process_madvise') this.#doubt(thread.process.mm, call, result);
+    if (args === null || HIDE_MORE.has(call.name)) this.#doubt(thread.process.mm, call, result);
     const event = args === null ? null : this.#event(thread, { ...call, args }, result, t);
     this.#outbox.close(call.entry, event === null ? this.#other(thread, call, t) : [event]);
   }

@@ -1,6 +1,6 @@
 /**
  * Memory of which nobody knows what a call did to it: the call failed, and what it had done by then depends on what the
- * recording does not show; or its ranges lie behind a pointer.
+ * recording does not show; or its ranges lie behind a pointer, or what it forbids in a register (arch/x86/include/asm/pkru.h).
  *
  * Models: mm/mremap.c, mremap_to() (the target is unmapped first), remap_move() (since v6.17 one VMA after the other); mm/vma.c,
  * __mmap_region(), vms_abort_munmap_vmas() (what was there is gone when ->mmap() refuses, and before v6.12 whatever fails);
@@ -39,6 +39,9 @@ interface Range {
   readonly end: Page;
 }
 
+/** Calls that may leave something in doubt also where they succeed. */
+export const HIDE_MORE: ReadonlySet<string> = new Set(['process_madvise', 'pkey_mprotect']);
+
 /** All that a process can have. */
 export const ALL_MEMORY: Range = { start: 0, end: HIGHEST_PAGE };
 
@@ -50,7 +53,7 @@ function rangeOf(address: string, length: string): Range {
 }
 
 /**
- * What a call leaves in doubt that failed, or whose ranges nobody knows.
+ * What a call leaves in doubt that failed, or of which nobody knows what it is about.
  *
  * @param result what it returned: a negated errno when it failed
  * @param knows what the recording shows: every section of mmap_lock, every VMA that mprotect changes
@@ -70,6 +73,7 @@ export function doubtsOf(
       return number(args[3]) & MREMAP_FIXED ? moved(mm, args, result) : [];
     case 'mprotect':
     case 'pkey_mprotect':
+      if (result === '0') return name === 'pkey_mprotect' && hasKey(args[3]) ? [rangeOf(args[0], args[1])] : [];
       return !knows.changes && (result === EACCES || result === EPERM) ? [upToLast(mm, rangeOf(args[0], args[1]))] : [];
     case 'madvise':
       return REFUSED.get(result)?.has(args[2]) ? [advised(mm, rangeOf(args[0], args[1]), result)] : [];
@@ -103,6 +107,11 @@ function moved(mm: Mm, [address, before, after, , to]: readonly string[], error:
   if (lengths > 0) return [source, ...covered(mm, target)];
   if (mm.complete && first !== null && first.end >= source.end) return covered(mm, target);
   return [upToLast(mm, source), target];
+}
+
+/** What a key other than 0 forbids is in a register that the program writes by itself. */
+function hasKey(pkey: string): boolean {
+  return (number(pkey) | 0) > 0;
 }
 
 /** madvise stops at a VMA that refuses: with EPERM at one that is sealed. */

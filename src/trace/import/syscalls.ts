@@ -59,7 +59,7 @@ const CALLS: readonly [name: string, arguments: number, decode: Decode][] = [
   ['remap_file_pages', 2, args => range('remap_file_pages', args)],
   ['mbind', 3, args => range('mbind', args, { mode: policyWord(number(args[2])) })],
   ['mlock2', 3, mlock2],
-  ['pkey_mprotect', 3, args => range('pkey_mprotect', args, { prot: protWord(number(args[2])) })],
+  ['pkey_mprotect', 4, args => range('pkey_mprotect', args, { prot: protWord(number(args[2])) })],
   ['mseal', 2, args => range('mseal', args)],
 ];
 const DECODERS = new Map(CALLS.map(([name, , decode]) => [name, decode]));
