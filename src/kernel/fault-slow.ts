@@ -47,11 +47,11 @@ export function lock_mm_and_find_vma(k: Kernel, task: Task): number {
     return MMAP_LOCKED;
   }
   if (mm.mmap_lock.readers.size > 0) k.settleHolders(mm);
-  k.blame(task, mm.mmap_lock.inTheWay);
   if (mm.mmap_lock.read(task.id)) {
     k.ledger.mmapLocked(task, mm, false, 0, true);
     return MMAP_LOCKED;
   }
+  k.blame(task, mm.mmap_lock.inTheWay);
   k.sleepsOn(task, 'mmap_lock (read)');
   task.step = LOCK_MMAP_WOKEN;
   return BLOCKED;

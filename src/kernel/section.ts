@@ -45,6 +45,7 @@ function nextRecorded(task: Task, write: boolean): void {
   const { locks } = task;
   task.sectionAsk = -1;
   task.sectionEnd = -1;
+  task.asksIn = 0;
   if (locks === null) return;
   while (task.lockAt < locks.length && locks[task.lockAt + MODE] !== (write ? 1 : 0)) task.lockAt += SECTION;
   if (task.lockAt >= locks.length) return;
@@ -54,21 +55,27 @@ function nextRecorded(task: Task, write: boolean): void {
   task.sectionGot = locks[at + GOT];
   task.sectionEnd = locks[at + END];
   task.recordedWait += Math.max(0, task.sectionGot - task.sectionAsk);
+  task.asksIn = Math.max(0, task.sectionAsk - task.sectionBefore);
+  task.sectionBefore = task.sectionEnd;
 }
 
-/** Begins a section of `mm` when that needs no sleep: the lock is free and, at recorded times, this is the time. */
+/** Begins a section of `mm` when that needs no sleep: the lock is free, and the call asks for it at once. */
 export function tryEnter(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
   nextRecorded(task, ask.write);
-  if (k.recorded && task.sectionEnd >= 0) return false;
+  if (k.recorded ? task.sectionEnd >= 0 : task.asksIn > 0) return false;
   return lock(k, task, mm, ask);
 }
 
 /**
- * Begins the section after tryEnter() said no: sleeps in the queue of the lock; at recorded times it waits from the recorded
- * `ask` to the recorded `got`, overtaken by whoever overtook it then.
+ * Begins the section after tryEnter() said no: once the call asks for it, sleeps in the queue of the lock; at recorded times it
+ * waits from the recorded `ask` to the recorded `got`, overtaken by whoever overtook it then.
  */
 export function* enter(k: Kernel, task: Task, mm: Mm, ask: Ask): Generator<undefined, void, undefined> {
   if (!k.recorded || task.sectionEnd < 0) {
+    if (task.asksIn > 0) {
+      if (!k.engine.pass(task.id, task.asksIn)) yield;
+      if (lock(k, task, mm, ask)) return;
+    }
     yield* queue(k, task, mm, ask.write);
     return;
   }

@@ -64,6 +64,10 @@ export class Task {
   sectionAsk: Ns = FRACTION;
   sectionGot: Ns = FRACTION;
   sectionEnd: Ns = FRACTION;
+  /** when the last recorded section in hand was over, or the call began */
+  sectionBefore: Ns = FRACTION;
+  /** ns that the call is about something else before it asks for mmap_lock */
+  asksIn: Ns = FRACTION;
   /** since when it waits for the readers of a VMA */
   markSince: Ns = FRACTION;
   /** who waits for them behind it; -1 for nobody */
@@ -148,6 +152,8 @@ export class Task {
     this.sectionAsk = -1;
     this.sectionGot = -1;
     this.sectionEnd = -1;
+    this.sectionBefore = 0;
+    this.asksIn = 0;
     this.markSince = 0;
     this.recordedWait = 0;
     this.spent = 0;
@@ -213,6 +219,7 @@ export class Task {
     this.name = columns.name[row];
     this.locks = columns.locks[row];
     this.lockAt = 0;
+    this.sectionBefore = this.t;
     this.spent = 0;
     this.recordedWait = 0;
   }

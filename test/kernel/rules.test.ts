@@ -21,6 +21,16 @@ describe('a write section of mmap_lock', () => {
     for (const model of each) expect(replayed.row(model, -1)).toMatchObject({ verdict: 'vma_lock', wait_ns: 0 });
   });
 
+  test('blames nobody for a fault that takes the lock before a woken writer does', async () => {
+    const elsewhere = mmap(32, 1, { tid: 2, t: T + 1_000, dur: 5_000 });
+    const events = [vma(0, 4, { t: 0 }), mprotect(0, 4), elsewhere, read(64, 3, T + 100_500)];
+    const replayed = await replay(events, `mmap_lock,${VMA_LOCKED}`);
+    for (const model of ['mmap_lock', ...each]) {
+      expect(replayed.row(model, -1)).toMatchObject({ verdict: 'signal', wait_ns: 0, blocked_by: null });
+      expect(replayed.model(model).blockers).toMatchObject([{ op: 'mprotect', victims: 1 }]);
+    }
+  });
+
   test('makes a fault in a marked VMA wait until it is over: it falls back to mmap_lock', async () => {
     const events = [vma(0, 4, { t: 0 }), mprotect(0, 4), read(1, 2, T + 50_000)];
     const replayed = await replay(events, VMA_LOCKED);

@@ -28,6 +28,7 @@ export class Act {
     this.nextSection(write);
     const { section } = thread;
     if (!w.recorded || section === null) {
+      if (section !== null && section.ask > section.before) yield* w.sleep(thread, section.ask - section.before);
       yield* w.lock(thread, mm, write);
       return;
     }
@@ -70,7 +71,8 @@ export class Act {
     thread.sectionsUsed = at < 0 ? event.locks.length : at + 1;
     if (at < 0) return;
     const { ask, got, end } = event.locks[at];
-    thread.section = { ask, got, end };
+    thread.section = { ask, got, end, before: thread.sectionEnded };
+    thread.sectionEnded = end;
     thread.recordedWait += Math.max(0, got - ask);
   }
 

@@ -211,10 +211,7 @@ function* underMmapLock(w: World, f: Faulting, row: Row): Life<string> {
   for (;;) {
     row.tries++;
     thread.since = w.now;
-    if (!w.tryRead(thread, mm)) {
-      w.blames(thread, w.holder(mm));
-      yield* w.lock(thread, mm, false);
-    }
+    if (!w.tryRead(thread, mm)) yield* w.lock(thread, mm, false);
     const grown = w.areaAt(mm, f.page) !== null || (yield* expandStack(w, f));
     if (grown === 'no lock') {
       if (nolock) f.site = 'bad_area';

@@ -88,6 +88,7 @@ function newThread(tid: number): Thread {
     since: 0,
     section: null,
     sectionsUsed: 0,
+    sectionEnded: 0,
     until: 0,
     blame: null,
     awaits: null,
@@ -133,7 +134,7 @@ function letPass(w: World, all: Happening[], begun: Set<number>): void {
 function begin(w: World, thread: Thread, event: Happening): void {
   if (!TOLD.includes(event.op)) thread.event = event;
   Object.assign(thread, { busy: true, waitedForLocks: 0, waited: 0, held: 0, recordedWait: 0, spent: 0 });
-  Object.assign(thread, { section: null, sectionsUsed: 0, blame: null });
+  Object.assign(thread, { section: null, sectionsUsed: 0, sectionEnded: event.t, blame: null });
   if (counts(event)) w.note(w.space(event.mm), thread, { what: 'uses' });
 }
 

@@ -45,8 +45,10 @@ export interface Thread {
   recordedWait: number;
   spent: number;
   since: number;
-  section: { ask: number; got: number; end: number } | null;
+  /** as recorded; `before` is when the one before was over, or the event began */
+  section: { before: number; ask: number; got: number; end: number } | null;
   sectionsUsed: number;
+  sectionEnded: number;
   /** a fault holds its lock until then */
   until: number;
   blame: { tid: number; event: Happening } | null;

@@ -50,6 +50,21 @@ describe('closed timing', () => {
     expect(row.start).toBe(100_000 + 40_000 + WAKE - 35_000);
   });
 
+  test('what a call was about before it asked for mmap_lock, it is about again; that is no wait', async () => {
+    const locks = [
+      { mode: 'write', ask: 30_000, got: 32_000, end: 40_000 },
+      { mode: 'write', ask: 60_000, got: 60_000, end: 61_000 },
+    ];
+    const twice = { op: 'other', name: 'prctl', tid: 1, t: 10_000, dur: 60_000, locks };
+    const kernel = (t: number, i: number) => read(i, 10 + i, t, { mode: 'kernel' });
+    const faults = [29_000, 30_500, 39_000, 50_000, 58_500, 59_500].map(kernel);
+    const replayed = await replay([vma(0, 8, { t: 0 }), twice, ...faults], 'v6.18');
+    const waits = faults.map((_, i) => replayed.row('v6.18', i + 2).wait_ns);
+    // 8 us from 30 us on, as it waits for nothing now; 1 us from 58 us on, 20 us later
+    expect(waits).toEqual([0, 7_500 + WAKE, 0, 0, 500 + WAKE, 0]);
+    expect(replayed.model('v6.18').time).toMatchObject({ op_wait_ns: 0 });
+  });
+
   test('no event starts before the one in front of it is over', async () => {
     const slow = read(1, 2, 20_000, { page: { entry: 'migration', wait: 50_000 } });
     const replayed = await replay([vma(0, 8, { t: 0 }), slow, read(2, 2, 30_000)], 'v6.18');
