@@ -82,3 +82,20 @@ test('what mmap, mremap and brk map is joined, where perf showed nothing of it',
   expect(await mismatched([...moved(12, 2, addr(2)), ...maps(4, 8, 0)], HEAP)).toBe(1);
   expect(await mismatched([...moved(12, 4, addr(4)), ...maps(4, 8, 0)], HEAP)).toBe(0);
 });
+
+test('io_destroy unmaps the ring that its context is called by, whole, and nothing else', async () => {
+  const text = [
+    `${addr(0)}-${addr(3)} rw-s 00000000 00:0e 9   /[aio] (deleted)`,
+    `${addr(3)}-${addr(6)} rw-s 00000000 00:0e 10   /[aio] (deleted)`,
+    `${addr(6)}-${addr(9)} rw-s 00000000 00:0e 10   /memfd:aio (deleted)\n`,
+  ];
+  const after = async (page: number) => {
+    const lines = [line(1, 10, 'minor-faults: 0'), ...done(207, addr(page), '0')];
+    const { events } = await imported(lines.join('\n'), { maps: { file: 'maps', text: text.join('\n') } });
+    return events.filter(({ op }) => op === 'munmap').map(({ addr, len }) => [addr, len]);
+  };
+  expect(await after(0)).toEqual([[`0x${addr(0)}`, '0x3000']]);
+  expect(await after(3)).toEqual([[`0x${addr(3)}`, '0x3000']]);
+  expect(await after(6)).toEqual([]);
+  expect(await after(12)).toEqual([]);
+});

@@ -394,6 +394,7 @@ test('numbers of system calls are those of x86-64, and stay numbers where the ta
       157: 'prctl',
       202: 'futex',
       206: 'io_setup',
+      207: 'io_destroy',
     },
     ...{ 216: 'remap_file_pages', 237: 'mbind', 256: 'migrate_pages', 279: 'move_pages', 310: 'process_vm_readv' },
     ...{ 311: 'process_vm_writev', 322: 'execveat', 323: 'userfaultfd', 325: 'mlock2', 329: 'pkey_mprotect' },

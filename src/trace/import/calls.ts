@@ -1,7 +1,7 @@
 /**
  * System calls from enter to exit: what each one did to the address space, with the mmap_lock sections it took.
  */
-import type { Ns } from '../../units.js';
+import { formatAddr, formatLen, type Ns } from '../../units.js';
 import { FLAG_ADVICES } from '../../vocab.js';
 import type { Extent } from './address-map.js';
 import { blank, doubtsOf, HIDE_MORE, reasonOf } from './doubt.js';
@@ -87,7 +87,7 @@ export class Calls {
   #event(thread: Thread, call: Call, result: string, t: number): EventObject | null {
     const { mm } = thread.process;
     if (call.name === 'ioctl') return this.#uffd(thread, call, t);
-    let keys = call.name === 'shmdt' ? this.#detached(mm, call) : decode(call.name, call.args, result);
+    let keys = this.#decode(mm, call, result);
     if (keys === null) return null;
     if (keys.op === 'mmap') keys = nameMmap(keys, call.mapped);
     keys = asShown(keys, call.mapped);
@@ -98,6 +98,11 @@ export class Calls {
     const section = call.sections.find(({ mode }) => mode === 'write');
     applyToMap(mm, keys, call.mapped.length > 0, section?.got ?? call.t);
     return this.#timed(thread, call, t, keys);
+  }
+
+  #decode(mm: Mm, call: Call, result: string): Decoded {
+    if (call.name === 'shmdt') return this.#detached(mm, call);
+    return call.name === 'io_destroy' ? ringGone(mm, call.args[0]) : decode(call.name, call.args, result);
   }
 
   #detached(mm: Mm, call: Call): Decoded {
@@ -116,6 +121,13 @@ export class Calls {
     mm.uffd ??= new Userfault();
     return mm.uffd.called(request, call.entry as Entry, this.#timed(thread, call, t, name));
   }
+}
+
+/** fs/aio.c, kill_ioctx(): the ring of a context is unmapped; its address is what the context is called by. */
+function ringGone({ map }: Mm, context: string): Decoded {
+  const ring = map.at(pageOf(`0x${context}`));
+  if (ring === null || !ring.name.startsWith('/[aio]')) return null;
+  return { op: 'munmap', addr: formatAddr(ring.start), len: formatLen(ring.end - ring.start) };
 }
 
 /** What a call itself mapped or changed of the extent that was shown. */

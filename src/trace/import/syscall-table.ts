@@ -33,6 +33,7 @@ const NAMES: Readonly<Record<number, string>> = {
   157: 'prctl',
   202: 'futex',
   206: 'io_setup',
+  207: 'io_destroy',
   216: 'remap_file_pages',
   231: 'exit_group',
   237: 'mbind',

@@ -66,6 +66,7 @@ const DECODERS = new Map(CALLS.map(([name, , decode]) => [name, decode]));
 const ARGUMENTS = new Map([
   ...CALLS.map(([name, n]) => [name, n] as const),
   ['shmdt', 1],
+  ['io_destroy', 1],
   ['ioctl', 3],
   ['clone', 1],
   ['process_madvise', 4],
@@ -78,7 +79,7 @@ const EXECS = new Set(['execve', 'execveat']);
 export const isFork = (name: string): boolean => FORKS.has(name);
 export const isExec = (name: string): boolean => EXECS.has(name);
 /** What these do to memory is not among their arguments. */
-const HIDDEN: ReadonlySet<string> = new Set(['shmdt', 'process_madvise']);
+const HIDDEN: ReadonlySet<string> = new Set(['shmdt', 'io_destroy', 'process_madvise']);
 
 /** Does the importer hold other events back until this call returns? */
 export const isModelled = (name: string): boolean => DECODERS.has(name) || HIDDEN.has(name) || mayBeInt80(name);
