@@ -54,7 +54,6 @@ function nextRecorded(task: Task, write: boolean): void {
   task.sectionAsk = locks[at + ASK];
   task.sectionGot = locks[at + GOT];
   task.sectionEnd = locks[at + END];
-  task.recordedWait += Math.max(0, task.sectionGot - task.sectionAsk);
   task.asksIn = Math.max(0, task.sectionAsk - task.sectionBefore);
   task.sectionBefore = task.sectionEnd;
 }

@@ -73,7 +73,6 @@ export class Act {
     const { ask, got, end } = event.locks[at];
     thread.section = { ask, got, end, before: thread.sectionEnded };
     thread.sectionEnded = end;
-    thread.recordedWait += Math.max(0, got - ask);
   }
 
   /** The section lasts as long as it did, else what is left of the call's duration, else its cost. */

@@ -133,7 +133,8 @@ function letPass(w: World, all: Happening[], begun: Set<number>): void {
 
 function begin(w: World, thread: Thread, event: Happening): void {
   if (!TOLD.includes(event.op)) thread.event = event;
-  Object.assign(thread, { busy: true, waitedForLocks: 0, waited: 0, held: 0, recordedWait: 0, spent: 0 });
+  const recordedWait = (event.locks ?? []).reduce((ns, { ask, got }) => ns + Math.max(0, got - ask), 0);
+  Object.assign(thread, { busy: true, waitedForLocks: 0, waited: 0, held: 0, recordedWait, spent: 0 });
   Object.assign(thread, { section: null, sectionsUsed: 0, sectionEnded: event.t, blame: null });
   if (counts(event)) w.note(w.space(event.mm), thread, { what: 'uses' });
 }

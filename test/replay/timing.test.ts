@@ -50,6 +50,19 @@ describe('closed timing', () => {
     expect(row.start).toBe(100_000 + 40_000 + WAKE - 35_000);
   });
 
+  test('nor where the model takes no mmap_lock for it', async () => {
+    const section = { mode: 'read', ask: 100_000, got: 120_000, end: 121_000 };
+    const advice = { advice: 'dontneed', t: 100_000, dur: 21_000, locks: [section] };
+    const events = [
+      ...[vma(0, 8, { t: 0 }), vma(16, 8, { t: 0 }), busy, read(1, 2, 20_000)],
+      ...[range('madvise', 16, 4, { tid: 2, ...advice }), read(17, 2, 200_000)],
+    ];
+    const waited = 40_000 + WAKE;
+    const replayed = await replay(events, 'v6.15,v6.18');
+    // madvise takes the VMA lock since 6.17
+    for (const model of ['v6.15', 'v6.18']) expect(replayed.row(model, 5).start).toBe(200_000 + waited - 20_000);
+  });
+
   test('what a call was about before it asked for mmap_lock, it is about again; that is no wait', async () => {
     const locks = [
       { mode: 'write', ask: 30_000, got: 32_000, end: 40_000 },
