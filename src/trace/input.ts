@@ -4,7 +4,6 @@
  */
 import { fstatSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { Complaint, quote } from '../errors.js';
 import type { Limited } from './limits.js';
 import { isZstd, unzstd } from './zstd.js';
@@ -171,28 +170,38 @@ async function* withoutBom(source: AsyncIterable<Uint8Array>, file: string): Asy
 }
 
 async function* gunzip(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
-  let given = 0;
-  let last = 0;
-  const counted = (async function* () {
-    for await (const chunk of source) {
-      given += chunk.length;
-      last = chunk[chunk.length - 1];
-      yield chunk;
-    }
-  })();
-  const input = Readable.from(counted, { objectMode: false, highWaterMark: CHUNK });
   const { createGunzip } = await import('node:zlib');
   const inflate = createGunzip({ chunkSize: CHUNK });
-  input.on('error', error => inflate.destroy(error));
-  input.pipe(inflate);
+  // bytes so far, and those up to the last that is not zero
+  let [given, filled] = [0, 0];
+  const feed = async (): Promise<void> => {
+    for await (const chunk of source) {
+      // zlib takes a zero behind a member for the end of it all: what comes then is only looked at
+      const over = inflate.bytesWritten < given;
+      const length = lengthWithoutPadding(chunk);
+      if (length > 0) filled = given + length;
+      given += chunk.length;
+      if (!over) await new Promise<void>((done, fail) => inflate.write(chunk, error => (error ? fail(error) : done())));
+    }
+    inflate.end();
+  };
+  const feeding = feed();
+  feeding.catch((error: Error) => inflate.destroy(error));
   try {
     yield* inflate;
+    await feeding;
   } finally {
-    input.destroy();
     inflate.destroy();
   }
-  if (inflate.bytesWritten < given && last !== 0)
-    throw new Complaint('encoding', 'bytes that are not gzip follow the gzip data', { file }, 'the file is damaged');
+  if (filled > inflate.bytesWritten) {
+    const message = 'something follows the zeros behind the gzip data';
+    throw new Complaint('encoding', message, { file }, 'the file is damaged, or cut off what comes after the zeros');
+  }
+}
+
+/** Its length without the zeros at its end; 0 when there is nothing else. */
+function lengthWithoutPadding(chunk: Uint8Array): number {
+  return chunk.findLastIndex(byte => byte !== 0) + 1;
 }
 
 function asComplaint(error: unknown, file: string): unknown {

@@ -10,10 +10,24 @@ import { complaint, FAULT, file, HEADER, outcome, read, readFile } from './helpe
 
 const TEXT = HEADER + `${FAULT}\n`.repeat(5000);
 const GZIP = gzipSync(TEXT);
+const SHORT_TEXT = HEADER + `${FAULT}\n`.repeat(50);
+const SHORT_GZIP = gzipSync(SHORT_TEXT);
+const ZEROS = Buffer.alloc(512);
+
+/** What comes of standard input that gives these. */
+async function inPieces(...pieces: Uint8Array[]): Promise<unknown> {
+  const stdin = vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from(pieces) as typeof process.stdin);
+  try {
+    const { rows, info } = await readFile('-');
+    return { rows, info: { ...info, file: '' } };
+  } finally {
+    stdin.mockRestore();
+  }
+}
 
 describe('gzip', () => {
   const SHORT = 'truncated gzip data: it ends early';
-  const MORE = 'bytes that are not gzip follow the gzip data';
+  const MORE = 'something follows the zeros behind the gzip data';
   test('is known by its magic bytes, in one member or several', async () => {
     const plain = await outcome(TEXT);
     expect(await outcome(GZIP)).toEqual(plain);
@@ -31,6 +45,10 @@ describe('gzip', () => {
       'damaged gzip data: "incorrect data check"',
     ],
     ['with zeros and then text behind it', Buffer.concat([GZIP, Buffer.from('\0\0text')]), MORE],
+    ['with zeros, text and zeros behind it', Buffer.concat([GZIP, Buffer.from('\0text\0')]), MORE],
+    ['with a zero and then a member behind it', Buffer.concat([GZIP, Buffer.alloc(1), GZIP]), MORE],
+    ['with many zeros and then a member behind it', Buffer.concat([GZIP, Buffer.alloc(600_000), GZIP]), MORE],
+    ['with a member behind zeros, and padded itself', Buffer.concat([GZIP, Buffer.alloc(512), GZIP, ZEROS]), MORE],
     [
       'with text behind it',
       Buffer.concat([GZIP, Buffer.from('garbage')]),
@@ -42,12 +60,24 @@ describe('gzip', () => {
       'damaged gzip data: "incorrect header check"',
     ],
   ])('%s is a complaint, never a short trace', async (_, bytes, message) => {
-    const hint = message === MORE ? 'the file is damaged' : 'copy the file again';
+    const hint =
+      message === MORE ? 'the file is damaged, or cut off what comes after the zeros' : 'copy the file again';
     expect(await complaint(bytes)).toMatchObject({ class: 'encoding', message, hint });
   });
 
   test('may be padded with zeros, as tapes are', async () => {
-    expect(await outcome(Buffer.concat([GZIP, Buffer.alloc(512)]))).toEqual(await outcome(TEXT));
+    const plain = await outcome(SHORT_TEXT);
+    for (const length of [1, 512, 600_000])
+      expect(await outcome(Buffer.concat([SHORT_GZIP, Buffer.alloc(length)]))).toEqual(plain);
+  });
+
+  test('is read the same however it comes in pieces', async () => {
+    const plain = await outcome(SHORT_TEXT);
+    const given = Buffer.concat([SHORT_GZIP, ZEROS]);
+    for (const cut of [1, SHORT_GZIP.length - 1, SHORT_GZIP.length, SHORT_GZIP.length + 1])
+      expect(await inPieces(given.subarray(0, cut), given.subarray(cut))).toEqual(plain);
+    await expect(inPieces(SHORT_GZIP, ZEROS, SHORT_GZIP)).rejects.toMatchObject({ class: 'encoding', message: MORE });
+    expect(await inPieces(SHORT_GZIP, Buffer.alloc(0), ZEROS)).toEqual(plain);
   });
 
   test('a bomb stops at the longest line', async () => {
