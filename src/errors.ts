@@ -41,6 +41,12 @@ export class Complaint extends Error {
   }
 }
 
+/** The complaint that `what` comes to more nanoseconds than a number holds exactly. */
+export function tooLate(what: string, where: Where): Complaint {
+  const message = `${what} passes 9,007,199,254,740,991 ns (104 days), and would not be exact`;
+  return new Complaint('limit', message, where, 'give shorter times, smaller --costs or a part of the trace');
+}
+
 /** A broken invariant: our fault, exit 70. `reproduce` says how to see it again. */
 export class Bug extends Error {
   constructor(message: string) {

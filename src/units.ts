@@ -7,6 +7,8 @@
 
 /** Integer nanoseconds since the trace's origin. */
 export type Ns = number;
+/** The last that is exact: behind it a sum of times would be a guess. */
+export const LAST_NS: Ns = Number.MAX_SAFE_INTEGER;
 /** Page number: a 64-bit address shifted right by 12. An exclusive end may be 2^52. */
 export type Page = number;
 

@@ -7,8 +7,8 @@
  *
  * Units: ns.
  */
-import { Bug } from '../errors.js';
-import { FRACTION, type Ns } from '../units.js';
+import { Bug, tooLate, type Where } from '../errors.js';
+import { FRACTION, LAST_NS, type Ns } from '../units.js';
 import { TimerHeap } from './heap.js';
 
 export interface Thread {
@@ -25,6 +25,8 @@ export class Engine {
   now: Ns = FRACTION;
   /** No event from outside arrives before this time: up to here the clock may move without asking. */
   horizon: Ns = FRACTION;
+  /** what a complaint about the clock points to */
+  where: Where = {};
   private readonly threads: Thread[] = [];
   private readonly timers = new TimerHeap();
   private stepsAtNow = 0;
@@ -47,7 +49,7 @@ export class Engine {
 
   /** Resumes `thread` at `now + delay`. A thread has at most one wake-up pending. */
   wake(thread: number, delay: Ns): void {
-    this.timers.push(this.now + delay, thread);
+    this.timers.push(this.exact(this.now + delay), thread);
   }
 
   /**
@@ -55,7 +57,7 @@ export class Engine {
    * false when the thread must block: its wake-up is already set.
    */
   pass(thread: number, ns: Ns): boolean {
-    const then = this.now + ns;
+    const then = this.exact(this.now + ns);
     if (then <= this.horizon && this.timers.minTime > then) {
       if (ns > 0) {
         this.now = then;
@@ -69,6 +71,7 @@ export class Engine {
 
   /** Runs every wake-up due at or before `time`, then sets the clock to `time`. */
   runUntil(time: Ns): void {
+    this.exact(time);
     while (this.timers.minTime <= time) this.step();
     if (time > this.now) {
       this.now = time;
@@ -95,6 +98,12 @@ export class Engine {
   /** Time of the next wake-up; Infinity without one. */
   get next(): Ns {
     return this.timers.minTime;
+  }
+
+  /** `time`, which must be one that a number holds. */
+  private exact(time: Ns): Ns {
+    if (time > LAST_NS) throw tooLate('the clock of the replay', this.where);
+    return time;
   }
 
   /** Who waits for whom, a line each; empty when nobody is blocked. Meaningful when no wake-up is pending. */

@@ -30,7 +30,7 @@ import { LockTable, nameOf } from './lock-table.js';
 import { OpMix } from './op-mix.js';
 import { TimeBins } from './over-time.js';
 import type { Counter, FaultRow, ModelResult, Reason, Verdict } from './result.js';
-import { checkLocks, checkSums } from './sums.js';
+import { checkLocks, checkSums, checkTimes } from './sums.js';
 
 const COUNTERS: readonly (Counter | null)[] = (() => {
   const names: (Counter | null)[] = [];
@@ -94,7 +94,7 @@ export class Collector implements Ledger {
   private uncounted = 0;
   /** faults whose last word was a miss */
   private givenUp = 0;
-  /** signals without mmap_lock, of faults that were tried */
+  /** signals without mmap_lock, of addresses below the kernel's */
   private speculativeSignals = 0;
   private faultWait: Ns = FRACTION;
   private opWait: Ns = FRACTION;
@@ -129,7 +129,9 @@ export class Collector implements Ledger {
     else if (task.counter === COUNTER_MISS) this.givenUp++;
     this.faultWait += task.waited;
     if (task.verdict !== VERDICT_VMA_LOCK) this.reason(task);
-    if (task.verdict === VERDICT_SIGNAL && !task.fallback && task.tries > 0) this.speculativeSignals++;
+    // do_kern_addr_fault() comes before any speculation
+    if (task.verdict === VERDICT_SIGNAL && !task.fallback && task.site !== 'do_kern_addr_fault')
+      this.speculativeSignals++;
     if (this.total <= EXPECT_LIMIT) {
       this.outcomes.set(task.i, {
         verdict: this.verdictNames[task.verdict],
@@ -305,6 +307,7 @@ export class Collector implements Ledger {
     );
     checkLocks(kernel, where);
     this.locks.check(where);
+    checkTimes(this.faultWait + this.opWait, this.locks.held, this.info.file);
   }
 
   result(): ModelResult {

@@ -97,6 +97,12 @@ export class LockTable {
     });
   }
 
+  /** What all locks were held, ns. */
+  get held(): Ns {
+    const ofVmas = this.vmas.flatMap(({ read, write }) => [read, write]);
+    return [...this.ofMms, ...ofVmas].reduce((sum, stat) => sum + (stat?.hold.total ?? 0), 0);
+  }
+
   rows(info: TraceInfo): LockRow[] {
     const rows: LockRow[] = [];
     this.ofMms.forEach((stat, at) => {

@@ -81,6 +81,7 @@ export class Run {
     this.batch = columns;
     this.first = first;
     const { engine, kernel } = this;
+    engine.where = { file: info.file };
     kernel.files = info.files;
     kernel.strings = info.strings;
     kernel.swapSync = info.meta['x-swap-sync'] === true;

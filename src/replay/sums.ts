@@ -1,5 +1,5 @@
 /** What must hold at the end of every replay, whatever the trace: where it does not, that is a bug of ours. */
-import { invariant } from '../errors.js';
+import { invariant, tooLate } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import {
   COUNTER_ABORT,
@@ -9,6 +9,7 @@ import {
   VERDICT_SIGNAL,
   VERDICT_VMA_LOCK,
 } from '../kernel/task.js';
+import { LAST_NS, type Ns } from '../units.js';
 import type { OverTime } from './result.js';
 
 /** What a replay under one stage counted. */
@@ -61,6 +62,12 @@ export function checkSums(sums: Sums, where: string): void {
 }
 
 const add = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+
+/** Every sum of waits is a part of all waits, and every sum of holds one of all holds: a complaint when those are not exact. */
+export function checkTimes(waits: Ns, holds: Ns, file: string): void {
+  if (waits > LAST_NS) throw tooLate('what faults and operations waited', { file });
+  if (holds > LAST_NS) throw tooLate('how long locks were held', { file });
+}
 
 /** Throws a Bug when somebody still holds a lock, or waits for one. */
 export function checkLocks(kernel: Kernel, where: string): void {

@@ -1,11 +1,12 @@
 /** Who runs when: the total order of a run, its limit, and what is said when nobody can go on. */
 import { describe, expect, test } from 'vitest';
 import { Engine, STEP_LIMIT, type Thread } from '../../src/engine/engine.js';
-import { Bug } from '../../src/errors.js';
+import { Bug, Complaint } from '../../src/errors.js';
 import { COSTS } from '../../src/kernel/costs.js';
 import { findStage } from '../../src/lineage/resolve.js';
 import { Run } from '../../src/replay/run.js';
 import { readTrace } from '../../src/trace/reader.js';
+import { LAST_NS } from '../../src/units.js';
 import { fault, traceFile, vma } from '../helpers.js';
 
 /** A thread that notes its name and the time whenever it runs, and then does `next`. */
@@ -95,6 +96,29 @@ describe('the clock', () => {
     expect(engine.pass(ids[0], 11)).toBe(false);
     expect(engine.now).toBe(0);
     expect(engine.next).toBe(11);
+  });
+});
+
+describe('a time past the last that is exact', () => {
+  test.each<[string, (engine: Engine) => void]>([
+    ['is not asked for', engine => engine.wake(0, LAST_NS)],
+    ['does not pass', engine => engine.pass(0, LAST_NS)],
+    ['is not run to', engine => engine.runUntil(LAST_NS + 1)],
+  ])('%s', (_, act) => {
+    const engine = new Engine();
+    engine.where = { file: 't.json' };
+    engine.runUntil(1);
+    const message = 'the clock of the replay passes 9,007,199,254,740,991 ns (104 days), and would not be exact';
+    const hint = 'give shorter times, smaller --costs or a part of the trace';
+    expect(() => act(engine)).toThrow(new Complaint('limit', message, engine.where, hint));
+  });
+
+  test('the last one is reached', () => {
+    const engine = new Engine();
+    engine.runUntil(1);
+    engine.horizon = LAST_NS;
+    expect(engine.pass(0, LAST_NS - 1)).toBe(true);
+    expect(engine.now).toBe(LAST_NS);
   });
 });
 

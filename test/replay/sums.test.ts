@@ -8,7 +8,9 @@ import type { Ledger } from '../../src/kernel/ledger.js';
 import { VM_READ, Vma } from '../../src/kernel/vma.js';
 import { findStage } from '../../src/lineage/resolve.js';
 import { LockTable } from '../../src/replay/lock-table.js';
-import { checkLocks, checkSums, type Sums } from '../../src/replay/sums.js';
+import { checkLocks, checkSums, checkTimes, type Sums } from '../../src/replay/sums.js';
+import { LAST_NS } from '../../src/units.js';
+import { fault, range, replay, vma } from '../helpers.js';
 
 /** Ten faults, two from kernel mode: six under the VMA lock, three under mmap_lock, one signal after a retry. */
 const SUMS: Sums = {
@@ -50,6 +52,36 @@ describe('sums that add up', () => {
     [{ overTime: { ...SUMS.overTime, fallbacks: [2, 1] } }, 'times do not add up here'],
   ])('are missed where they are broken: %j', (broken, message) => {
     expect(() => checkSums({ ...SUMS, ...broken }, 'here')).toThrow(new Bug(message));
+  });
+});
+
+describe('times', () => {
+  test('that are exact are left alone', () => {
+    expect(() => checkTimes(LAST_NS, LAST_NS, 't.json')).not.toThrow();
+  });
+
+  test.each([
+    ['what faults and operations waited', LAST_NS + 1, 0],
+    ['how long locks were held', 0, LAST_NS + 1],
+  ])('%s must be exact', (what, waits, holds) => {
+    const message = `${what} passes 9,007,199,254,740,991 ns (104 days), and would not be exact`;
+    const complaint = { class: 'limit', message, where: { file: 't.json' } };
+    expect(() => checkTimes(waits, holds, 't.json')).toThrow(expect.objectContaining(complaint));
+  });
+
+  test.each([
+    ['waits', { page: { entry: 'swap', wait: LAST_NS - 1e12 } }, {}, 'what faults and operations waited'],
+    ['holds', {}, { anon_read: LAST_NS - 1e12 }, 'how long locks were held'],
+  ])('%s of many threads add up, though the clock stands far below', async (_, more, costs, what) => {
+    const faults = [1, 2].map(tid => fault(tid, { t: 0, tid, access: 'read', ...more }));
+    const replayed = replay([vma(0, 8, { t: 0 }), ...faults], 'v6.18', { costs });
+    await expect(replayed).rejects.toMatchObject({ class: 'limit', message: expect.stringMatching(what) });
+  });
+
+  test('costs of a step that nobody can take are no times', async () => {
+    const trace = [vma(0, 8), range('mprotect', 0, 8, { prot: 'r--' }), fault(0, { tid: 2, access: 'read' })];
+    const replayed = replay(trace, 'v6.18', { costs: { op: LAST_NS, anon_read: LAST_NS } });
+    await expect(replayed).rejects.toMatchObject({ class: 'limit', message: expect.stringMatching(/^the clock/) });
   });
 });
 
