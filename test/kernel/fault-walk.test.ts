@@ -47,6 +47,15 @@ describe('locks', () => {
     expect(replayed.model('v6.18').locks).toEqual([]);
   });
 
+  test('under a speculation it is one too, and none that was attempted', async () => {
+    const events = [fault(1, { access: 'read' }), fault(0, { tid: 2, addr: '0xffff800000000000', access: 'read' })];
+    const replayed = await replay(events, 'spf_dufour_v12,spf_lespinasse_2021,spf_lespinasse_2022');
+    for (const { model, counters } of replayed.result.models) {
+      expect(replayed.row(model, 1)).toMatchObject({ verdict: 'signal', site: 'do_kern_addr_fault', fallback: false });
+      if (model !== 'spf_dufour_v12') expect(counters).toMatchObject({ spf_attempt: 1, spf_abort: 1 });
+    }
+  });
+
   test('the vsyscall page is not in it: only calls into it are, which the kernel emulates', async () => {
     const row = async (access: string) =>
       (await replay([fault(0, { addr: '0xffffffffff600000', access })], 'v6.18')).row('v6.18', 0);
