@@ -187,9 +187,11 @@ function pair(from: number, to: number): FromTo {
   return { from, to };
 }
 
-function pairs<K extends string>(from: Record<K, number>, to: Record<K, number>): Record<K, FromTo> {
-  const keys = Object.keys(from) as K[];
-  return Object.fromEntries(keys.map(key => [key, pair(from[key], to[key])])) as Record<K, FromTo>;
+/** What one of the two does not count did not happen there. */
+function pairs<Counts extends Record<string, number>>(from: Counts, to: Counts): { [Name in keyof Counts]: FromTo } {
+  const names = Object.keys({ ...from, ...to });
+  const paired = names.map(name => [name, pair(from[name] ?? 0, to[name] ?? 0)]);
+  return Object.fromEntries(paired) as { [Name in keyof Counts]: FromTo };
 }
 
 function differs({ from, to }: FromTo): boolean {

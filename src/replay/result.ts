@@ -355,7 +355,8 @@ export interface DiffResult {
   transitions: Transition[];
   /** faults by where they were finished */
   verdicts: { vma_lock: FromTo; mmap_lock: FromTo; signal: FromTo };
-  counters: Record<Counter, FromTo>;
+  /** of the VMA lock; and what else one of the two counts: where the other does not, that is 0 */
+  counters: Record<Counter, FromTo> & Record<string, FromTo>;
   time: { makespan_ns: FromTo; fault_wait_ns: FromTo; op_wait_ns: FromTo };
   /** faults that wait less under the second model, and more, whether or not they end alike */
   waits: { less: number; more: number };

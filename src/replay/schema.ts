@@ -266,12 +266,15 @@ export const DiffSchema = z
     changed: count.describe('faults whose verdict, fallback, counter or site differs'),
     transitions: z.array(transition),
     verdicts: z.strictObject({ vma_lock: countChange, mmap_lock: countChange, signal: countChange }),
-    counters: z.strictObject({
-      vma_lock_success: countChange,
-      vma_lock_abort: countChange,
-      vma_lock_retry: countChange,
-      vma_lock_miss: countChange,
-    }),
+    counters: z
+      .object({
+        vma_lock_success: countChange,
+        vma_lock_abort: countChange,
+        vma_lock_retry: countChange,
+        vma_lock_miss: countChange,
+      })
+      .catchall(countChange)
+      .describe('by its name in /proc/vmstat; what only one of the models counts is 0 under the other'),
     time: z.strictObject({ makespan_ns: nsChange, fault_wait_ns: nsChange, op_wait_ns: nsChange }),
     waits: z
       .strictObject({ less: count, more: count })

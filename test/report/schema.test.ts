@@ -1,6 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type * as z from 'zod';
+import { lineage } from '../../src/lineage/resolve.js';
+import { Diff } from '../../src/replay/diff.js';
 import { DiffTracesSchema, diffTracesJsonSchema } from '../../src/replay/diff-traces-schema.js';
 import { ExplainSchema, explainJsonSchema } from '../../src/replay/explain-schema.js';
 import type { Explanation } from '../../src/replay/explanation.js';
@@ -15,6 +17,7 @@ import {
 } from '../../src/replay/schema.js';
 import type { TracesDiff } from '../../src/replay/traces-diff.js';
 import type { VerifyResult } from '../../src/replay/verification.js';
+import { type ReadOptions, readTrace } from '../../src/trace/reader.js';
 import { diff, explain, fault, mmap, range, verify, vma } from '../helpers.js';
 import {
   CHANGED,
@@ -90,12 +93,28 @@ describe('the published schema vmalock.diff/1', () => {
     }
   });
 
+  test('accepts any two models, whatever counters each has', async () => {
+    const pairs = lineage.flatMap(from => lineage.map(to => new Diff(from, to)));
+    const onBatch: ReadOptions['onBatch'] = (columns, soFar) => {
+      for (const pair of pairs) pair.feed(columns, soFar);
+    };
+    const info = await readTrace('traces/seeds/rfc-beside-spf.json', { onBatch });
+    const results = pairs.map(pair => pair.finish(info));
+    for (const found of results) {
+      expect(validate(JSON.parse(JSON.stringify(found))), JSON.stringify(validate.errors)).toBe(true);
+      expect(DiffSchema.safeParse(found).success).toBe(true);
+    }
+    const one = results.find(({ from, to }) => from === 'spf_dufour_v12' && to === 'spf_lespinasse_2022');
+    expect(one?.counters).toMatchObject({ speculative_pgfault: { to: 0 }, spf_attempt: { from: 0 } });
+  });
+
   test('refuses a key it does not know, a missing one, and a negative count', () => {
     const [first] = CHANGED.transitions;
     const [fault] = CHANGED.faults;
     const bad: unknown[] = [
       { ...CHANGED, extra: 1 },
       { ...CHANGED, changed: -1 },
+      { ...CHANGED, counters: { ...CHANGED.counters, spf_attempt: { from: 1 } } },
       { ...CHANGED, transitions: [{ ...first, site: undefined }] },
       { ...CHANGED, time: { ...CHANGED.time, makespan_ns: { from: 1 } } },
       { ...CHANGED, faults: [{ ...fault, addr: '7f12' }] },
