@@ -6,6 +6,7 @@ import { Complaint, quote } from '../errors.js';
 import type { Choice, ExplainOptions as Running } from '../replay/explain.js';
 import type { Question } from '../replay/search.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import { Rereading } from '../trace/rereading.js';
 import type { Page } from '../units.js';
 import { warn } from './complain.js';
 import {
@@ -99,6 +100,7 @@ async function explain(trace: string | undefined, options: ExplainOptions, comma
 /** A trace that may be gone through twice; what is no regular file is put by the first time. */
 class Source {
   private kept: Kept | null = null;
+  private readonly rereading = new Rereading();
 
   constructor(
     private readonly input: string,
@@ -107,12 +109,12 @@ class Source {
 
   /** @param again it will be gone through once more */
   async through<Result extends { warnings: string[] }>(machine: Machine<Result>, again: boolean): Promise<Result> {
-    const { input, options } = this;
+    const { input, options, rereading } = this;
     if (this.kept !== null) return this.kept.feedTo(machine);
     if (again && !isFile(input)) this.kept = new Kept();
     const progress = new Progress(options);
     const fed = this.kept?.keeping(machine) ?? machine;
-    return replayFile(input, fed, { ...options, sinks: NOWHERE, progress }).finally(() => progress.clear());
+    return replayFile(input, fed, { ...options, sinks: NOWHERE, progress, rereading }).finally(() => progress.clear());
   }
 
   close(): void {

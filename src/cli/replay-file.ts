@@ -4,6 +4,7 @@ import { Complaint, EXIT_TROUBLE, quote } from '../errors.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { isKnownFs } from '../trace/file-ops.js';
 import { readTrace } from '../trace/reader.js';
+import type { Rereading } from '../trace/rereading.js';
 import { formatCount, PAGE_SIZE } from '../units.js';
 import { complain, formatWhere, warn } from './complain.js';
 import type { InputOptions, TimingOptions } from './options.js';
@@ -25,6 +26,8 @@ export interface FileOptions extends InputOptions, Pick<TimingOptions, 'maxThrea
   progress: Progress;
   /** ids that `expect` may name; any when absent */
   expected?: readonly string[];
+  /** for a trace that is read more than once */
+  rereading?: Rereading;
 }
 
 /** @throws Complaint about the trace, unless `keepGoing` allows its line to be skipped */
@@ -38,6 +41,7 @@ export async function replayFile<Result extends { warnings: string[] }>(
   const info = await readTrace(path, {
     strict,
     models: options.expected,
+    rereading: options.rereading,
     ...{ maxLine, maxNames, maxWindow, maxThreads, maxMms },
     onBatch: async (columns, soFar) => {
       machine.feed(columns, soFar);

@@ -7,6 +7,7 @@ import type { Verify, VerifyOptions } from '../replay/verify.js';
 import { selectFields } from '../report/fields.js';
 import { formatEventRow } from '../report/json.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
+import { Rereading } from '../trace/rereading.js';
 import {
   type BaseOptions,
   type InputOptions,
@@ -85,9 +86,10 @@ async function verify(traces: string[], options: Options, command: Command): Pro
     const running = { ...options, sinks, progress: new Progress(options) };
     const results = await replayEach(inputs, running, async (input, file) => {
       const onFault = events && ((fault: object) => events.write(formatEventRow(fault, fields.events, file)));
-      const inferences = await mayInfer(input, options);
+      const rereading = new Rereading();
+      const inferences = await mayInfer(input, options, rereading);
       const machine = new Lazily(info => start(info, { inferences, ...(onFault && { onFault }) }));
-      const result = await replayFile(input, machine, running);
+      const result = await replayFile(input, machine, { ...running, rereading });
       refuseUntold(result);
       return result;
     });

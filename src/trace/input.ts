@@ -6,6 +6,7 @@ import { fstatSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { Complaint, quote } from '../errors.js';
 import type { Limited } from './limits.js';
+import type { Rereading } from './rereading.js';
 import { isZstd, unzstd } from './zstd.js';
 
 const CHUNK = 128 * 1024;
@@ -15,6 +16,8 @@ export interface InputOptions extends Limited<'maxWindow'> {
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
   /** true: a chunk is the caller's only until the next one is asked for */
   transient?: boolean | undefined;
+  /** for a file that is read more than once */
+  rereading?: Rereading | undefined;
 }
 
 /**
@@ -57,7 +60,7 @@ interface Memory {
 }
 
 async function* rawBytes(path: string, options: InputOptions, memory: Memory): AsyncGenerator<Uint8Array> {
-  const { onProgress } = options;
+  const { onProgress, rereading } = options;
   let read = 0;
   if (path === '-') {
     // Node takes a directory for an end. In a worker it has no descriptor of its own.
@@ -74,13 +77,18 @@ async function* rawBytes(path: string, options: InputOptions, memory: Memory): A
   try {
     const facts = await handle.stat();
     if (facts.isDirectory()) throw isDirectory(path);
+    const look = async () => rereading?.look(path, await handle.stat({ bigint: true }));
+    await look();
     const total = facts.isFile() ? facts.size : null;
     let [buffer, last] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
     const next = () => handle.read(buffer, 0, CHUNK, null);
     let reading = next();
     for (;;) {
       const { bytesRead } = await reading;
-      if (bytesRead === 0) return;
+      if (bytesRead === 0) {
+        await look();
+        return;
+      }
       read += bytesRead;
       onProgress?.(read, total);
       const chunk = buffer.subarray(0, bytesRead);

@@ -15,6 +15,7 @@ import { readBytes } from './input.js';
 import { emptyInfo, Interner, type NameLimits } from './intern.js';
 import type { JsonValue } from './json.js';
 import { LIMITS, type Limited } from './limits.js';
+import type { Rereading } from './rereading.js';
 import { Scanner } from './scan.js';
 
 const BATCH = 1024;
@@ -32,6 +33,8 @@ export interface ReadOptions extends Limited<'maxLine' | 'maxWindow'>, NameLimit
   /** the columns are used again for the next batch when this returns (or what it returns resolves) */
   onBatch?: ((columns: Columns, info: TraceInfo) => void | Promise<void>) | undefined;
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined;
+  /** for a file that is read more than once */
+  rereading?: Rereading | undefined;
   /** keep going: told of a bad line instead of throwing; spellings with an event per line only */
   onBadLine?: ((complaint: Complaint) => void) | undefined;
 }

@@ -37,6 +37,34 @@ test.each([
   expect(readdirSync(aside)).toEqual([]);
 });
 
+test.each([
+  ['explain', ['--worst', '1']],
+  ['explain', ['--at', '1500us']],
+  ['verify', ['-m', 'v6.18']],
+])('%s %j: another file in its place by the second time is not taken for it', async (command, which) => {
+  const [there, other] = [join(folder, 'there.ndjson'), join(folder, 'other.ndjson')];
+  writeFileSync(there, TRACE);
+  writeFileSync(other, TRACE.slice(0, TRACE.indexOf('\n', 1_000) + 1));
+  const { status, stdout, stderr } = await vmalock([command, there, ...which], {
+    node: ['--import', `data:text/javascript,${encodeURIComponent(atSecondOpen(there, other))}`],
+  });
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toBe(`vmalock: ${there}: io: the file changed while it was read (read a copy of it)\n`);
+});
+
+/** A module after which `other` is renamed to `path` before that is opened a second time. */
+const atSecondOpen = (path: string, other: string): string => `
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+const { open } = fs.promises;
+let times = 0;
+fs.promises.open = async (path, ...rest) => {
+  if (path === ${JSON.stringify(path)} && ++times === 2) fs.renameSync(${JSON.stringify(other)}, path);
+  return open(path, ...rest);
+};
+syncBuiltinESMExports();
+`;
+
 test('where nothing can be put by, that is said; a fault that is named needs it not', async () => {
   const env = { TMPDIR: join(folder, 'missing') };
   const { status, stdout, stderr } = await vmalock(['explain', '-', '--worst', '1'], { input: TRACE, env });

@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdtempSync, openSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { readBytes } from '../../src/trace/input.js';
+import { Rereading } from '../../src/trace/rereading.js';
 import { complaint, FAULT, file, HEADER, outcome, read, readFile } from './helpers.js';
 
 const TEXT = HEADER + `${FAULT}\n`.repeat(5000);
@@ -197,6 +198,26 @@ describe('what is no file', () => {
   test('an error that is not the system’s is a bug, and not dressed up', async () => {
     failing(Buffer.from(HEADER), 'ERR_INVALID_STATE');
     await expect(readFile('-')).rejects.toMatchObject({ name: 'Error', code: 'ERR_INVALID_STATE' });
+  });
+});
+
+describe('a file that is read more than once', () => {
+  const CHANGED = { class: 'io', message: 'the file changed while it was read', hint: 'read a copy of it' };
+
+  test('is the same each time, or that is a complaint', async () => {
+    const [path, rereading] = [file(SHORT_TEXT), new Rereading()];
+    await readFile(path, { rereading });
+    await readFile(path, { rereading });
+    writeFileSync(path, SHORT_TEXT.replaceAll('1234', '4321'));
+    utimesSync(path, 1, 1);
+    await expect(readFile(path, { rereading })).rejects.toMatchObject({ ...CHANGED, where: { file: path } });
+    await readFile(path, { rereading: new Rereading() });
+  });
+
+  test('must not grow meanwhile either', async () => {
+    const [path, rereading] = [file(SHORT_TEXT), new Rereading()];
+    const reading = readFile(path, { rereading, batch: 10, onBatch: () => appendFileSync(path, `${FAULT}\n`) });
+    await expect(reading).rejects.toMatchObject(CHANGED);
   });
 });
 
