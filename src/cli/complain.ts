@@ -1,5 +1,5 @@
 /** Everything vmalock says on stderr: complaints, warnings and notes, as lines for people or JSON objects. */
-import { Bug, Complaint, EXIT_BUG, EXIT_TROUBLE, escapeText, type Where } from '../errors.js';
+import { Bug, Complaint, EXIT_BUG, EXIT_TROUBLE, escapeText, quote, type Where } from '../errors.js';
 import { shellWord } from './shell.js';
 import { OutputClosed, systemReason } from './system.js';
 
@@ -12,6 +12,15 @@ export interface Voice {
 }
 
 export const voice: Voice = { json: false, quiet: false };
+
+/** Complaints about the command line itself must already obey --error-format, so it is looked for by hand. */
+export function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  const ours = end < 0 ? argv : argv.slice(0, end);
+  return ours.some(
+    (word, i) => word === '--error-format=json' || (word === '--error-format' && ours[i + 1] === 'json'),
+  );
+}
 
 interface Message {
   level: Level;
@@ -35,7 +44,7 @@ function say({ level, class: kind, where = {}, message, hint }: Message): void {
     const word = level === 'error' ? (kind ?? 'error') : level === 'warning' ? 'warning' : '';
     const parts = level === 'warning' ? ['vmalock', word, place] : ['vmalock', place, word];
     const { path = '' } = where;
-    const inside = path === '' || message.includes(`"${path}"`) ? '' : `${path}: `;
+    const inside = path === '' || message.includes(quote(path)) ? '' : `${path}: `;
     const head = parts.filter(part => part !== '').join(': ');
     return escapeText(`${head}: ${inside}${message}${hint === undefined ? '' : ` (${hint})`}`);
   }

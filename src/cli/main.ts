@@ -1,7 +1,7 @@
 /** The door: argv in, exit status out. Commands live in files of their own and load what they need when they run. */
 import { Command, CommanderError } from 'commander';
 import { EXIT_OK, EXIT_TROUBLE } from '../errors.js';
-import { fail, voice } from './complain.js';
+import { asksForJson, fail, voice } from './complain.js';
 import { registerCompletion } from './completion.js';
 import { applyConfig } from './config.js';
 import { registerConvert } from './convert.js';
@@ -98,15 +98,6 @@ async function endParsing(
   if (complaint !== null) throw complaint;
   process.stderr.write(said.err);
   process.exitCode = EXIT_TROUBLE;
-}
-
-/** Complaints about the command line itself must already obey --error-format, so it is looked for by hand. */
-function asksForJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  const ours = end < 0 ? argv : argv.slice(0, end);
-  return ours.some(
-    (word, i) => word === '--error-format=json' || (word === '--error-format' && ours[i + 1] === 'json'),
-  );
 }
 
 /** A reader that goes away ends the run quietly; a signal ends it with its status. Both remove unfinished files. */

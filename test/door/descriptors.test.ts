@@ -1,5 +1,5 @@
 /** Paths that name a descriptor: what the shell opened is used, what Node opened for itself is as good as not open. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,4 +72,20 @@ describe('what it did not open', () => {
     }
     expect(ended.some(({ stderr }) => stderr.includes('not open (EBADF)'))).toBe(true);
   });
+});
+
+test('too few of them for all that is to be loaded are a complaint, wherever they run out', () => {
+  const under = (limit: number, args: readonly string[]) =>
+    spawnSync('bash', ['-c', 'ulimit -n "$1"; shift; exec "$@"', 'bash', `${limit}`, process.execPath, ...args]);
+  // Node needs some of its own before it can read one file
+  let least = 12;
+  while (under(least, ['-e', `require('fs').readFileSync(${JSON.stringify(BIN)})`]).status !== 0) least++;
+  const statuses = new Set<number | null>();
+  for (let limit = least + 1; limit < least + 16; limit++) {
+    const { status, stderr } = under(limit, [BIN, 'replay', TRACE, '-q']);
+    statuses.add(status);
+    if (status !== 0)
+      expect([limit, status, `${stderr}`]).toEqual([limit, 2, expect.stringMatching(/^vmalock: .+\n$/)]);
+  }
+  expect(statuses).toContain(2);
 });
