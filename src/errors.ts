@@ -94,6 +94,38 @@ export function quote(text: string): string {
   return `"${cutText(text)}"`;
 }
 
+/** `locks[0].ask` */
+export function pathText(path: readonly PropertyKey[]): string {
+  let out = '';
+  for (const part of path) {
+    if (typeof part === 'number') out += `[${part}]`;
+    else out += out === '' ? String(part) : `.${String(part)}`;
+  }
+  return out;
+}
+
+/** What a schema found wrong: where in the whole, and what should be there, such as `must be a string`. */
+export interface Issue {
+  readonly path: PropertyKey[];
+  readonly message: string;
+}
+
+/** An issue with what stands there, or that it is missing. `spelled` is the text of a number, which may say more than it can hold. */
+export function wrongValue(whole: unknown, { path, message }: Issue, spelled?: string): string {
+  const found = path.reduce((at, part) => (at as Record<PropertyKey, unknown>)[part], whole);
+  const name = quote(pathText(path));
+  if (found === undefined) return `${name} is missing: it ${message}`;
+  const exact = typeof found === 'number' && spelled !== undefined ? spelled : JSON.stringify(found);
+  return `${name} ${message}, got ${typeof found === 'string' ? quote(found) : cutText(exact)}`;
+}
+
+/** What a value of JSON is: `null`, `an array`, `a string`. */
+export function shapeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
 /** The name nearest to `name` among `known` (edit distance), or undefined when none is as near as `most`. */
 export function nearest(
   name: string,

@@ -4,9 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import type { Command, Option } from 'commander';
-import { Complaint, nearest, quote } from '../errors.js';
+import { Complaint, cutText, nearest, quote, shapeOf } from '../errors.js';
 import type { JsonObject, JsonValue } from '../trace/json.js';
 import { voice } from './complain.js';
+import type { JsonFile } from './json-file.js';
 
 /** Looked for in the working directory. */
 const CONFIG_NAME = 'vmalock.config.json';
@@ -31,8 +32,7 @@ export async function applyConfig(command: Command): Promise<void> {
   const path = config === undefined && existsSync(CONFIG_NAME) ? CONFIG_NAME : config;
   if (path === undefined || path === false || program === null) return;
   const { readJsonFile } = await import('./json-file.js');
-  const file = new ConfigFile(path, program);
-  file.apply(await readJsonFile(path), command);
+  new ConfigFile(await readJsonFile(path), program).apply(command);
   command.setOptionValue('config', path);
   if (command.opts().errorFormat === 'json') voice.json = true;
 }
@@ -42,15 +42,15 @@ const isObject = (value: JsonValue): value is JsonObject =>
 
 class ConfigFile {
   constructor(
-    private readonly path: string,
+    private readonly file: JsonFile,
     private readonly program: Command,
   ) {}
 
   /** The keys for all commands first, then those for `command` alone. */
-  apply(json: JsonValue, command: Command): void {
+  apply(command: Command): void {
     const commands = new Map(this.program.commands.map(known => [known.name(), known]));
     const all = new Set(this.program.commands.flatMap(keysOf));
-    const entries = Object.entries(this.object(json, ''));
+    const entries = Object.entries(this.object(this.file.json, ''));
     const own: [key: string, value: JsonValue][] = [];
     for (const [key, value] of entries) {
       const alone = commands.get(key);
@@ -69,14 +69,14 @@ class ConfigFile {
 
   private object(json: JsonValue, path: string): JsonObject {
     if (isObject(json)) return json;
-    throw this.refuse('options are an object', 'write {"model": "v6.4,v6.18"}', path);
+    throw this.refuse(`options are an object, got ${shapeOf(json)}`, 'write {"model": "v6.4,v6.18"}', path);
   }
 
   private check(key: string, path: string, known: readonly string[]): void {
     if (known.includes(key)) return;
-    if (NEVER.has(key)) throw this.refuse(`${quote(key)} is for the command line alone`, 'remove it here', path);
+    if (NEVER.has(key)) throw this.unknown(`${quote(key)} is for the command line alone`, 'remove it here', path);
     const near = nearest(key, known);
-    throw this.refuse(
+    throw this.unknown(
       `unknown option ${quote(key)}`,
       near === undefined ? `options: ${known.join(', ')}` : `did you mean ${near}?`,
       path,
@@ -103,7 +103,7 @@ class ConfigFile {
     const list = Array.isArray(value) ? value : [value];
     if (list.length === 0 || !list.every(word => typeof word === 'string' || typeof word === 'number')) {
       throw this.refuse(
-        `a text, a number or a list of them, found ${quote(JSON.stringify(value))}`,
+        `must be a text, a number or a list of them, got ${cutText(JSON.stringify(value))}`,
         'write it so',
         path,
       );
@@ -114,17 +114,22 @@ class ConfigFile {
       return option.parseArg === undefined ? text : option.parseArg(text, undefined);
     } catch (error) {
       if (!(error instanceof Complaint)) throw error;
-      throw new Complaint(error.class, error.message, { file: this.path, path }, error.hint);
+      throw new Complaint(error.class, error.message, this.file.value(path), error.hint);
     }
   }
 
   private truth(value: JsonValue, path: string): boolean {
     if (typeof value === 'boolean') return value;
-    throw this.refuse(`must be true or false, found ${JSON.stringify(value)}`, 'write true', path);
+    throw this.refuse(`must be true or false, got ${cutText(JSON.stringify(value))}`, 'write true', path);
   }
 
   private refuse(message: string, hint: string, path: string): Complaint {
-    return new Complaint('usage', message, { file: this.path, path: path === '' ? undefined : path }, hint);
+    return new Complaint('usage', message, this.file.value(path), hint);
+  }
+
+  /** The same of a key. */
+  private unknown(message: string, hint: string, path: string): Complaint {
+    return new Complaint('usage', message, this.file.key(path), hint);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Choice, ExplainOptions as Running } from '../replay/explain.js';
 import type { Question } from '../replay/search.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import { Rereading } from '../trace/rereading.js';
-import type { Page } from '../units.js';
+import { LAST_NS, type Page } from '../units.js';
 import { warn } from './complain.js';
 import {
   type BaseOptions,
@@ -201,7 +201,9 @@ function time(text: string): number {
   const match = /^(\d+(?:\.\d+)?) ?([a-z]*)$/.exec(text);
   const scale = UNITS.get(match?.[2] ?? '');
   const ns = Math.round(Number(match?.[1]) * (scale ?? Number.NaN));
-  if (Number.isSafeInteger(ns)) return ns;
+  if (ns <= LAST_NS) return ns;
+  const last = 'times end at 9,007,199,254,740,991 ns, which are 104 days';
+  if (ns > LAST_NS) throw new Complaint('usage', `${quote(text)} is past the last time`, {}, last);
   throw new Complaint(
     'usage',
     `${quote(text)} is no time`,

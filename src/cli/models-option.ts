@@ -1,5 +1,5 @@
 /** What `--model` and `--costs` name: stages of the lineage, series files, and a data sheet of step costs. */
-import { Complaint, nearest, quote } from '../errors.js';
+import { Complaint, nearest, quote, shapeOf, type Where, wrongValue } from '../errors.js';
 import { COSTS, type CostName, type Costs } from '../kernel/costs.js';
 import type { Stage } from '../kernel/stage.js';
 import { findStage, lineage, resolveModels, stageFromData } from '../lineage/resolve.js';
@@ -48,32 +48,36 @@ export function modelOfKernel(kernel: string | undefined, file: string): Stage {
 
 async function loadSeries(path: string): Promise<Stage> {
   const { parseStageFile } = await import('../kernel/stage-file.js');
-  const data = parseStageFile(await readJsonFile(path), path);
+  const file = await readJsonFile(path);
+  const data = parseStageFile(file.json, path, (path, what) => file[what](path));
   try {
     return stageFromData(data);
   } catch (error) {
     if (!(error instanceof Complaint)) throw error;
-    throw new Complaint(error.class, error.message, { ...error.where, file: path }, error.hint);
+    throw new Complaint(error.class, error.message, file.key(error.where.path ?? ''), error.hint);
   }
 }
 
 /** The data sheet of `--costs`: `defaults`, with the steps a JSON object names replaced. Units: ns. */
 export async function loadCosts(path: string, defaults: Costs = COSTS): Promise<Costs> {
-  const json = await readJsonFile(path);
-  const refuse = (message: string, hint: string, key?: string): never => {
-    throw new Complaint('schema', message, { file: path, path: key }, hint);
+  const file = await readJsonFile(path);
+  const { json } = file;
+  const refuse = (message: string, where: Where, hint: string): never => {
+    throw new Complaint('schema', message, where, hint);
   };
   if (json === null || typeof json !== 'object' || Array.isArray(json)) {
-    return refuse('step costs are an object', 'write {"anon_write": 600}');
+    return refuse(`step costs are an object, got ${shapeOf(json)}`, file.value(''), 'write {"anon_write": 600}');
   }
   const costs: Record<CostName, number> = { ...defaults };
   for (const [name, value] of Object.entries(json)) {
     if (!Object.hasOwn(COSTS, name)) {
       const near = nearest(name, Object.keys(COSTS));
-      refuse(`unknown step ${quote(name)}`, near ? `did you mean ${near}?` : `steps: ${Object.keys(COSTS).join(', ')}`);
+      const hint = near ? `did you mean ${near}?` : `steps: ${Object.keys(COSTS).join(', ')}`;
+      refuse(`unknown step ${quote(name)}`, file.key(name), hint);
     }
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-      refuse(`a cost is a whole number of ns, found ${quote(JSON.stringify(value))}`, 'write 600', name);
+      const wrong = wrongValue(json, { path: [name], message: 'must be an integer from 0 to 2^53-1 (ns)' });
+      refuse(wrong, file.value(name), 'write 600');
     }
     costs[name as CostName] = value as number;
   }

@@ -2,7 +2,7 @@
  * From a bad event or header to complaints with their place: the schema words what has the wrong shape, the draft's
  * check what cannot have happened.
  */
-import { Complaint, cutText, invariant, nearest, quote, type Where } from '../errors.js';
+import { Complaint, cutText, invariant, nearest, pathText, quote, shapeOf, type Where, wrongValue } from '../errors.js';
 import { OPS } from '../vocab.js';
 import type { TraceInfo } from './columns.js';
 import * as draft from './draft.js';
@@ -10,35 +10,6 @@ import { isForeign, isObject } from './encode.js';
 import type { Frames } from './frame.js';
 import type { JsonObject, JsonValue, Spot } from './json.js';
 import { nearestTo } from './places.js';
-
-interface Issue {
-  readonly path: PropertyKey[];
-  readonly message: string;
-}
-
-/** `locks[0].ask` */
-export function pathText(path: readonly PropertyKey[]): string {
-  let out = '';
-  for (const part of path) {
-    if (typeof part === 'number') out += `[${part}]`;
-    else out += out === '' ? String(part) : `.${String(part)}`;
-  }
-  return out;
-}
-
-/** What stands at the place of an issue, which lies inside of what is there; undefined when it is missing. */
-function valueAt(value: JsonValue, path: readonly PropertyKey[]): JsonValue | undefined {
-  return path.reduce<JsonValue | undefined>((at, part) => (at as JsonObject)[part as string], value);
-}
-
-/** `spelled` is the text of a number, which may say more than the number can hold. */
-function issueText(value: JsonValue, issue: Issue, spelled?: string): string {
-  const found = valueAt(value, issue.path);
-  const name = quote(pathText(issue.path));
-  if (found === undefined) return `${name} is missing: it ${issue.message}`;
-  const exact = typeof found === 'number' && spelled !== undefined ? spelled : JSON.stringify(found);
-  return `${name} ${issue.message}, got ${typeof found === 'string' ? quote(found) : cutText(exact)}`;
-}
 
 /** The path of what is at `path` in an event. */
 function pathOf({ spelling }: Frames, index: number, path: string): string | undefined {
@@ -59,7 +30,7 @@ export async function eventComplaints(
   frames.value(spots);
   const hereFor = (path: string): number => nearestTo(spots, path).value;
   if (!isObject(value)) {
-    const found = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+    const found = shapeOf(value);
     const message =
       index === 0 ? `not a vmalock trace: the first event is ${found}` : `an event is an object, got ${found}`;
     return [frames.complaint('schema', message, frames.start, 'an event is {"op":...}', at(''))];
@@ -78,7 +49,7 @@ export async function eventComplaints(
     const here = hereFor(path);
     return frames.complaint(
       'schema',
-      issueText(value, issue, frames.text(here)),
+      wrongValue(value, issue, frames.text(here)),
       here,
       `see the keys of ${op}: vmalock schema trace`,
       at(path),
@@ -165,7 +136,7 @@ export async function headerComplaints(frames: Frames): Promise<Complaint[]> {
   return error.issues.map(issue => {
     const path = pathText(issue.path);
     const where = { file: frames.file, ...places.value(path), path };
-    return new Complaint('schema', issueText(head, issue), where, headerHint(frames, path));
+    return new Complaint('schema', wrongValue(head, issue), where, headerHint(frames, path));
   });
 }
 

@@ -38,12 +38,12 @@ test.each([
   ['date', { date: '2026-01-01T00:00' }],
   ['link', { link: 'a'.repeat(301) }],
   ['merged', { merged: 'a'.repeat(21) }],
-  ['commits.1', { commits: ['a', 'a'.repeat(61)] }],
+  ['commits[1]', { commits: ['a', 'a'.repeat(61)] }],
   ['lock.by', { lock: { answer: 'none' } }],
-  ['changes.do_swap_page', { changes: { do_swap_page: { answer: 'go', by: 'x', why: '' } } }],
   ['names.handle_mm_fault', { names: { handle_mm_fault: '' } }],
   ['names.handle_mm_fault', { names: { handle_mm_fault: 'a'.repeat(61) } }],
-  ['', { more: 1 }],
+  ['more', { more: 1 }],
+  ['changes.do_swap_page.why', { changes: { do_swap_page: { answer: 'go', by: 'x', why: '' } } }],
 ])('a complaint names the file and the place: %j', (path, wrong) => {
   expect(() => parseStageFile({ ...SERIES, ...wrong }, 'mine.json')).toThrow(
     expect.objectContaining({
@@ -51,6 +51,28 @@ test.each([
       hint: 'vmalock schema series shows the shape',
     }),
   );
+});
+
+test.each<[unknown, string]>([
+  [[], 'a series is an object, got an array'],
+  [null, 'a series is an object, got null'],
+  [1, 'a series is an object, got a number'],
+  [{}, '"id" is missing: it must be a word of at most 64 letters, digits, dots, dashes and underscores'],
+  [{ ...SERIES, title: 'a'.repeat(201) }, `"title" must be text of 1 to 200 characters, got "${'a'.repeat(80)}..."`],
+  [{ ...SERIES, link: 5 }, '"link" must be text of at most 300 characters, got 5'],
+  [{ ...SERIES, date: 'today' }, '"date" must be a day, YYYY-MM-DD, got "today"'],
+  [{ ...SERIES, parent: {} }, '"parent" must be a string, got {}'],
+  [{ ...SERIES, commits: 'a' }, '"commits" must be a list of commits, got "a"'],
+  [{ ...SERIES, lock: 'none' }, '"lock" must be an object with "answer" and "by", got "none"'],
+  [{ ...SERIES, names: [] }, '"names" must be an object of kernel functions, got []'],
+  [
+    { ...SERIES, names: { ['a'.repeat(61)]: 'b' } },
+    `"names.${'a'.repeat(61)}" must have a key of at most 60 characters, got "b"`,
+  ],
+  [{ ...SERIES, changes: 1 }, '"changes" must be an object of answers by site, got 1'],
+  [{ ...SERIES, '\u202e': 1 }, 'unknown key "\\u{202e}"'],
+])('what is wrong is said in our words: %j', (series, message) => {
+  expect(() => parseStageFile(series, 'mine.json')).toThrow(expect.objectContaining({ message }));
 });
 
 test('an unknown site is told with the nearest one, or with where they are listed', () => {
