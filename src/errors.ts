@@ -64,8 +64,9 @@ export function invariant(condition: boolean, message: string): asserts conditio
 const QUOTE_LIMIT = 80;
 
 // Everything that could move a cursor, hide text or reorder it: C0, DEL, C1, bidi controls, zero width, line separators,
-// lone surrogates, tags and other format characters.
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+// lone surrogates, tags and other format characters; and all that is blank, but for the space: U+2800 is a letter of braille,
+// U+1D159 a note without a head.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]|(?! )\p{Zs}/gu;
 
 /** `text` with every control, bidi and invisible character spelled as `\xNN` or `\u{...}`. */
 export function escapeText(text: string): string {

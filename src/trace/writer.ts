@@ -13,7 +13,7 @@ import { LOCK_KEYS, TRUTH_KEYS } from './words.js';
 type Plain = Readonly<Record<string, unknown>>;
 
 // Characters JSON allows as they are and a terminal must not meet.
-const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]|(?! )\p{Zs}/gu;
 
 /** Strings that JSON spells as they are. */
 const PLAIN = /^[ !#-[\]-~]*$/;

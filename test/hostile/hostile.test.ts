@@ -23,7 +23,7 @@ function wrongWithRefusal(
 ): string | null {
   if (status !== 2) return `exit ${status}`;
   if (stdout !== '') return 'stdout is not empty';
-  if (!/^[^\p{Cc}\p{Cf}]+\n$/u.test(stderr)) return 'stderr is not one harmless line';
+  if (!/^(?: |[^\p{Cc}\p{Cf}\p{Z}])+\n$/u.test(stderr)) return 'stderr is not one harmless line';
   const [, file, line, kind] =
     /^vmalock: (.+?)(?::(\d+))?(?::\d+)?: (json-syntax|encoding|schema|semantic|limit): /.exec(stderr) ?? [];
   if (file !== name) return `names ${file}`;

@@ -45,7 +45,9 @@ writeFileSync(join(inside, TRACE), trace());
 
 /** Lines of an output that are not fit for a terminal. */
 function unfit(text: string, allowed = /[\n]/g): string[] {
-  return text.split('\n').filter(line => /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u.test(line.replace(allowed, '')));
+  return text
+    .split('\n')
+    .filter(line => /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\u2800]|(?! )\p{Z}/u.test(line.replace(allowed, '')));
 }
 
 const REPLAY = ['replay', TRACE, '-m', 'mmap_lock,v6.4,v7.3'];

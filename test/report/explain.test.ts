@@ -15,7 +15,7 @@ const report = (format: Format, explanation: Explanation): string =>
   renderListing(explainListing(explanation), format, createStyle(0));
 
 /** Neither a control character nor one that hides or reorders text. */
-const CLEAN = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]*$/u;
+const CLEAN = /^(?: |[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Z}\u2800])*$/u;
 
 const finding = async (events: readonly Event[], i: number, model = 'v6.18'): Promise<string> =>
   explainListing(await explain(events, { events: [i] }, model)).opening?.finding ?? '';

@@ -194,6 +194,7 @@ export const HOSTILE = [
   '&lt;b&gt;',
   '\u2028\u2029\ufeff\u00ad',
   '\u4e2d\u6587\u{1f600}',
+  '\u00a0blank \u2800\u3000\u2003\u1680\u202f\u{1d159}',
 ] as const;
 
 /** A result in which the file, a lock, an operation's mapping, a site and a model all bear `name`. */

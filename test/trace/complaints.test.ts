@@ -76,6 +76,7 @@ describe('an event of the wrong shape', () => {
 describe('what is repeated of a value', () => {
   test.each<[string, string, string]>([
     ['as it is', 'a'.repeat(81), `"${'a'.repeat(80)}..."`],
+    ['blank, and no space', '\u00a0\u2800', '"\\xa0\\u{2800}"'],
     ['escaped', '\\u202e\\u0007'.repeat(100), `"${'\\u{202e}\\x07'.repeat(6)}\\u{202e}..."`],
     ['of more than one unit', '\u{1f40c}'.repeat(90), `"${'\u{1f40c}'.repeat(80)}..."`],
   ])('is 80 characters at most: %s', async (_, text, shown) => {

@@ -142,8 +142,8 @@ describe('the writer', () => {
   });
 
   test('escapes what a terminal must not meet', () => {
-    const line = formatEvent({ op: 'thread', tid: 1, name: 'a\u001b[2J\u009b\u202e' });
-    expect(line).toBe('{"tid":1,"op":"thread","name":"a\\u001b[2J\\u009b\\u202e"}');
+    const line = formatEvent({ op: 'thread', tid: 1, name: 'a\u001b[2J\u009b\u202e \u00a0\u2800\u3000' });
+    expect(line).toBe('{"tid":1,"op":"thread","name":"a\\u001b[2J\\u009b\\u202e \\u00a0\\u2800\\u3000"}');
   });
 
   test('what is read back is what was written, and writing it again changes nothing', async () => {
