@@ -21,6 +21,7 @@ import { OP } from '../vocab.js';
 import { Backlog } from './backlog.js';
 import { Collector } from './collect.js';
 import { Operating } from './operating.js';
+import { Overtaken } from './overtaken.js';
 import { Pace } from './pace.js';
 import { FAULTING, IDLE, NONE, OPERATING, RELEASING, type Runner } from './runner.js';
 import { inSample } from './sample.js';
@@ -50,8 +51,7 @@ export class Run {
   private readonly sizes: Sizes;
   /** how far the clock is ahead of the recording for everybody */
   private readonly pace = new Pace();
-  /** threads whose next event must not overtake another */
-  private readonly overtaken: Runner[] = [];
+  private readonly overtaken = new Overtaken(runner => this.backlog.index[runner.head]);
   /** threads with events in the backlog */
   private lateThreads = 0;
   private readonly operating = new Operating();
@@ -176,7 +176,7 @@ export class Run {
         this.fault(runner);
         return;
       case OPERATING:
-        if (this.overtaken.length > 0) this.letPass(runner.i);
+        if (!this.overtaken.isEmpty) this.letPass(runner.i);
         if (runner.operation?.next().done) {
           this.operating.remove(runner);
           this.done(runner, this.engine.now);
@@ -199,10 +199,7 @@ export class Run {
     const i = backlog.index[slot];
     const earlier = this.inTheWay(runner, backlog.rows, slot, i);
     if (earlier >= 0) {
-      runner.behind = earlier;
-      this.overtaken.push(runner);
-      // In the order of the trace, whoever came to it first.
-      this.overtaken.sort((a, b) => backlog.index[a.head] - backlog.index[b.head]);
+      this.overtaken.add(runner, earlier);
       return;
     }
     // Having been held up by another thread's event shifts what follows like any other wait.
@@ -214,7 +211,7 @@ export class Run {
       runner.tail = NONE;
       this.lateThreads--;
     }
-    if (this.overtaken.length > 0) this.letPass(i);
+    if (!this.overtaken.isEmpty) this.letPass(i);
     this.begin(runner, backlog.rows, slot, i);
   }
 
@@ -240,19 +237,11 @@ export class Run {
    */
   private letPass(i: number): void {
     const { overtaken, backlog } = this;
-    let kept = 0;
-    for (const runner of overtaken) {
-      if (runner.behind === i) {
-        const earlier = this.inTheWay(runner, backlog.rows, runner.head, backlog.index[runner.head]);
-        if (earlier < 0 || earlier === i) {
-          this.schedule(runner);
-          continue;
-        }
-        runner.behind = earlier;
-      }
-      overtaken[kept++] = runner;
+    for (const runner of overtaken.take(i)) {
+      const earlier = this.inTheWay(runner, backlog.rows, runner.head, backlog.index[runner.head]);
+      if (earlier < 0 || earlier === i) this.schedule(runner);
+      else overtaken.add(runner, earlier);
     }
-    overtaken.length = kept;
   }
 
   /** Event `i`, by its line too where it is in the latest batch. */

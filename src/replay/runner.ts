@@ -3,6 +3,7 @@ import type { Thread } from '../engine/engine.js';
 import type { Operation } from '../kernel/section.js';
 import { Task } from '../kernel/task.js';
 import { FRACTION, type Ns } from '../units.js';
+import type { Asleep } from './operating.js';
 
 /** Who runs it. */
 export interface Host {
@@ -34,8 +35,8 @@ export class Runner extends Task implements Thread {
   behind = NONE;
   /** epoch in which it acted last */
   epoch = NONE;
-  /** where it is among those asleep in an operation */
-  asleepAt = NONE;
+  /** it as one of those asleep in an operation that may be in the way of others */
+  asleep: Asleep | null = null;
   /** how much later than recorded its next event starts */
   shift: Ns = FRACTION;
   /** when the event before was over, on our clock */
