@@ -167,6 +167,18 @@ test('a mapped file has the name, the kind and the offset that perf saw', async 
   ]);
 });
 
+test('page 0 is mapped like any other: perf prints its address without 0x', async () => {
+  const shown = line(2, 10, 'PERF_RECORD_MMAP2 10/10: [0(0x1000) @ 0 00:00 0 0]: rw-p //anon');
+  const fault = [
+    line(5, 10, 'exceptions:page_fault_user: address=0x8 ip=0x401000 error_code=0x6   8'),
+    line(6, 10, 'minor-faults:     8'),
+  ];
+  const rows = [...call(1, 10, '9 (0, 1000, 3, 32, ffffffff, 0)', [shown], 3, '0'), ...fault];
+  const { events, faults } = await imported(rows.join('\n'));
+  expect(events.find(({ op }) => op === 'mmap')).toMatchObject({ addr: '0x0', len: '0x1000' });
+  expect(faults).toMatchObject([{ addr: '0x8' }]);
+});
+
 test('shmat is a mapping of SysV shared memory, shmdt takes it away again', async () => {
   const [start, acquired, released] = section(2, 10, true);
   const map = line(

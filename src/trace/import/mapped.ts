@@ -2,7 +2,8 @@
  * PERF_RECORD_MMAP2 lines -> extents, and extents -> the words of a `vma` or `mmap` event.
  *
  * Models: tools/perf/util/event.c, perf_event__fprintf_mmap2(); kernel/events/core.c, perf_event_mmap_event() (v6.18):
- * `[0xaddr(0xlen) @ offset maj:min ino gen]: rwxp name`, with the extent that results after merging.
+ * `[0xaddr(0xlen) @ offset maj:min ino gen]: rwxp name`, with the extent that results after merging; of a 0 printf's `%#x`
+ * prints no more than that.
  */
 
 import { formatAddr, formatLen } from '../../units.js';
@@ -17,7 +18,7 @@ import { type Page, pageOf, pagesOf, protBits, protWord } from './words.js';
 export const HUGE: Page = 512;
 
 const MMAP2 =
-  /^ (-?\d+)\/(-?\d+): \[0x([0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+)[^\]]*\]: ([r-][w-][x-][ps]) (.*)$/;
+  /^ (-?\d+)\/(-?\d+): \[(?:0x)?([0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+)[^\]]*\]: ([r-][w-][x-][ps]) (.*)$/;
 
 export interface Mapped {
   pid: number;
