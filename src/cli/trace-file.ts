@@ -105,6 +105,8 @@ function* trace(header: string, body: Iterable<Buffer>): Generator<Buffer> {
 /** Warns of what a recorder's text held that the trace does not. */
 export function warnOfUnread(file: string, summary: ImportSummary): void {
   warnOfCount(file, summary.unknownLines, 'lines were not understood and were skipped');
+  const names = 'lines have names with bytes that are no UTF-8, told as U+FFFD';
+  warnOfCount(file, summary.mended.lines, `${names}; first: line ${summary.mended.first}`);
   const [mismatch] = summary.mismatches;
   const ranges = `first: line ${mismatch?.line} shows ${mismatch?.shown}, the calls make ${mismatch?.expected}`;
   warnOfCount(file, summary.mismatched, `MMAP2 lines contradict the calls; ${ranges}`);

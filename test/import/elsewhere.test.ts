@@ -120,6 +120,17 @@ test('bytes that are no text end it where they stand', async () => {
   expect(rests).toHaveLength(1);
 });
 
+test('names that are no UTF-8 are counted on both sides', async () => {
+  const at = (n: number) => ` 7/7 [000] 1.${String(n).padStart(9, '0')}: PERF_RECORD_COMM: x\xc3:7/7\n`;
+  const bytes = Buffer.from(Array.from({ length: 99 }, (_, n) => at(n)).join(''), 'latin1');
+  const alone = await said([bytes], {});
+  expect(alone.summary?.mended).toEqual({ lines: 99, first: 1 });
+  for (const end of [0, 1, 2]) {
+    const within = bytes.lastIndexOf(0xc3) + end;
+    expect(await said([bytes.subarray(0, within), bytes.subarray(within)], {}, another(0))).toEqual(alone);
+  }
+});
+
 test('a character that is cut in two is not handed over', async () => {
   const at = (n: number, comm: string) =>
     `${comm} 7/7 [000] 1.${String(n).padStart(9, '0')}: exceptions:page_fault_user: address=0x1000 ip=0x1 error_code=0x6\n`;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { TraceEventSchema, TraceHeaderSchema } from '../../src/trace/schema.js';
-import { imported, line, sample, samples, section } from './sample.js';
+import { call, imported, line, sample, samples, section } from './sample.js';
 
 test.each(samples())(
   '$name ($tool) is the same fed in pieces of 100 bytes, with CRLF and a BOM, or named by hand',
@@ -99,6 +99,38 @@ test('an unknown importer names the nearest one', async () => {
 test('bytes that are no UTF-8 are refused with their line', async () => {
   const bytes = [Buffer.from(`${line(1, 10, 'minor-faults: 0')}\n`), Buffer.from([0x20, 0xff, 0x0a])];
   await expect(imported(bytes)).rejects.toMatchObject({ class: 'encoding', where: { line: 2 } });
+});
+
+test('a name may be cut inside a character, or have bytes that are no UTF-8: that is told with the first of its lines', async () => {
+  const fault = (comm: string) =>
+    `${comm}  7/7  [000]     1.000000002: exceptions:page_fault_user: address=0x1000 ip=0x1 error_code=0x6\n`;
+  const shown = line(2, 10, 'PERF_RECORD_MMAP2 10/10: [0x1000(0x1000) @ 0 fe:00 2 3]: r--p /caf\xe9');
+  const text = [
+    line(0, 10, 'PERF_RECORD_COMM: \xc3\xa4\xc3:10/10\n'),
+    ...call(1, 10, '9 (0, 1000, 1, 2, 3, 0)', [shown], 3, '4096').map(row => `${row}\n`),
+    fault('\xff'),
+  ];
+  const { header, events, summary } = await imported([Buffer.from(text.join(''), 'latin1')]);
+  expect(header.meta.command).toBe('ä\ufffd');
+  expect(events.map(({ op, name, file }) => [op, name ?? file?.name])).toContainEqual(['mmap', '/caf\ufffd']);
+  expect(summary.mended).toEqual({ lines: 3, first: 1 });
+  expect((await imported(line(0, 10, 'PERF_RECORD_COMM: \ufffd:10/10'))).summary.mended.lines).toBe(0);
+});
+
+test.each([
+  [
+    'a number',
+    Buffer.from(line(1, 10, 'exceptions:page_fault_user: address=0x1\xff ip=0x1 error_code=0x6\n'), 'latin1'),
+    'schema',
+  ],
+  ['a line of no event', Buffer.from('x\xff\n', 'latin1'), 'encoding'],
+  ['the end, inside a character', Buffer.from([0xc3]), 'encoding'],
+  ['a line that is too long', Buffer.from(`\xff${'x'.repeat(300)}`, 'latin1'), 'encoding'],
+])('%s has none', async (_what, bytes, kind) => {
+  const chunks = [Buffer.from(`${line(1, 10, 'minor-faults: 0')}\n`), bytes, Buffer.from('x\n')];
+  const where = { line: 2 };
+  await expect(imported(chunks, { maxLine: 200 })).rejects.toMatchObject({ class: kind, where });
+  await expect(imported(chunks.slice(0, 2), { maxLine: 200, cut: true })).rejects.toMatchObject({ class: kind, where });
 });
 
 const RECORDED = new URL('../../traces/recorded/', import.meta.url);

@@ -3,10 +3,10 @@
  * The thread itself is not started here (cli/second-thread.ts); what follows the records is done where the text began.
  */
 import type { Complaint } from '../../errors.js';
-import { FtraceParser } from './ftrace.js';
-import { type CutHere, type Line, LineCutter } from './lines.js';
+import { FtraceParser, isFtraceLine } from './ftrace.js';
+import { type CutHere, type Line, LineCutter, type Mended } from './lines.js';
 import { Packer, type Packet, type PlainComplaint, plain } from './packet.js';
-import { PerfScriptParser } from './perf-script.js';
+import { isPerfLine, PerfScriptParser } from './perf-script.js';
 import type { ParserState, RecordParser } from './record.js';
 import { forEachTolerating, tolerating } from './tolerating.js';
 
@@ -15,6 +15,12 @@ export const PARSERS = {
   ftrace: (file: string): RecordParser => new FtraceParser(file),
   perf: (file: string): RecordParser => new PerfScriptParser(file),
 } as const;
+
+/**
+ * May this line have bytes that are no UTF-8? Of an event they are in a name: the kernel cuts that of a thread after 15 bytes,
+ * whatever they are (TASK_COMM_LEN), and that of a file may have any.
+ */
+export const mayBeMended = (text: string): boolean => isPerfLine(text) || isFtraceLine(text);
 
 /** Where the other thread begins. */
 export interface Handover {
@@ -31,6 +37,8 @@ export interface Rest {
   /** lines that it completes, and the number of the last so far */
   readonly lines: number;
   readonly last: number;
+  /** of all lines so far */
+  readonly mended: Mended;
   /** why there is nothing behind it */
   readonly failure: PlainComplaint | null;
   /** after the last chunk, where the parser is */
@@ -54,7 +62,7 @@ export class RestReader {
   #last: number;
 
   constructor({ tool, file, maxLine, cut, parser }: Handover) {
-    this.#cutter = new LineCutter(file, maxLine, cut);
+    this.#cutter = new LineCutter(file, maxLine, cut, mayBeMended);
     this.#last = cut.number;
     this.#parser = PARSERS[tool](file);
     this.#parser.state = parser;
@@ -73,7 +81,8 @@ export class RestReader {
       },
     );
     const end = chunk === null ? this.#parser.state : null;
-    return { packet: this.#packer.take(), lines: this.#lines, last: this.#last, failure, end };
+    const { mended } = this.#cutter;
+    return { packet: this.#packer.take(), lines: this.#lines, last: this.#last, mended, failure, end };
   }
 
   #take(lines: readonly Line[]): void {

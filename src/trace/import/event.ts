@@ -3,6 +3,7 @@
  */
 import type { TruthPath } from '../../vocab.js';
 import type { TraceEvent } from '../schema.js';
+import type { Mended } from './lines.js';
 
 export interface HeaderObject {
   format: 'vmalock-trace';
@@ -67,6 +68,8 @@ export interface ImportSummary {
   faults: number;
   /** lines that were not understood and were skipped */
   unknownLines: number;
+  /** lines of events in which U+FFFD stands for bytes of a name that are no UTF-8 */
+  mended: Mended;
   /** records the recorder lost */
   lost: number;
   /** ns: the first of these came after this; infinite when there is none */
@@ -89,7 +92,8 @@ const LISTED = 20;
 export function newSummary(): ImportSummary {
   const counts = { lines: 0, events: 0, faults: 0, unknownLines: 0, lost: 0, mismatched: 0 };
   const lostFrom = Number.POSITIVE_INFINITY;
-  return { ...counts, lostFrom, sleeps: false, mismatches: [], unclassified: {}, unclassifiedAt: {} };
+  const mended = { lines: 0, first: 0 };
+  return { ...counts, mended, lostFrom, sleeps: false, mismatches: [], unclassified: {}, unclassifiedAt: {} };
 }
 
 /** Counts and lists what could not be classified. */

@@ -3,7 +3,7 @@
  */
 import { Complaint, nearest, quote } from '../../errors.js';
 import type { Limited } from '../limits.js';
-import { type Elsewhere, type Handover, PARSERS } from './elsewhere.js';
+import { type Elsewhere, type Handover, mayBeMended, PARSERS } from './elsewhere.js';
 import { type EventObject, type HeaderObject, type ImportSummary, newSummary } from './event.js';
 import { isFtraceLine } from './ftrace.js';
 import { type Batch, Importing } from './importing.js';
@@ -117,7 +117,7 @@ async function* importText(
   elsewhere: Elsewhere | undefined,
 ): AsyncGenerator<Batch, ImportSummary> {
   const { file, maxLine } = options;
-  const cutter = new LineCutter(file, maxLine);
+  const cutter = new LineCutter(file, maxLine, undefined, mayBeMended);
   const batches = linesOf({ [Symbol.asyncIterator]: () => text }, file, maxLine, cutter);
   let lines = await firstLines(batches);
   const importer = choose(lines, options);
@@ -130,6 +130,7 @@ async function* importText(
   for (;;) {
     sound ||= lines.some(({ text }) => importer.sniff(text));
     importing.push(lines);
+    summary.mended = cutter.mended;
     yield* importing.batches();
     // a text of which no line was met yet may be another tool's: all of it is looked at here
     const cut = sound ? cutter.here : null;
@@ -137,6 +138,7 @@ async function* importText(
       const from = { tool: importer.name as Handover['tool'], file, maxLine, cut, parser: reader.state };
       for await (const rest of elsewhere.read(text, from)) {
         importing.take(rest, reader);
+        summary.mended = rest.mended;
         yield* importing.batches();
         if (rest.failure !== null) throw complaintOf(rest.failure);
       }

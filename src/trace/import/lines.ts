@@ -16,36 +16,57 @@ export interface Line {
   unterminated: boolean;
 }
 
-/** Between two chunks: what the last line began with, and how many there were before it. */
+/** Lines with bytes that are no UTF-8, where such lines are taken: how many, and the number of the first, 0 without one. */
+export interface Mended {
+  readonly lines: number;
+  readonly first: number;
+}
+
+/** Between two chunks: what the last line began with, and how many there were before it, and of those that were mended. */
 export interface CutHere {
   readonly rest: string;
   readonly number: number;
+  readonly mended: Mended;
 }
+
+const BEGINNING: CutHere = { rest: '', number: 0, mended: { lines: 0, first: 0 } };
 
 /** Lines of a text, each once and in order, however the text was cut into chunks: those that a piece of one completes, together. */
 export class LineCutter {
   readonly #file: string;
   readonly #maxLine: number;
+  readonly #mends: (text: string) => boolean;
   readonly #decoder = new Decoder();
+  /** numbers of lines with bytes that are no UTF-8, of those that are to come */
+  readonly #damaged = new Set<number>();
   #rest: string;
   #number: number;
   #within = false;
+  mended: Mended;
 
   /**
    * @param maxLine characters of the longest
    * @param from where another one stopped
+   * @param mends is this, where U+FFFD stands for bytes that are no UTF-8, a line to be taken so?
    */
-  constructor(file: string, maxLine: number = LIMITS.maxLine.standard, from: CutHere = { rest: '', number: 0 }) {
+  constructor(
+    file: string,
+    maxLine: number = LIMITS.maxLine.standard,
+    from: CutHere = BEGINNING,
+    mends = (_text: string): boolean => false,
+  ) {
     this.#file = file;
     this.#maxLine = maxLine;
+    this.#mends = mends;
     this.#rest = from.rest;
     this.#number = from.number;
+    this.mended = from.mended;
   }
 
   /** Where another one may go on; null inside a chunk or a character, and where a line is already too long. */
   get here(): CutHere | null {
     const between = !this.#within && this.#decoder.whole && this.#rest.length <= this.#maxLine;
-    return between ? { rest: this.#rest, number: this.#number } : null;
+    return between && this.#damaged.size === 0 ? { rest: this.#rest, number: this.#number, mended: this.mended } : null;
   }
 
   /**
@@ -65,11 +86,9 @@ export class LineCutter {
 
   /** The last line of the text, where it has no line feed. */
   end(): Line[] {
-    const rest = this.#rest;
+    const rest = this.#rest + this.#decode(new Uint8Array(0), true);
     this.#rest = '';
-    return rest === ''
-      ? []
-      : [{ text: this.#trimmed(rest, 0, rest.length), number: ++this.#number, unterminated: true }];
+    return rest === '' ? [] : [this.#line(rest, 0, rest.length, true)];
   }
 
   #linesOf(text: string): Line[] {
@@ -77,19 +96,33 @@ export class LineCutter {
     let from = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
       if (end - from > this.#maxLine) throw this.#tooLong();
-      lines.push({ text: this.#trimmed(text, from, end), number: ++this.#number, unterminated: false });
+      lines.push(this.#line(text, from, end, false));
       from = end + 1;
     }
     this.#rest = text.slice(from);
     return lines;
   }
 
-  #decode(piece: Uint8Array): string {
-    const { whole } = this.#decoder;
-    const text = this.#decoder.decode(piece);
-    if (text !== null) return text;
-    const where = { file: this.#file, line: this.#number + 1 + linesBeforeDamage(piece, whole) };
-    throw new Complaint('encoding', 'the text is not UTF-8', where, 'convert it, as iconv -f latin1 -t utf-8 does');
+  #line(whole: string, from: number, end: number, unterminated: boolean): Line {
+    const text = this.#trimmed(whole, from, end);
+    const number = ++this.#number;
+    if (this.#damaged.size > 0 && this.#damaged.delete(number)) {
+      if (!this.#mends(text)) throw this.#notText(number);
+      const { lines, first } = this.mended;
+      this.mended = { lines: lines + 1, first: first || number };
+    }
+    return { text, number, unterminated };
+  }
+
+  #decode(piece: Uint8Array, last = false): string {
+    const { text, damaged } = this.#decoder.decode(piece, last);
+    for (const behind of damaged) this.#damaged.add(this.#number + 1 + behind);
+    return text;
+  }
+
+  #notText(line: number): Complaint {
+    const hint = 'convert it, as iconv -f latin1 -t utf-8 does';
+    return new Complaint('encoding', 'the text is not UTF-8', { file: this.#file, line }, hint);
   }
 
   #trimmed(text: string, from: number, end: number): string {
@@ -99,6 +132,7 @@ export class LineCutter {
 
   #tooLong(): Complaint {
     const line = this.#number + 1;
+    if (this.#damaged.has(line)) return this.#notText(line);
     return tooLong(`line ${line}`, this.#maxLine, { file: this.#file, line });
   }
 }
@@ -115,47 +149,70 @@ export async function* linesOf(
   if (last.length > 0) yield last;
 }
 
+/** A piece of a text, and how many line feeds of it stand before each line with bytes that are no UTF-8: U+FFFD is for those. */
+interface Decoded {
+  readonly text: string;
+  readonly damaged: readonly number[];
+}
+
+const UNDAMAGED: readonly number[] = [];
+const NO_BYTES = new Uint8Array(0);
+
 /** UTF-8 in pieces -> text. Nearly all of them are ASCII, which needs no decoding. */
 class Decoder {
-  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  /** no character began in the last piece and ends in the next */
-  whole = true;
+  readonly #strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  readonly #lenient = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** what a character began with in the last piece that ends in the next */
+  #begun: Uint8Array = NO_BYTES;
 
-  /** Null where they are no UTF-8. */
-  decode(bytes: Uint8Array): string | null {
-    if (this.whole && isAscii(bytes))
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-    this.whole = bytes[bytes.length - 1] < 0x80;
+  get whole(): boolean {
+    return this.#begun.length === 0;
+  }
+
+  /** @param last nothing follows */
+  decode(piece: Uint8Array, last: boolean): Decoded {
+    if (this.whole && isAscii(piece)) {
+      return {
+        text: Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1'),
+        damaged: UNDAMAGED,
+      };
+    }
+    const all = this.whole ? piece : Buffer.concat([this.#begun, piece]);
+    const end = last ? all.length : endOfWhole(all);
+    // the caller may write over what it gave
+    this.#begun = end < all.length ? all.slice(end) : NO_BYTES;
+    const bytes = all.subarray(0, end);
     try {
-      return this.#utf8.decode(bytes, { stream: true });
+      return { text: this.#strict.decode(bytes), damaged: UNDAMAGED };
     } catch {
-      return null;
+      return { text: this.#lenient.decode(bytes), damaged: damagedLines(bytes) };
     }
   }
 }
 
 const LF = 10;
+/** Bytes of a character in UTF-8, by its first. */
+const lengthOf = (byte: number): number => (byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4);
 /** Bytes that go on with a character. */
 const isRest = (byte: number): boolean => (byte & 0xc0) === 0x80;
 
-/**
- * Line feeds before the first bytes that are no UTF-8.
- *
- * @param whole the piece begins with a character
- */
-function linesBeforeDamage(piece: Uint8Array, whole: boolean): number {
-  let from = whole
-    ? 0
-    : Math.max(
-        0,
-        piece.findIndex(byte => !isRest(byte)),
-      );
-  for (let lines = 0; ; lines++) {
-    const end = piece.indexOf(LF, from);
-    const line = piece.subarray(from, end < 0 ? piece.length : end);
-    if (!isUtf8(line)) return lines;
-    // what is left of a character before, and none of the lines
-    if (end < 0) return 0;
-    from = end + 1;
+/** Where the last character begins, if it does not end in these bytes; else their end. */
+function endOfWhole(bytes: Uint8Array): number {
+  const { length } = bytes;
+  for (let at = length - 1; at >= 0 && at > length - 4; at--) {
+    if (!isRest(bytes[at])) return at + lengthOf(bytes[at]) > length ? at : length;
   }
+  return length;
+}
+
+/** Line feeds before each line with bytes that are no UTF-8. */
+function damagedLines(bytes: Uint8Array): number[] {
+  const damaged: number[] = [];
+  let from = 0;
+  for (let lines = 0; from < bytes.length; lines++) {
+    const end = bytes.indexOf(LF, from) + 1 || bytes.length;
+    if (!isUtf8(bytes.subarray(from, end))) damaged.push(lines);
+    from = end;
+  }
+  return damaged;
 }
