@@ -143,6 +143,12 @@ describe('a line', () => {
     '7 1.000010 execve() = 0 <0.000003>',
     '7 1.000010 execveat(3</usr/bin>) = 0 <0.000003>',
     '7 1.000010 process_madvise(3<pid:7>, [], 0, MADV_DONT, 0) = 0 <0.000003>',
+    '7 1.000010 munmap(0x7f0000000000, 18446744073709551616) = 0 <0.000003>',
+    '7 1.000010 munmap(-9223372036854775809, 4096) = 0 <0.000003>',
+    '7 1.000010 brk(0x5615737e6000) = 18446744073709551616 <0.000003>',
+    '7 1.000010 brk(0x5615737e6000) = 0x10000000000000000 <0.000003>',
+    '7 1.000010 munmap(0x7f0000000000, 4096) = 0 <-1.000000>',
+    '7 1.000010 munmap(0x7f0000000000, 4096) = 0 <1.0.0>',
   ])('%j is cut off, told with its line, and holds back nothing that follows', async text => {
     await expect(lines(text, BRK)).rejects.toMatchObject({
       class: 'schema',

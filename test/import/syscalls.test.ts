@@ -137,6 +137,8 @@ test.each<[string, string, unknown]>([
   ['sys_exit', 'NR -1 = 5', { name: null, result: '5' }],
   ['sys_exit', 'NR 9 = ', null],
   ['sys_exit', 'call NR 9 = 1', null],
+  ['sys_exit', 'NR 9 = 18446744073709551616', null],
+  ['sys_exit_brk', '18446744073709551616', null],
   ['sys_exit_mmap', ' 0x7f0000000000', { name: 'mmap', result: '139637976727552' }],
   ['sys_exit_mmap', '0xfffffffffffffff4', { name: 'mmap', result: '-12' }],
   ['sys_exit_brk', '-12', { name: 'brk', result: '-12' }],

@@ -4,7 +4,7 @@
  * Models: strace 6.1 to 6.12, src/{mem,clone,madvise}.c and src/xlat/: words joined by `|`, an fd with its path in angle
  * brackets (-y), strings in double quotes with C escapes.
  */
-import { adviceNumber, policyNumber } from './words.js';
+import { adviceNumber, hexOfDecimal, policyNumber } from './words.js';
 
 const BITS: Readonly<Record<string, number>> = {
   NULL: 0,
@@ -85,11 +85,16 @@ function endOfString(text: string, from: number): number {
   return -1;
 }
 
-/** An argument as hex digits without 0x; null when it is no number and no known words. */
+/** An argument as hex digits without 0x; null when it is no number of 64 bits and no known words. */
 export function hexOf(argument: string): string | null {
   const text = argument.replace(/\s*\/\*.*?\*\//g, '').replace(/<.*$/, match => (match.startsWith('<<') ? match : ''));
   if (/^0x[0-9a-f]{1,16}$/.test(text)) return text.slice(2);
-  if (/^-?\d{1,20}$/.test(text)) return BigInt.asUintN(64, BigInt(text)).toString(16);
+  if (/^-?\d{1,20}$/.test(text)) {
+    const value = BigInt(text);
+    return value === BigInt.asUintN(64, value) || value === BigInt.asIntN(64, value)
+      ? hexOfDecimal(text).slice(2)
+      : null;
+  }
   let bits = 0;
   for (const word of text.split('|')) {
     const value = bitsOf(word.trim());

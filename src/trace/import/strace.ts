@@ -31,8 +31,10 @@ const LEADER = /^(?:\[pid\s+(\d+)\] |(\d+)\s+)?(\d+)\.(\d{9}|\d{6}) +(\S.*)/;
 const UNFINISHED = /^(\w+)\((.*)<unfinished \.\.\.>$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>(.*)/;
 const WHOLE = /^(\w+)\((.*)\)\s+= (.+)/;
-const RESULT = /^(-?\d+|0x[0-9a-f]+|\?)(?=[\s<]|$)/;
+const RESULT = /^(-?\d{1,20}|0x[0-9a-f]{1,16}|\?)(?=[\s<]|$)/;
 const DURATION = / <(\d+)\.(\d{6}|\d{9})>$/;
+/** What stands in the place of a time and is none. */
+const NO_DURATION = / <(?!\d+(?:\.\d+)?>)[-\d.]+>$/;
 const NUMBERED = /^syscall_0x([0-9a-f]+)$/;
 const NOTE = /strace: Process \d+ attached$/;
 const SIGNAL = /^--- .* ---$/;
@@ -180,7 +182,7 @@ export class StraceReader implements Reader {
     }
     const whole = WHOLE.exec(printed);
     const result = whole === null ? undefined : RESULT.exec(whole[3])?.[1];
-    if (whole === null || result === undefined) throw cutOff();
+    if (whole === null || result === undefined || NO_DURATION.test(whole[3])) throw cutOff();
     const call = open ?? this.#enter(thread, t, nameOf(whole[1]), '');
     this.#open.set(thread.tid, null);
     this.#leave(thread, { ...call, text: whole[2], result, took: tookOf(whole[3]), cutOff });
@@ -277,7 +279,7 @@ export class StraceReader implements Reader {
       return [];
     }
     const digits = args.map(hexOf);
-    if (digits.slice(0, argumentsOf(name)).includes(null)) throw call.cutOff();
+    if (hexOf(result) === null || digits.slice(0, argumentsOf(name)).includes(null)) throw call.cutOff();
     const keys = decode(name, digits as string[], result.startsWith('0x') ? signed(result.slice(2)) : result);
     if (keys === null) return [];
     const { op } = keys;

@@ -13,9 +13,9 @@ import { syscallName } from './syscall-table.js';
 import { argumentsOf } from './syscalls.js';
 
 const RAW_ENTER = /^\s*NR (\d+) \(([0-9a-f]+(?:, [0-9a-f]+){5})\)/;
-const RAW_EXIT = /^\s*NR (-?\d+) = (-?\d+)/;
+const RAW_EXIT = /^\s*NR (-?\d+) = (-?\d{1,19})/;
 const ARGUMENT = /^(?:[\w *]+ \*?)?\w+: (?:0x)?([0-9a-f]{1,16})(?![0-9a-f])/;
-const NAMED_EXIT = new RegExp(`^\\s*(?:0x([0-9a-f]{1,16})|(-?\\d+))${END}`);
+const NAMED_EXIT = new RegExp(`^\\s*(?:0x([0-9a-f]{1,16})|(-?\\d{1,19}))${END}`);
 
 const BETWEEN = ', ';
 const NONE: readonly string[] = [];
