@@ -6,7 +6,18 @@ import { AddressMap, type Extent } from '../../src/trace/import/address-map.js';
 const PAGES = 1200;
 
 const extent = (start: number, end: number, since = 0): Extent => ({
-  ...{ start, end, shared: false, prot: 3, mapsFile: true, growsdown: false, name: '', offset: start, since },
+  ...{
+    start,
+    end,
+    shared: false,
+    prot: 3,
+    mapsFile: true,
+    growsdown: false,
+    dontfork: false,
+    name: '',
+    offset: start,
+    since,
+  },
 });
 
 /** The part of `one` in [start, end), if any. */

@@ -4,7 +4,18 @@ import { AddressMap, type Extent } from '../../src/trace/import/address-map.js';
 import { call, imported, line, section } from './sample.js';
 
 const extent = (start: number, end: number, more: Partial<Extent> = {}): Extent => ({
-  ...{ start, end, shared: false, prot: 3, mapsFile: false, growsdown: false, name: '', offset: 0, since: 0 },
+  ...{
+    start,
+    end,
+    shared: false,
+    prot: 3,
+    mapsFile: false,
+    growsdown: false,
+    dontfork: false,
+    name: '',
+    offset: 0,
+    since: 0,
+  },
   ...more,
 });
 
@@ -243,6 +254,38 @@ test('what was mapped while an unmap of another thread went on is what had the l
   const order = (first: string[], second: string[]) => [maps[0], unmaps[0], ...first, ...second, maps[1], unmaps[1]];
   expect(await mapped(...order(section(7, 10, true), section(12, 11, true)))).toBe('shared');
   expect(await mapped(...order(section(7, 11, true), section(12, 10, true)))).toBe('nothing');
+});
+
+test('a forked child has nothing where its parent said MADV_DONTFORK, until it said MADV_DOFORK', async () => {
+  const advise = (us: number, length: string, advice: string) =>
+    call(us, 10, `28 (${A}, ${length}, ${advice}, 0, 0, 0)`, [], us + 1, '0');
+  const shown = (us: number, tid: number, what: string) =>
+    line(us, tid, `PERF_RECORD_MMAP2 ${tid}/${tid}: [0x${A}(0x3000) @ 0 00:00 0 0]: ${what} //anon`).replace(
+      '10/20',
+      '20/20',
+    );
+  const child = async (...rows: string[]) => {
+    const text = [
+      line(0, 10, 'PERF_RECORD_COMM exec: x:10/10'),
+      ...call(1, 10, `9 (${A}, 3000, 3, 32, ffffffff, 0)`, [shown(2, 10, 'rw-p')], 3, decimal(A)),
+      ...rows,
+      line(30, 10, 'PERF_RECORD_FORK(20:20):(10:10)'),
+      ...call(40, 20, `9 (${A}, 1000, 3, 32, ffffffff, 0)`, [shown(41, 20, 'rw-p')], 42, decimal(A)).map(row =>
+        row.replace('10/20', '20/20'),
+      ),
+    ];
+    return (await imported(text.join('\n'))).summary.mismatched;
+  };
+  // what the child maps is shown as merged with the pages behind it, which are there or not
+  expect(await child()).toBe(0);
+  expect(await child(...advise(10, '3000', 'a'))).toBe(1);
+  expect(await child(...advise(10, '3000', 'a'), ...advise(20, '3000', 'b'))).toBe(0);
+  expect(await child(...advise(10, '1000', 'a'))).toBe(0);
+  // mprotect leaves the flag as it was
+  const protect = call(20, 10, `10 (${A}, 3000, 1, 0, 0, 0)`, [shown(21, 10, 'r--p')], 22, '0');
+  expect(await child(...advise(10, '3000', 'a'), ...protect)).toBe(1);
+  const replace = call(20, 10, `9 (${A}, 3000, 3, 32, ffffffff, 0)`, [shown(21, 10, 'rw-p')], 22, decimal(A));
+  expect(await child(...advise(10, '3000', 'a'), ...replace)).toBe(0);
 });
 
 test('a forked child has what its parent had mapped, and goes its own way from there', async () => {

@@ -6,7 +6,18 @@ import type { ImportSummary } from '../../src/trace/import/index.js';
 import { call, imported, line } from './sample.js';
 
 const extent = (start: number, end: number, more: Partial<Extent> = {}): Extent => ({
-  ...{ start, end, shared: false, prot: 3, mapsFile: false, growsdown: false, name: '', offset: 0, since: 0 },
+  ...{
+    start,
+    end,
+    shared: false,
+    prot: 3,
+    mapsFile: false,
+    growsdown: false,
+    dontfork: false,
+    name: '',
+    offset: 0,
+    since: 0,
+  },
   ...more,
 });
 

@@ -51,6 +51,22 @@ test.each([
 });
 
 test.each([
+  ['mprotect', 10, ['1000003']],
+  ['pkey_mprotect', 329, ['1000003', 'ffffffff']],
+] as const)('%s with PROT_GROWSDOWN begins where its VMA does', async (op, nr, rest) => {
+  expect(await left(nr, 10, 11, '0', ...rest)).toBe(`${op} 8-11`);
+  expect(await left(nr, 10, 11, '0', '3', ...rest.slice(1))).toBe(`${op} 10-11`);
+  expect(await left(nr, 10, 14, EACCES, ...rest)).toBeNull();
+  expect(await left(nr, 5, 7, '0', ...rest)).toBe(`${op} 5-7`);
+  const shown = (from: number, to: number) => [
+    line(15, 10, `PERF_RECORD_MMAP2 10/10: [0x${addr(from)}(0x${pages(to - from)}) @ 0 00:00 0 0]: rw-p //anon`),
+  ];
+  expect(await leftAfter(shown(8, 11), nr, 10, 11, '0', ...rest)).toBe(`${op} 8-11`);
+  // what refused was the file behind it
+  expect(await leftAfter(shown(8, 12), nr, 10, 14, EACCES, ...rest)).toBe(`${op} 8-12`);
+});
+
+test.each([
   ['mlock', 149, []],
   ['mlock', 325, ['1']],
   ['munlock', 150, []],

@@ -88,6 +88,11 @@ test('smaps says which VMA has pages of its own, in memory or in swap', async ()
   expect(await anonVma('Anonymous:          0 kB', 'Swap:          0 kB', 'AnonHugePages:      4 kB')).toBeUndefined();
 });
 
+test('what a driver, or MADV_DONTFORK, keeps from children says so', async () => {
+  const [, advice, ...more] = await eventsOf(head('rw-s', '00000000'), 'VmFlags: rd wr sh dc ');
+  expect([advice.op, advice.advice, more]).toEqual(['madvise', 'dontfork', []]);
+});
+
 test('VmFlags are flags of the VMA, once, and the modes of its userfaultfd', async () => {
   const flags = (words: string, line = head('rw-p', '00000000')) => eventsOf(line, `VmFlags: ${words} `);
   const known = ['private', 'anonymous'];
@@ -111,12 +116,27 @@ test('VMAs come with their lines; those above user space are left out', async ()
     [3, 0xfffffffffff],
   ]);
   expect(found[0].extent).toEqual({
-    ...{ start: 0x7f0000000, end: 0x7f0000010, shared: false, prot: 3, mapsFile: false, growsdown: false },
+    ...{
+      start: 0x7f0000000,
+      end: 0x7f0000010,
+      shared: false,
+      prot: 3,
+      mapsFile: false,
+      growsdown: false,
+      dontfork: false,
+    },
     ...{ name: '', offset: 0, since: 0 },
   });
   const above = head('rw-p', '0', ' [stack]').replaceAll('7f00', '7f10');
   const [file, stack] = await parse(`${head('r--s', '5000', ' /f')}\n${above}`);
-  expect(file.extent).toMatchObject({ shared: true, mapsFile: true, growsdown: false, offset: 5, name: '/f' });
+  expect(file.extent).toMatchObject({
+    shared: true,
+    mapsFile: true,
+    growsdown: false,
+    dontfork: false,
+    offset: 5,
+    name: '/f',
+  });
   expect(stack.extent.growsdown).toBe(true);
 });
 

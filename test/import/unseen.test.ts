@@ -12,7 +12,7 @@ const E_PHOFF = '020';
 const where = { map: new AddressMap(), complete: true };
 where.map.map({
   ...{ start: 0x7f0000000, end: 0x7f0000010, shared: false, prot: 3, mapsFile: false },
-  ...{ growsdown: false, name: '', offset: 0, since: 0 },
+  ...{ growsdown: false, dontfork: false, name: '', offset: 0, since: 0 },
 });
 
 /** Name or kind of the VMA that a fault tells; null when it tells none. */

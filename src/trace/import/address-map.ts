@@ -17,6 +17,8 @@ export interface Extent {
   readonly mapsFile: boolean;
   /** MAP_GROWSDOWN: it grows when what is below it is touched */
   readonly growsdown: boolean;
+  /** VM_DONTCOPY: a forked child has it not */
+  readonly dontfork: boolean;
   /** name as perf prints it: a path, `[heap]`, `//anon` */
   readonly name: string;
   /** offset in the file, in pages */
@@ -27,9 +29,9 @@ export interface Extent {
 
 /** The part in [start, end). All that are kept are made here, key by key: V8 reads objects fast that were made at one place. */
 function cut(extent: Extent, start: Page, end: Page): Extent {
-  const { shared, prot, mapsFile, growsdown, name, since } = extent;
+  const { shared, prot, mapsFile, growsdown, dontfork, name, since } = extent;
   const offset = extent.offset + (start - extent.start);
-  return { start, end, shared, prot, mapsFile, growsdown, name, offset, since };
+  return { start, end, shared, prot, mapsFile, growsdown, dontfork, name, offset, since };
 }
 
 /** Extents of a block: a change copies one of them, and the list of all. */
@@ -39,7 +41,7 @@ const BLOCK = 128;
 export class AddressMap {
   #blocks: (readonly Extent[])[] = [];
 
-  /** A copy for a forked child. */
+  /** A copy, with all that is in it. */
   clone(): AddressMap {
     const copy = new AddressMap();
     copy.#blocks = [...this.#blocks];
@@ -118,6 +120,11 @@ export class AddressMap {
       b += this.#put(b, to > from ? block.toSpliced(from, to - from, ...kept) : block);
     }
     for (const extent of newer) this.map(extent);
+  }
+
+  /** MADV_DONTFORK and MADV_DOFORK. */
+  keepFromChildren(start: Page, end: Page, dontfork: boolean): void {
+    for (const extent of this.#within(start, end)) this.map({ ...extent, dontfork });
   }
 
   protect(start: Page, end: Page, prot: number): void {

@@ -7,6 +7,7 @@ import type { Extent } from './address-map.js';
 import { blank, doubtsOf, HIDE_MORE, reasonOf } from './doubt.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
+import { throughGrowsdown } from './grows-down.js';
 import { throughInt80 } from './int80.js';
 import { STOPPED } from './locking.js';
 import { asShown, extentOf, nameMmap } from './mapped.js';
@@ -39,10 +40,11 @@ export class Calls {
 
   /** The call returned `result`: its event takes the place it was given at its start. */
   exit(thread: Thread, t: number, result: string): void {
-    const call = thread.call === null ? null : throughInt80(thread.call);
+    const { map } = thread.process.mm;
+    const call = thread.call === null ? null : throughGrowsdown(map, throughInt80(thread.call));
     thread.call = null;
     if (call === null || call.entry === null || call.entry.done) return;
-    const args = failed(result) ? partDone(thread.process.mm.map, call, result) : call.args;
+    const args = failed(result) ? partDone(map, call, result) : call.args;
     if (args === null || HIDE_MORE.has(call.name)) this.#doubt(thread.process.mm, call, result);
     const event = args === null ? null : this.#event(thread, { ...call, args }, result, t);
     this.#outbox.close(call.entry, event === null ? this.#other(thread, call, t) : [event]);
@@ -141,6 +143,9 @@ function ownRange(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: E
 /** Advice that splits VMAs. */
 const SPLITS: ReadonlySet<string> = new Set(FLAG_ADVICES);
 
+/** Advice that says what a forked child has. */
+const FORKING: ReadonlySet<string> = new Set(['dontfork', 'dofork']);
+
 /** Keeps the address map in step with an operation that returned well, and had the lock for writing at `at`. */
 function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean, at: Ns): void {
   const { map, doubts } = mm;
@@ -166,7 +171,9 @@ function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown:
       moveBreak(mm, String(keys.addr), shown);
       break;
     case 'madvise':
-      if (SPLITS.has(String(keys.advice))) map.split(start, start + pagesOf(String(keys.len)));
+      if (FORKING.has(String(keys.advice))) {
+        map.keepFromChildren(start, start + pagesOf(String(keys.len)), keys.advice === 'dontfork');
+      } else if (SPLITS.has(String(keys.advice))) map.split(start, start + pagesOf(String(keys.len)));
       break;
     case 'mlock':
     case 'munlock':
@@ -205,6 +212,7 @@ function moveBreak(mm: Mm, to: string, shown: boolean): void {
       prot: 3,
       mapsFile: false,
       growsdown: false,
+      dontfork: false,
       name: '[heap]',
       offset: 0,
       since: 0,

@@ -179,5 +179,6 @@ export class Doubts {
 
 /** A range of which nothing else is said. */
 export function blank(start: Page, end: Page, name = ''): Extent {
-  return { start, end, shared: false, prot: 0, mapsFile: false, growsdown: false, name, offset: 0, since: 0 };
+  const said = { shared: false, prot: 0, mapsFile: false, growsdown: false, dontfork: false };
+  return { start, end, ...said, name, offset: 0, since: 0 };
 }

@@ -16,7 +16,7 @@ import { type Snapshot, snapshotEvents } from './proc-maps.js';
 import type { TraceRecord } from './record.js';
 import { isExec } from './syscalls.js';
 import { pageOf } from './words.js';
-import { type Mm, mmKey, type Thread, type World } from './world.js';
+import { type Call, type Mm, mmKey, type Thread, type World } from './world.js';
 
 const ERROR_WRITE = 2;
 
@@ -66,20 +66,24 @@ export class Images {
 
   /** PERF_RECORD_MMAP2. */
   mapped(thread: Thread, { synthesized, t, line }: TraceRecord, mapped: Mapped): void {
-    const extent = { ...mapped.extent, since: t };
     const { map, complete, doubts } = thread.process.mm;
     if (synthesized) {
-      const range = rangeOf(extent);
+      const range = rangeOf(mapped.extent);
       const known = this.#snapshot.get(range);
       this.#snapshot.delete(range);
+      const extent = { ...mapped.extent, dontfork: known?.extent.dontfork ?? false, since: t };
       this.#exists(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [], line });
       return;
     }
     this.#world.recording.maps = true;
     this.#world.recording.changes = true;
-    const shown = { extent, over: map.overlapping(extent.start, extent.end), line };
-    map.map(extent);
     const { fault, call, episode } = thread;
+    const over = map.overlapping(mapped.extent.start, mapped.extent.end);
+    // what changed or grew has the flags that it had: neighbours of which one has others do not merge
+    const dontfork = (fault !== null || changes(call)) && over.some(before => before.dontfork);
+    const extent = { ...mapped.extent, dontfork, since: t };
+    const shown = { extent, over, line };
+    map.map(extent);
     if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
     else if (fault !== null) {
       const page = pageOf(fault.window.address);
@@ -144,6 +148,9 @@ export class Images {
     thread.execMaps = over ? null : new AddressMap();
   }
 }
+
+/** Is its MMAP2 line one of a VMA that was there before? */
+const changes = (call: Call | null): boolean => call?.name === 'mprotect' || call?.name === 'pkey_mprotect';
 
 /** The event with the `mm` that it is of. */
 function within(mm: Mm, event: EventObject): EventObject {

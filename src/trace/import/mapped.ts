@@ -18,7 +18,7 @@ import { type Page, pageOf, pagesOf, protBits, protWord } from './words.js';
 export const HUGE: Page = 512;
 
 const MMAP2 =
-  /^ (-?\d+)\/(-?\d+): \[(?:0x)?([0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+)[^\]]*\]: ([r-][w-][x-][ps]) (.*)$/;
+  /^ (-?\d+)\/(-?\d+): \[(0|0x[0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+)[^\]]*\]: ([r-][w-][x-][ps]) (.*)$/;
 
 export interface Mapped {
   pid: number;
@@ -31,7 +31,7 @@ export function parseMmap2(text: string): Mapped | null {
   const match = MMAP2.exec(text);
   if (match === null) return null;
   const [, pid, tid, addr, len, offset, prot, name] = match;
-  const start = pageOf('0x' + addr);
+  const start = pageOf(addr);
   const extent = {
     start,
     end: start + pagesOf('0x' + len),
@@ -39,6 +39,7 @@ export function parseMmap2(text: string): Mapped | null {
     prot: protBits(prot),
     mapsFile: identity(name, prot[3] === 's').file !== undefined,
     growsdown: name === '[stack]',
+    dontfork: false,
     name,
     offset: pageOf('0x' + offset),
     since: 0,
@@ -155,5 +156,6 @@ export function extentOf(event: { [key: string]: unknown }): Extent {
   const offset = event.offset === undefined ? 0 : pageOf(String(event.offset));
   const end = start + pagesOf(String(event.len));
   const growsdown = flags.includes('growsdown');
-  return { start, end, shared, prot: protBits(String(event.prot)), mapsFile, growsdown, name: '', offset, since: 0 };
+  const prot = protBits(String(event.prot));
+  return { start, end, shared, prot, mapsFile, growsdown, dontfork: false, name: '', offset, since: 0 };
 }

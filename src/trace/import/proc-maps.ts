@@ -79,6 +79,7 @@ function take({ text, number }: Line, found: Snapshot[], file: string): void {
   else if (field[1] === 'VmFlags') {
     const words = new Set(field[2].split(/\s+/));
     last.flags = [...FLAGS, ...MODES].map(([word]) => word).filter(word => words.has(word));
+    if (words.has('dc')) last.extent = { ...last.extent, dontfork: true };
   } else if ((field[1] === 'Anonymous' || field[1] === 'Swap') && !field[2].startsWith('0 ')) last.anonymous = true;
 }
 
@@ -91,6 +92,7 @@ function snapshot([, start, end, prot, offset, name = '']: RegExpExecArray, line
     prot: protBits(prot),
     mapsFile: identity(name, shared).file !== undefined,
     growsdown: name === '[stack]',
+    dontfork: false,
     name,
     offset: pageOf(`0x${offset}`),
     since: 0,
@@ -111,7 +113,7 @@ const MODES: readonly [vmFlag: string, mode: (typeof UFFD_MODES)[number]][] = [
   ['ui', 'minor'],
 ];
 
-/** `vma` with what the snapshot says of it, and the userfaultfd that its flags give away. */
+/** `vma` with what the snapshot says of it, what no child of it has, and the userfaultfd that its flags give away. */
 export function snapshotEvents(t: number, tid: number, { extent, anonymous, flags }: Snapshot): EventObject[] {
   const vma = vmaEvent(t, tid, extent);
   const more = FLAGS.filter(([word, flag]) => flags.includes(word) && !vma.flags.includes(flag)).map(
@@ -120,9 +122,10 @@ export function snapshotEvents(t: number, tid: number, { extent, anonymous, flag
   vma.flags.push(...more);
   if (anonymous) vma.anon_vma = true;
   const events: EventObject[] = [vma];
+  const range = { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start) };
+  if (extent.dontfork) events.push({ t, tid, op: 'madvise', ...range, advice: 'dontfork' });
   const modes = MODES.filter(([word]) => flags.includes(word));
   if (modes.length > 0) {
-    const range = { addr: formatAddr(extent.start), len: formatLen(extent.end - extent.start) };
     const evidence = `VmFlags ${modes.map(([word]) => word).join(' ')} of smaps`;
     events.push({
       t,

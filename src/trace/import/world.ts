@@ -49,7 +49,17 @@ export class Mm {
     this.unseen = from?.unseen.clone() ?? new Unseen();
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
+    if (from !== undefined) this.#leavesOut(from);
     this.#inherits = from?.watched ?? false;
+  }
+
+  /** dup_mmap() does not copy what has VM_DONTCOPY: nothing is there in the child, for certain. */
+  #leavesOut(from: Mm): void {
+    for (const { start, end, dontfork } of from.map.all()) {
+      if (!dontfork) continue;
+      this.map.unmap(start, end);
+      this.doubts.settle(start, end);
+    }
   }
 
   /** A userfaultfd may watch some of it, or may have. */
