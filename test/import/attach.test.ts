@@ -100,6 +100,41 @@ test('what perf does not show is counted with its line, a foreign line is refuse
   await expect(foreign).rejects.toMatchObject({ class: 'schema', where: { file: 'maps', line: 2 } });
 });
 
+test('what perf finds is newer than the maps file: what grew is known all the same, what went is gone', async () => {
+  const found = (what: string) => `   10/10  [000]     0.000000000: PERF_RECORD_MMAP2 10/10: ${what}`;
+  const text = [
+    found('[0x600000(0x4000) @ 0 00:00 0 0]: rw-p [heap]'),
+    found('[0x7f0000000000(0x2000) @ 0 00:00 0 0]: rw-p //anon'),
+    found('[0x7f0000100000(0x1000) @ 0 00:00 0 0]: rw-p //anon'),
+    line(1, 10, 'minor-faults: 0'),
+  ];
+  const smaps = [
+    ...['00600000-00602000 rw-p 00000000 00:00 0 [heap]', 'Anonymous: 8 kB', 'VmFlags: rd wr lo '],
+    ...['7f0000000000-7f0000001000 ---p 00000000 00:00 0 ', 'Anonymous: 0 kB'],
+    ...['7f0000001000-7f0000003000 rw-p 00000000 00:00 0 ', 'Anonymous: 4 kB'],
+    ...['7f0000005000-7f0000006000 rw-p 00000000 00:00 0 ', 'Anonymous: 4 kB'],
+    ...['7f0000008000-7f0000009000 ---p 00000000 00:00 0 ', 'Anonymous: 0 kB'],
+    ...['7f0000100000-7f0000102000 rw-s 00000000 00:01 7 /dev/zero (deleted)', 'Anonymous: 4 kB'],
+  ];
+  const { events, summary } = await imported(text.join('\n'), { maps: { file: 'smaps', text: smaps.join('\n') } });
+  expect(
+    events.map(({ op, addr, len, anon_vma, flags }) => [op, addr, len, anon_vma, flags?.includes('locked')]),
+  ).toEqual([
+    ['vma', '0x600000', '0x4000', true, true],
+    ['vma', '0x7f0000000000', '0x2000', true, false],
+    ['vma', '0x7f0000100000', '0x1000', undefined, false],
+    ['vma', '0x7f0000008000', '0x1000', undefined, false],
+  ]);
+  expect(summary.unclassified).toEqual({});
+});
+
+test('what changed between the list of the maps and the first record contradicts no call', async () => {
+  const found =
+    '   10/10  [000]     0.000000000: PERF_RECORD_MMAP2 10/10: [0x7f0000004000(0x1000) @ 0 00:00 0 0]: r--p //anon';
+  const text = [found, line(0, 10, 'minor-faults: 0'), ...mmap(1, '2000', '7f0000000000(0x9000)', BASE + 0x2000)];
+  expect((await imported(text.join('\n'))).summary.mismatched).toBe(0);
+});
+
 const EXEC = line(0, 10, 'PERF_RECORD_COMM exec: x:10/10');
 const map = (us: number, range: string, prot = 'rw-p //anon') =>
   line(us, 10, `PERF_RECORD_MMAP2 10/10: [0x${range} @ 0 00:00 0 0]: ${prot}`);

@@ -22,9 +22,9 @@ const extent = (start: number, end: number, more: Partial<Extent> = {}): Extent 
 });
 
 /** What was expected of a call for [4, 6) where perf shows `shown`; null when that fits. */
-function expected(shown: Extent, over: readonly Extent[]): string | null {
+function expected(shown: Extent, over: readonly Extent[], attached = false): string | null {
   const found = { mismatched: 0, mismatches: [] as ImportSummary['mismatches'] } as ImportSummary;
-  checkExtent({ extent: shown, over, line: 7 }, { start: 4, end: 6 }, found);
+  checkExtent({ extent: shown, over, line: 7, attached }, { start: 4, end: 6 }, found);
   expect(found.mismatched).toBe(found.mismatches.length);
   return found.mismatches[0]?.expected ?? null;
 }
@@ -52,6 +52,16 @@ test.each<[string, Extent, Extent[], string | null]>([
   ['the file around it, cut in two', extent(2, 9, at(10)), [extent(2, 9, at(10))], null],
 ])('%s', (_, shown, over, said) => {
   expect(expected(shown, over)).toBe(said);
+});
+
+test.each<[string, Extent, Extent[], string | null]>([
+  ['what nobody saw there', extent(2, 8), [], null],
+  ['what was otherwise when it was listed', extent(2, 6), [extent(2, 4, { prot: 1 })], null],
+  ['what was mapped since then', extent(2, 6), [extent(2, 4, { prot: 1, since: 5 })], '0x4000-0x6000'],
+  ['less than its own range', extent(4, 5), [], '0x4000-0x6000'],
+  ['a part of it, and more', extent(2, 5), [], '0x4000-0x6000'],
+])('of a process that ran before: %s', (_, shown, over, said) => {
+  expect(expected(shown, over, true)).toBe(said);
 });
 
 const BASE = 0x7f0000000000;

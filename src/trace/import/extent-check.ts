@@ -22,6 +22,8 @@ export interface Shown {
   over: readonly Extent[];
   /** line of the text */
   line: number;
+  /** its process ran when the recording began: what was there may have changed between its list and the first record */
+  attached: boolean;
 }
 
 /** Mismatches that are kept with both ranges; the others are only counted. */
@@ -32,9 +34,16 @@ export function checkExtent(shown: Shown, own: Range, summary: ImportSummary): v
   const { extent, line } = shown;
   const expected = expectedRange(shown, own);
   if (expected.start === extent.start && expected.end === extent.end) return;
+  if (shown.attached && isOlder(shown, expected)) return;
   summary.mismatched++;
   if (summary.mismatches.length === KEPT) return;
   summary.mismatches.push({ line, shown: spelled(extent), expected: spelled(expected) });
+}
+
+/** Is all that the line shows beyond what is expected of before the recording, as far as is known? */
+function isOlder({ extent, over }: Shown, { start, end }: Range): boolean {
+  const beyond = over.filter(piece => piece.start < start || piece.end > end);
+  return extent.start <= start && end <= extent.end && beyond.every(({ since }) => since === 0);
 }
 
 const spelled = ({ start, end }: Range): string => `${formatAddr(start)}-${formatAddr(end)}`;

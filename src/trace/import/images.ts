@@ -20,14 +20,23 @@ import { type Call, type Mm, mmKey, type Thread, type World } from './world.js';
 
 const ERROR_WRITE = 2;
 
+const NOT_SHOWN = 'VMA of the maps file that perf does not show (its line there)';
+
+/** Of the same memory, `shown` as perf names it? */
+const isAlike = (listed: Extent, shown: Extent): boolean =>
+  listed.name === (shown.name === '//anon' ? '' : shown.name) && listed.shared === shown.shared;
+
 const rangeOf = ({ start, end }: Extent): string => `${start}-${end}`;
 
 export class Images {
   readonly #outbox: Outbox;
   readonly #world: World;
   readonly #summary: ImportSummary;
-  /** VMAs of the maps or smaps file that were not told yet, by their range */
+  /** VMAs of the maps or smaps file, by their range, until the first record that perf did not make up */
   readonly #snapshot: Map<string, Snapshot>;
+  readonly #listed = new AddressMap();
+  /** those that perf found as well, a little later */
+  readonly #shown = new Set<Snapshot>();
   /** those of which VMAs were found before the first record that perf did not make up */
   readonly #found = new Set<Mm>();
 
@@ -36,20 +45,34 @@ export class Images {
     this.#world = world;
     this.#summary = summary;
     this.#snapshot = new Map(snapshot.map(vma => [rangeOf(vma.extent), vma]));
+    for (const { extent } of snapshot) this.#listed.map(extent);
   }
 
   /** The first record that perf did not make up: its process is the one that the maps file is of. */
   begin(thread: Thread, t: number): void {
     if (this.#snapshot.size === 0 && this.#found.size === 0) return;
-    const shown = thread.process.mm.complete;
+    const { complete: shown, map } = thread.process.mm;
     for (const vma of this.#snapshot.values()) {
+      const { start, end, prot } = vma.extent;
+      if (this.#shown.has(vma)) continue;
       // perf does not make up MMAP2 lines for what is neither readable nor executable
-      if (!shown || (vma.extent.prot & (PROT_READ | PROT_EXEC)) === 0) this.#exists(thread, t, vma);
-      else notClassified(this.#summary, 'VMA of the maps file that perf does not show (its line there)', vma.line);
+      const unseen = (prot & (PROT_READ | PROT_EXEC)) === 0 && map.overlapping(start, end).length === 0;
+      if (!shown || unseen) this.#exists(thread, t, vma);
+      // what perf found is newer; a file of which it found nothing is of another process
+      else if (this.#shown.size === 0) notClassified(this.#summary, NOT_SHOWN, vma.line);
     }
     this.#snapshot.clear();
     for (const mm of this.#found) doubtHoles(mm);
     this.#found.clear();
+  }
+
+  /** The VMA of the maps file that this one is, or was: it may have grown meanwhile, merged, or been split. */
+  #knownOf(extent: Extent): Snapshot | undefined {
+    const same = this.#snapshot.get(rangeOf(extent));
+    const others = this.#listed.overlapping(extent.start, extent.end).filter(other => isAlike(other, extent));
+    const known = same === undefined ? others.map(other => this.#snapshot.get(rangeOf(other))!) : [same];
+    for (const vma of known) this.#shown.add(vma);
+    return known.find(({ anonymous }) => anonymous) ?? known[0];
   }
 
   /** A VMA that was there when the recording began. */
@@ -58,6 +81,7 @@ export class Images {
     const { extent } = vma;
     this.#world.recording.maps = true;
     mm.complete = true;
+    mm.attached = true;
     this.#found.add(mm);
     mm.map.map(extent);
     if (extent.name === '[heap]') mm.brk = `0x${extent.end.toString(16)}000`;
@@ -66,11 +90,9 @@ export class Images {
 
   /** PERF_RECORD_MMAP2. */
   mapped(thread: Thread, { synthesized, t, line }: TraceRecord, mapped: Mapped): void {
-    const { map, complete, doubts } = thread.process.mm;
+    const { map, complete, doubts, attached } = thread.process.mm;
     if (synthesized) {
-      const range = rangeOf(mapped.extent);
-      const known = this.#snapshot.get(range);
-      this.#snapshot.delete(range);
+      const known = this.#knownOf(mapped.extent);
       const extent = { ...mapped.extent, dontfork: known?.extent.dontfork ?? false, since: t };
       this.#exists(thread, t, { extent, anonymous: known?.anonymous ?? false, flags: known?.flags ?? [], line });
       return;
@@ -82,7 +104,7 @@ export class Images {
     // what changed or grew has the flags that it had: neighbours of which one has others do not merge
     const dontfork = (fault !== null || changes(call)) && over.some(before => before.dontfork);
     const extent = { ...mapped.extent, dontfork, since: t };
-    const shown = { extent, over, line };
+    const shown = { extent, over, line, attached };
     map.map(extent);
     if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
     else if (fault !== null) {

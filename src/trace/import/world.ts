@@ -32,6 +32,8 @@ export class Mm {
   readonly #inherits: boolean;
   /** everything mapped in it is known: it was empty at an execve of this recording, or its maps were found */
   complete: boolean;
+  /** it was there when the recording began */
+  attached: boolean;
   /** what is known of the rest of it */
   readonly unseen: Unseen;
   readonly waiting = new Waiting();
@@ -49,6 +51,7 @@ export class Mm {
     this.unseen = from?.unseen.clone() ?? new Unseen();
     this.brk = from?.brk ?? '';
     this.complete = from?.complete ?? false;
+    this.attached = from?.attached ?? false;
     if (from !== undefined) this.#leavesOut(from);
     this.#inherits = from?.watched ?? false;
   }
