@@ -3,14 +3,15 @@
  * fault that fell back has mmap_lock, and gives its VMA an anon_vma; the recorded one may have waited longer, behind writers
  * who overtook it, or another was faster, or a system call that writes through pointers the recording does not follow.
  *
- * Models: mm/memory.c, __vmf_anon_prepare(); mm/rmap.c, __anon_vma_prepare(); mm/process_vm_access.c (v6.18).
+ * Models: mm/memory.c, __vmf_anon_prepare(); mm/rmap.c, __anon_vma_prepare(); mm/process_vm_access.c; mm/gup.c,
+ * __get_user_pages() (v6.18).
  */
 import type { Task } from '../kernel/task.js';
 import { type AnonVma, type Vma, vma_is_anonymous } from '../kernel/vma.js';
 import type { VmaTree } from '../kernel/vma-tree.js';
 import type { Columns, TraceInfo } from '../trace/columns.js';
 import type { Ns, Page } from '../units.js';
-import { OP } from '../vocab.js';
+import { HIDDEN_MEMORY, OP } from '../vocab.js';
 import { type Nearby, overBy, wentOn } from './nearby.js';
 import type { FaultRow } from './result.js';
 import type { Reach, Section, Sections } from './sections.js';
@@ -70,7 +71,7 @@ export class AnonVmas {
   private readonly metBy = new WeakMap<Preparing, Made>();
   /** by thread: where it wrote last */
   private readonly last = new Map<number, Met>();
-  /** mms that a call wrote into, and when first */
+  /** mms in which a call made pages nobody knows where, and when first */
   private readonly written = new Map<number, Ns>();
   /** by mm, oldest first */
   private readonly renewed = new Map<number, Renewed[]>();
@@ -78,8 +79,9 @@ export class AnonVmas {
   constructor(private readonly sections: Sections) {}
 
   /** Takes the next event of the trace. */
-  see({ op, name, mm, t }: Columns, row: number, { strings }: TraceInfo): void {
-    if (op[row] !== OP.other || strings[name[row]] !== WRITES_ANYWHERE) return;
+  see({ op, name, mm, t, hidden }: Columns, row: number, { strings }: TraceInfo): void {
+    if (op[row] !== OP.other) return;
+    if (strings[name[row]] !== WRITES_ANYWHERE && hidden[row] !== HIDDEN_MEMORY) return;
     if (!this.written.has(mm[row])) this.written.set(mm[row], t[row]);
   }
 

@@ -21,6 +21,51 @@ test('a call that is not modelled is kept for each run of sections that it took,
   ]);
 });
 
+test('a call that made anonymous pages without a fault leaves it open which VMA has an anon_vma now', async () => {
+  const rss = (us: number, pages: number, type = 'MM_ANONPAGES', curr = 1) =>
+    line(us, 10, `kmem:rss_stat: mm_id=7 curr=${curr} type=${type} size=${pages * 4096}B   0`);
+  const hidden = async (...counted: string[]) => {
+    const [start, acquired, released] = section(3, 10, false);
+    const rows = [
+      rss(0, 5),
+      rss(0, 5, 'MM_FILEPAGES'),
+      ...call(1, 10, FUTEX, [start, acquired, ...counted, released], 20, '0'),
+    ];
+    return (await imported(rows.join('\n'))).events.map(event => event['x-hidden']);
+  };
+  expect(await hidden(rss(4, 6))).toEqual(['memory: which pages it made']);
+  // of another process, as by /proc/PID/mem
+  expect(await hidden(rss(4, 6, 'MM_ANONPAGES', 0))).toEqual(['memory: which pages it made']);
+  expect(await hidden(rss(4, 4))).toEqual([undefined]);
+  expect(await hidden(rss(4, 6, 'MM_FILEPAGES'))).toEqual([undefined]);
+  const fault = [
+    line(4, 10, 'exceptions:page_fault_kernel: address=0x7f0000001000 ip=strncpy_from_user error_code=0x2   0'),
+    rss(4, 6),
+    line(4, 10, 'minor-faults:     7f0000001000'),
+  ];
+  expect(await hidden(...fault)).not.toContain('memory: which pages it made');
+});
+
+test('where page faults are disabled, what made the page is no fault', async () => {
+  const enter = line(1, 10, 'raw_syscalls:sys_enter: NR 202 (7f0000001000, 86, 0, 0, 0, 0)   0');
+  const refused = line(
+    2,
+    10,
+    'exceptions:page_fault_kernel: address=0x7f0000001000 ip=futex_lock_pi_atomic error_code=0x0   0',
+  );
+  const counted = line(4, 10, 'kmem:rss_stat: mm_id=7 curr=1 type=MM_ANONPAGES size=4096B   0');
+  const leave = line(9, 10, 'raw_syscalls:sys_exit: NR 202 = 0   0');
+  const others = async (...rows: string[]) =>
+    (await imported(rows.join('\n'))).events.filter(({ op }) => op === 'other').map(({ t, name }) => [t, name]);
+  const first = line(0, 10, 'minor-faults:     7f0000003000');
+  const [start, acquired, released] = section(3, 10, false);
+  expect(await others(first, enter, refused, start, acquired, counted, released, leave)).toEqual([[2_000, 'futex']]);
+  // without them nothing tells a fault that is over from one that was refused
+  expect(await others(enter, refused, start, acquired, counted, released, leave)).toEqual([]);
+  expect(await others(first, enter, refused, start, acquired, released, leave)).toEqual([]);
+  expect(await others(first, refused, counted, leave)).toEqual([]);
+});
+
 test('one lock inside another is one run; the lock of an mm that was not seen before is taken for the thread’s own', async () => {
   const [start, acquired, released] = section(2, 10, false);
   const inside = [

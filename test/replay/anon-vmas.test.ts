@@ -139,6 +139,13 @@ describe('an anon_vma that may be there already', () => {
       'anon_vma_race',
     ]);
     expect((await classes(...trace('process_vm_readv')))[2]).toBe('scored mmap_lock');
+    // what a recording knows to have made pages, and not where
+    const read = trace('pread64').map(event =>
+      event.op === 'other' ? { ...event, 'x-hidden': 'memory: which' } : event,
+    );
+    expect((await classes(...read))[2]).toBe('anon_vma_race');
+    const stopped = trace('pread64').map(event => (event.op === 'other' ? { ...event, 'x-hidden': 'stopped' } : event));
+    expect((await classes(...stopped))[2]).toBe('scored mmap_lock');
   });
 
   test('or not yet, because the VMA between was mapped meanwhile', async () => {

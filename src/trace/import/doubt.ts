@@ -42,6 +42,12 @@ interface Range {
 /** Calls that may leave something in doubt also where they succeed. */
 export const HIDE_MORE: ReadonlySet<string> = new Set(['process_madvise', 'pkey_mprotect']);
 
+/**
+ * Why nobody knows which VMA has an anon_vma: get_user_pages() and fixup_user_fault() make pages as a fault does, for an
+ * O_DIRECT read, a futex that may be shared, /proc/PID/mem.
+ */
+export const POPULATED = `${HIDDEN_WORD}: which pages it made`;
+
 /** All that a process can have. */
 export const ALL_MEMORY: Range = { start: 0, end: HIGHEST_PAGE };
 

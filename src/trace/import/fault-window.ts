@@ -86,6 +86,8 @@ export class FaultWindow {
   /** the counter of swap entries changed, who knows how */
   #swapCounted = false;
   #hugePage = false;
+  /** there are more anonymous pages, or may be */
+  #anonymous = false;
 
   /** @param showsSleeps whether the recording would show that it slept */
   constructor(t: Ns, address: string, errorCode: number, kernelMode: boolean, showsSleeps = false) {
@@ -100,6 +102,14 @@ export class FaultWindow {
   /** Was an entry there that forbade the access? */
   get present(): boolean {
     return (this.errorCode & ERROR_PRESENT) !== 0;
+  }
+
+  /**
+   * Once the handler had refused it, since page faults were disabled, fixup_user_fault() made the page instead: that is not
+   * counted as a fault.
+   */
+  get madeBehind(): boolean {
+    return this.kernelMode && this.done === null && this.#anonymous;
   }
 
   /** It is over, and met neither a page nor a swap entry, where changes of that counter are recorded. */
@@ -122,6 +132,7 @@ export class FaultWindow {
       this.#swapCounted = true;
       if (delta < 0) this.#swapIn = true;
     }
+    if (type === 'MM_ANONPAGES' && !(delta <= 0)) this.#anonymous = true;
     if (delta === PMD_BYTES && (type === 'MM_ANONPAGES' || type === 'MM_SHMEMPAGES')) this.#hugePage = true;
   }
 

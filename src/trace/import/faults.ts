@@ -2,6 +2,7 @@
  * The open fault of each thread: begun by its exception, ended by its completion or by what shows that there is none.
  */
 import type { Extent } from './address-map.js';
+import { POPULATED } from './doubt.js';
 import { type EventObject, type ImportSummary, notClassified, type PageObject, type TruthObject } from './event.js';
 import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
@@ -153,6 +154,11 @@ export class Faults {
     const mayBe = endedWell || (next === 'unknown' && window.signal === 0);
     const unseen = mayBe && !this.#recording.maps ? mm.unseen.vmaOf(window, mm, endedWell) : null;
     if (unseen !== null) before.push({ t: window.t, tid: thread.tid, ...mmKey(mm), op: 'vma', ...unseen });
+    const { call } = thread;
+    if (this.#recording.completions && window.madeBehind && call !== null) {
+      const { name } = call;
+      before.push({ t: window.t, tid: thread.tid, ...mmKey(mm), op: 'other', name, 'x-hidden': POPULATED });
+    }
     const about = this.#about(thread, fault, page, extent, next);
     const judged = { window, about, entry, before, event, line: fault.line };
     if (fault.lossy) this.#tell(judged, 'fault during which records were lost');
@@ -337,6 +343,9 @@ export class Faults {
     const delta = size - (this.#counters.get(counter.name) ?? Number.NaN);
     this.#counters.set(counter.name, size);
     if (counter.own) thread.fault?.window.rss(t, counter.type, delta);
+    const { episode, fault } = thread;
+    if (episode !== null && fault === null && counter.type === 'MM_ANONPAGES' && !(delta <= 0))
+      episode.populates = true;
     return true;
   }
 }

@@ -8,6 +8,7 @@
 import { Complaint, quote } from '../../errors.js';
 import { formatAddr, formatLen } from '../../units.js';
 import type { Extent } from './address-map.js';
+import { POPULATED } from './doubt.js';
 import type { EventObject } from './event.js';
 import type { LockFields } from './fields.js';
 import { mmapEvent } from './mapped.js';
@@ -171,6 +172,7 @@ export class Locking {
       name,
       sections: [],
       mapped: null,
+      populates: false,
       stopped: false,
     };
   }
@@ -204,6 +206,7 @@ function episodeEvents(thread: Thread, episode: Episode, t: number): EventObject
   if (episode.mapped !== null) return [{ ...mmapEvent(episode.t, thread.tid, episode.mapped), ...mm, ...timing }];
   const grown = grownBy(thread.call, episode);
   if (grown !== null) return [{ t: episode.t, tid: thread.tid, ...mm, ...grown, ...timing }];
+  if (episode.populates) timing['x-hidden'] = POPULATED;
   return [{ t: episode.t, tid: thread.tid, ...mm, op: 'other', name: episode.name, ...timing }];
 }
 

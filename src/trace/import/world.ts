@@ -95,6 +95,8 @@ export interface Episode {
   name: string;
   sections: LockSection[];
   mapped: Extent | null;
+  /** it made anonymous pages, and their VMA an anon_vma, without a fault */
+  populates: boolean;
   /** its thread stopped running while it held mmap_lock for writing */
   stopped: boolean;
 }
