@@ -142,6 +142,19 @@ describe('a process', () => {
     expectLeft(true);
   });
 
+  test('whose threads are gone before perf has looked at them is tried again, five times', async () => {
+    const count = `echo >> '${folder}/tries'; [ $(wc -l < '${folder}/tries') -lt`;
+    fakePerf({ record: `${count} 3 ] && exit 255; ${FINISH}` });
+    expect(await record('-q', '-p', String(process.pid), '--seconds', '0.1')).toMatchObject({ status: 0, stderr: '' });
+    fakePerf({ record: `${count} 9 ] && exit 255; ${FINISH}` });
+    const { status, stderr } = await record('-q', '-p', String(process.pid), '--seconds', '0.1');
+    expect([status, stderr]).toEqual([
+      2,
+      'vmalock: io: perf record exited with 255 without a recording (its threads may come and go faster than perf can list them: try again)\n',
+    ]);
+    expect(readFileSync(join(folder, 'tries'), 'utf8')).toBe('\n'.repeat(8));
+  });
+
   test('whose recording is refused: what perf said is told', async () => {
     fakePerf({ record: "printf 'Error:\\nNo permission to enable minor-faults\\nHint: ask\\n' >&2; exit 255" });
     const { status, stderr } = await record('-q', '-p', String(process.pid));

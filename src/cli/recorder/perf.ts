@@ -5,7 +5,7 @@
  * printing takes the CPUs the program needs. On two CPUs, 164,000 faults in half a second lost nothing into a file, and
  * half of the recording and more through a pipe.
  *
- * Models: tools/perf/builtin-record.c (v6.1), tools/perf/util/header.h: struct perf_file_header.
+ * Models: tools/perf/builtin-record.c, tools/perf/util/synthetic-events.c, __event__synthesize_thread() (v6.1), tools/perf/util/header.h: struct perf_file_header.
  */
 import { closeSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,6 +17,9 @@ import { type Ended, endingOf, listen, type Started, start } from '../spawn.js';
 import { whyRefused } from './machine.js';
 import type { Job, Recorder } from './recorder.js';
 import { WITH_CALL_CHAIN } from './tracepoints.js';
+
+/** How often perf is started for a process. */
+const ATTEMPTS = 5;
 
 const FIELDS = 'pid,tid,cpu,time,event,addr,trace';
 
@@ -61,22 +64,28 @@ export class PerfRecorder implements Recorder {
   private readonly folder: Folder = openFolder('vmalock-record-');
   private readonly file = join(this.folder.path, 'perf.data');
   private perf: Started | null = null;
+  private stopped = false;
 
   constructor(private readonly job: Job) {}
 
-  async record(): Promise<Ended | null> {
-    const { target } = this.job;
-    const isCommand = target.kind === 'command';
+  async record(begins: () => void): Promise<Ended | null> {
+    const isCommand = this.job.target.kind === 'command';
     const args = ['record', ...recordParts(this.job, this.file).flat()];
-    this.perf = start('perf', args, isCommand ? 'inherit' : ['ignore', 'ignore', 'pipe']);
-    const said = listen(this.perf.child.stderr);
-    // perf ends as the command does
-    const ended = await this.perf.ended;
-    if (!isFinished(this.file)) throw this.unfinished(ended, said());
-    return isCommand ? ended : null;
+    for (let left = isCommand ? 1 : ATTEMPTS; ; left--) {
+      begins();
+      this.perf = start('perf', args, isCommand ? 'inherit' : ['ignore', 'ignore', 'pipe']);
+      const said = listen(this.perf.child.stderr);
+      // perf ends as the command does
+      const ended = await this.perf.ended;
+      if (isFinished(this.file)) return isCommand ? ended : null;
+      // __event__synthesize_thread() fails for a thread that is gone since it was listed, and nothing is said of it
+      const gone = !isCommand && ended.code === 255 && said() === '';
+      if (!gone || left === 1 || this.stopped) throw this.unfinished(ended, said(), gone);
+    }
   }
 
   stop(signal: StopSignal): void {
+    this.stopped = true;
     this.perf?.child.kill(signal);
   }
 
@@ -106,14 +115,15 @@ export class PerfRecorder implements Recorder {
     this.folder.remove();
   }
 
-  private unfinished(ended: Ended, said: string): Complaint {
+  private unfinished(ended: Ended, said: string, gone: boolean): Complaint {
     const { bavail, bsize } = statfsSync(this.folder.path);
     if (bavail * bsize < this.job.buffer) {
       const where = dirname(this.folder.path);
       return new Complaint('io', `write ${where}: no space left (ENOSPC)`, {}, 'set TMPDIR to a larger place');
     }
     const ending = endingOf(ended) ?? 'ended';
-    return new Complaint('io', `perf record ${ending} without a recording${lastWords(said)}`, {}, whyRefused());
+    const hint = gone ? 'its threads may come and go faster than perf can list them: try again' : whyRefused();
+    return new Complaint('io', `perf record ${ending} without a recording${lastWords(said)}`, {}, hint);
   }
 }
 

@@ -21,9 +21,10 @@ export interface Recorder {
   readonly writes: 'perf' | 'ftrace';
   /**
    * Records until the target ends, its time is up or it is stopped; how the command ended, null when there is none.
+   * @param begins called before each attempt
    * @throws Complaint (io)
    */
-  record(): Promise<Ended | null>;
+  record(begins: () => void): Promise<Ended | null>;
   /** Ends the recording well. */
   stop(signal: StopSignal): void;
   /** bytes recorded so far; null where nobody knows */

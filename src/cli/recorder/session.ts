@@ -1,5 +1,6 @@
 /** One recording from start to trace: who hears of signals, what is shown meanwhile, what is said in the end. */
 import { Complaint } from '../../errors.js';
+import type { MapsFile } from '../../trace/import/index.js';
 import { formatCount } from '../../units.js';
 import { note, warn } from '../complain.js';
 import type { BaseOptions, HeldOptions } from '../options.js';
@@ -30,8 +31,11 @@ export async function recordInto(
     const isCommand = target.kind === 'command';
     const name = isCommand ? target.words[0] : `process ${target.pid}`;
     const command = isCommand ? target.words : commandLineOf(target.pid);
-    const maps = isCommand ? undefined : smapsOf(target.pid);
-    tell(name, await recordUntilStopped(recorder, target, progress));
+    let maps: MapsFile | undefined;
+    const begins = (): void => {
+      if (!isCommand) maps = smapsOf(target.pid);
+    };
+    tell(name, await recordUntilStopped(recorder, target, progress, begins));
     const { importBatches } = await import('../../trace/import/index.js');
     const { SecondThread } = await import('../second-thread.js');
     const file = `recording of ${name}`;
@@ -69,6 +73,7 @@ async function recordUntilStopped(
   recorder: Recorder,
   target: Target,
   progress: Progress,
+  begins: () => void,
 ): Promise<Ended | StopSignal | null> {
   let stopped: StopSignal | null = null;
   takeSignal(signal => {
@@ -78,7 +83,7 @@ async function recordUntilStopped(
   // The terminal of a command is its own.
   const ticking = target.kind === 'process' ? showRecording(recorder, target.pid, progress) : undefined;
   try {
-    const ended = await recorder.record();
+    const ended = await recorder.record(begins);
     return stopped ?? ended;
   } finally {
     clearInterval(ticking);

@@ -89,8 +89,9 @@ export class TracefsRecorder implements Recorder {
     for (const event of job.events) this.set(`events/${folderOf(event)}/enable`, '1');
   }
 
-  async record(): Promise<Ended | null> {
+  async record(begins: () => void): Promise<Ended | null> {
     const { target } = this.job;
+    begins();
     let ended: Ended | null = null;
     if (target.kind === 'command') {
       this.command = start('/bin/sh', ['-c', LAUNCH, this.instance, ...target.words], 'inherit');
