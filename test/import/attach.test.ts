@@ -129,10 +129,13 @@ test('what perf finds is newer than the maps file: what grew is known all the sa
 });
 
 test('what changed between the list of the maps and the first record contradicts no call', async () => {
-  const found =
-    '   10/10  [000]     0.000000000: PERF_RECORD_MMAP2 10/10: [0x7f0000004000(0x1000) @ 0 00:00 0 0]: r--p //anon';
-  const text = [found, line(0, 10, 'minor-faults: 0'), ...mmap(1, '2000', '7f0000000000(0x9000)', BASE + 0x2000)];
-  expect((await imported(text.join('\n'))).summary.mismatched).toBe(0);
+  const found = (at: string) =>
+    `   10/10  [000]     0.000000000: PERF_RECORD_MMAP2 10/10: [0x${at}(0x1000) @ 0 00:00 0 0]: r--p //anon`;
+  const before = ['600000', '7f0000004000', '7f0000100000'].map(found);
+  const merged = mmap(1, '2000', '7f0000000000(0x9000)', BASE + 0x2000);
+  const mismatched = async (...rows: string[]) => (await imported(rows.join('\n'))).summary.mismatched;
+  expect(await mismatched(...before, line(0, 10, 'minor-faults: 0'), ...merged)).toBe(0);
+  expect(await mismatched(EXEC, ...merged)).toBe(1);
 });
 
 const EXEC = line(0, 10, 'PERF_RECORD_COMM exec: x:10/10');

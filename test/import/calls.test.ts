@@ -8,7 +8,6 @@ import { call, imported, line } from './sample.js';
 const BASE = 0x7f0000000;
 const addr = (page: number) => `${(BASE + page).toString(16)}000`;
 const pages = (n: number) => `${n.toString(16)}000`;
-const MAPS = { file: 'maps', text: `${addr(0)}-${addr(16)} rw-p 00000000 00:00 0 \n` };
 const HEAP = { file: 'maps', text: `${addr(0)}-${addr(4)} rw-p 00000000 00:00 0   [heap]\n` };
 
 const done = (nr: number, ...args: string[]) =>
@@ -24,13 +23,18 @@ const moved = (nr: number, to: number, ...args: string[]) =>
     String((BASE + to) * 4096),
   );
 /** mmap(2) of [from, to), private and anonymous, which perf shows as [shown, until). */
-function maps(from: number, to: number, shown: number, until = to): string[] {
+function maps(from: number, to: number, shown: number, until = to, us = 30): string[] {
   const extent = `[0x${addr(shown)}(0x${pages(until - shown)}) @ 0 00:00 0 0]: rw-p //anon`;
   const enter = `9 (${addr(from)}, ${pages(to - from)}, 3, 22, ffffffff, 0)`;
-  return call(30, 10, enter, [line(31, 10, `PERF_RECORD_MMAP2 10/10: ${extent}`)], 40, String((BASE + from) * 4096));
+  const row = line(us + 1, 10, `PERF_RECORD_MMAP2 10/10: ${extent}`);
+  return call(us, 10, enter, [row], us + 2, String((BASE + from) * 4096));
 }
-const mismatched = async (lines: string[], given = MAPS) =>
-  (await imported([line(1, 10, 'minor-faults: 0'), ...lines].join('\n'), { maps: given })).summary.mismatched;
+/** A program that has mapped [0, 16), as perf has shown. */
+const MAPPED = [line(1, 10, 'PERF_RECORD_COMM exec: x:10/10'), ...maps(0, 16, 0, 16, 2)];
+const mismatched = async (lines: string[]) => (await imported([...MAPPED, ...lines].join('\n'))).summary.mismatched;
+/** The same of one that was found with a heap. */
+const ofHeap = async (lines: string[]) =>
+  (await imported([line(1, 10, 'minor-faults: 0'), ...lines].join('\n'), { maps: HEAP })).summary.mismatched;
 
 const AT = [addr(4), pages(4)];
 const WHOLE = [addr(0), pages(16)];
@@ -78,9 +82,9 @@ test('what mmap, mremap and brk map is joined, where perf showed nothing of it',
   expect(await mismatched([...shared, ...maps(44, 48, 40)])).toBe(1);
   expect(await mismatched([...moved(25, 32, ...WHOLE, pages(8), '1'), ...maps(40, 44, 32)])).toBe(0);
   expect(await mismatched([...moved(25, 32, ...WHOLE, pages(8), '1'), ...maps(48, 52, 32)])).toBe(1);
-  expect(await mismatched([...moved(12, 8, addr(8)), ...maps(8, 12, 0)], HEAP)).toBe(0);
-  expect(await mismatched([...moved(12, 2, addr(2)), ...maps(4, 8, 0)], HEAP)).toBe(1);
-  expect(await mismatched([...moved(12, 4, addr(4)), ...maps(4, 8, 0)], HEAP)).toBe(0);
+  expect(await ofHeap([...moved(12, 8, addr(8)), ...maps(8, 12, 0)])).toBe(0);
+  expect(await ofHeap([...moved(12, 2, addr(2)), ...maps(4, 8, 0)])).toBe(1);
+  expect(await ofHeap([...moved(12, 4, addr(4)), ...maps(4, 8, 0)])).toBe(0);
 });
 
 test('io_destroy unmaps the ring that its context is called by, whole, and nothing else', async () => {

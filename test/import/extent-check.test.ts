@@ -1,7 +1,7 @@
 /** An MMAP2 line against the call it came in: it shows the VMA that resulted, with the neighbours that it merged with. */
 import { expect, test } from 'vitest';
 import type { Extent } from '../../src/trace/import/address-map.js';
-import { checkExtent } from '../../src/trace/import/extent-check.js';
+import { checkExtent, type Range } from '../../src/trace/import/extent-check.js';
 import type { ImportSummary } from '../../src/trace/import/index.js';
 import { call, imported, line } from './sample.js';
 
@@ -22,9 +22,9 @@ const extent = (start: number, end: number, more: Partial<Extent> = {}): Extent 
 });
 
 /** What was expected of a call for [4, 6) where perf shows `shown`; null when that fits. */
-function expected(shown: Extent, over: readonly Extent[], attached = false): string | null {
+function expected(shown: Extent, over: readonly Extent[], older: readonly Range[] = []): string | null {
   const found = { mismatched: 0, mismatches: [] as ImportSummary['mismatches'] } as ImportSummary;
-  checkExtent({ extent: shown, over, line: 7, attached }, { start: 4, end: 6 }, found);
+  checkExtent({ extent: shown, over, line: 7, older }, { start: 4, end: 6 }, found);
   expect(found.mismatched).toBe(found.mismatches.length);
   return found.mismatches[0]?.expected ?? null;
 }
@@ -54,14 +54,49 @@ test.each<[string, Extent, Extent[], string | null]>([
   expect(expected(shown, over)).toBe(said);
 });
 
-test.each<[string, Extent, Extent[], string | null]>([
-  ['what nobody saw there', extent(2, 8), [], null],
-  ['what was otherwise when it was listed', extent(2, 6), [extent(2, 4, { prot: 1 })], null],
-  ['what was mapped since then', extent(2, 6), [extent(2, 4, { prot: 1, since: 5 })], '0x4000-0x6000'],
-  ['less than its own range', extent(4, 5), [], '0x4000-0x6000'],
-  ['a part of it, and more', extent(2, 5), [], '0x4000-0x6000'],
-])('of a process that ran before: %s', (_, shown, over, said) => {
-  expect(expected(shown, over, true)).toBe(said);
+test.each<[string, Extent, [number, number][], string | null]>([
+  [
+    'what nobody saw there',
+    extent(2, 8),
+    [
+      [0, 4],
+      [6, 9],
+    ],
+    null,
+  ],
+  [
+    'in pieces, in any order',
+    extent(0, 6),
+    [
+      [2, 4],
+      [0, 1],
+      [1, 3],
+    ],
+    null,
+  ],
+  [
+    'and what is known',
+    extent(0, 6),
+    [
+      [0, 2],
+      [3, 4],
+    ],
+    '0x4000-0x6000',
+  ],
+  [
+    'known above',
+    extent(2, 8),
+    [
+      [0, 4],
+      [7, 9],
+    ],
+    '0x4000-0x6000',
+  ],
+  ['less than its own range', extent(4, 5), [[0, 9]], '0x4000-0x6000'],
+  ['a part of it, and more', extent(2, 5), [[0, 9]], '0x4000-0x6000'],
+])('of before the recording: %s', (_, shown, older, said) => {
+  const ranges = older.map(([start, end]) => ({ start, end }));
+  expect(expected(shown, [], ranges)).toBe(said);
 });
 
 const BASE = 0x7f0000000000;

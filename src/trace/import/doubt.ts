@@ -163,6 +163,11 @@ export class Doubts {
     return this.#map.at(page)?.name ?? null;
   }
 
+  /** Those in a range, whole, by address. */
+  overlapping(start: Page, end: Page): readonly Range[] {
+    return this.#map.overlapping(start, end);
+  }
+
   add({ start, end }: Range, reason: string): void {
     if (start < end) this.#map.map(blank(start, end, reason));
   }

@@ -22,8 +22,8 @@ export interface Shown {
   over: readonly Extent[];
   /** line of the text */
   line: number;
-  /** its process ran when the recording began: what was there may have changed between its list and the first record */
-  attached: boolean;
+  /** what may have been otherwise, or there at all, when the recording began: it may have changed since it was listed */
+  older: readonly Range[];
 }
 
 /** Mismatches that are kept with both ranges; the others are only counted. */
@@ -34,16 +34,22 @@ export function checkExtent(shown: Shown, own: Range, summary: ImportSummary): v
   const { extent, line } = shown;
   const expected = expectedRange(shown, own);
   if (expected.start === extent.start && expected.end === extent.end) return;
-  if (shown.attached && isOlder(shown, expected)) return;
+  if (isOlder(shown, expected)) return;
   summary.mismatched++;
   if (summary.mismatches.length === KEPT) return;
   summary.mismatches.push({ line, shown: spelled(extent), expected: spelled(expected) });
 }
 
-/** Is all that the line shows beyond what is expected of before the recording, as far as is known? */
-function isOlder({ extent, over }: Shown, { start, end }: Range): boolean {
-  const beyond = over.filter(piece => piece.start < start || piece.end > end);
-  return extent.start <= start && end <= extent.end && beyond.every(({ since }) => since === 0);
+/** Is all that the line shows beyond what is expected of before the recording? */
+function isOlder({ extent, older }: Shown, { start, end }: Range): boolean {
+  if (start < extent.start || extent.end < end) return false;
+  return covers(older, extent.start, start) && covers(older, end, extent.end);
+}
+
+function covers(ranges: readonly Range[], start: Page, end: Page): boolean {
+  let at = start;
+  for (const range of ranges.toSorted((a, b) => a.start - b.start)) if (range.start <= at) at = Math.max(at, range.end);
+  return at >= end;
 }
 
 const spelled = ({ start, end }: Range): string => `${formatAddr(start)}-${formatAddr(end)}`;

@@ -104,7 +104,10 @@ export class Images {
     // what changed or grew has the flags that it had: neighbours of which one has others do not merge
     const dontfork = (fault !== null || changes(call)) && over.some(before => before.dontfork);
     const extent = { ...mapped.extent, dontfork, since: t };
-    const shown = { extent, over, line, attached };
+    const older = attached
+      ? [...over.filter(({ since }) => since === 0), ...doubts.overlapping(extent.start, extent.end)]
+      : [];
+    const shown = { extent, over, line, older };
     map.map(extent);
     if (thread.execMaps !== null) this.#execMaps(thread, thread.execMaps, extent);
     else if (fault !== null) {
