@@ -7,7 +7,7 @@ import { ACCESS_EXEC, ACCESS_MASK, ACCESS_WRITE } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { COUNTER_NONE, type Task } from './task.js';
-import { VM_EXEC, VM_READ, VM_WRITE, type Vma } from './vma.js';
+import { VM_ACCESS_FLAGS, VM_EXEC, VM_WRITE, type Vma } from './vma.js';
 
 // Steps. Positive: the next one. DONE and BLOCKED end a walk.
 export const DONE = -1;
@@ -63,12 +63,15 @@ export function countSleep(k: Kernel, task: Task): void {
   k.ledger.slept(task, 'page', k.engine.now, task.sleep);
 }
 
-/** access_error(): does the VMA forbid this access? */
+/**
+ * access_error(): does the VMA forbid this access? It knows no instruction fetch: one that finds no page brings it in like a read,
+ * whether it may be executed or not, and only of a page that was there can it be the execution that is forbidden.
+ */
 export function access_error(task: Task, vma: Vma): boolean {
   const access = task.code & ACCESS_MASK;
   if (access === ACCESS_WRITE) return !(vma.vm_flags & VM_WRITE);
-  if (access === ACCESS_EXEC) return !(vma.vm_flags & VM_EXEC);
-  return !(vma.vm_flags & (VM_READ | VM_WRITE | VM_EXEC));
+  if (access === ACCESS_EXEC && task.protection) return !(vma.vm_flags & VM_EXEC);
+  return !(vma.vm_flags & VM_ACCESS_FLAGS);
 }
 
 /** Asleep until a monitor resolves the page: for as long as the trace says, or until an operation does it. */

@@ -50,7 +50,7 @@ import {
   VMA_START_READ,
   VMA_START_READ_RECHECK,
 } from './fault-steps.js';
-import { handle_mm_fault } from './handle-mm-fault.js';
+import { handle_mm_fault, isPresent } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
 import { BROKEN, HANDLED, raceOf, SIGNAL, UNLOCKED, USERFAULT } from './outcome.js';
 import { __handle_speculative_fault, do_speculative_fault, speculate_commit } from './speculate.js';
@@ -151,6 +151,7 @@ function do_user_addr_fault(k: Kernel, task: Task): number {
     task.site = 'do_kern_addr_fault';
     return finish(k, task, VERDICT_SIGNAL);
   }
+  if ((task.code & ACCESS_MASK) === ACCESS_EXEC) task.protection = isPresent(k, task);
   if (k.lock === null || task.code & FAULT_KERNEL_MODE) {
     task.site = task.code & FAULT_KERNEL_MODE ? 'do_user_addr_fault.kernel_mode' : 'do_user_addr_fault';
     return LOCK_MMAP;

@@ -10,7 +10,7 @@ import { ENTRY, FOLIO_ABSENT, FOLIO_LOCKED, HUGE_PUD, VM_OPS } from '../vocab.js
 import { do_fault } from './do-fault.js';
 import { do_swap_page } from './do-swap-page.js';
 import { do_wp_page } from './do-wp-page.js';
-import { hugetlb_fault } from './hugetlb.js';
+import { hugeEntryOf, hugetlb_fault } from './hugetlb.js';
 import type { Kernel } from './kernel.js';
 import {
   folioOf,
@@ -176,6 +176,15 @@ function presentState(task: Task, vma: Vma): number {
   if (!vma_is_anonymous(vma)) return PTE_FILE_RO;
   if (!vma.anon_vma) return PTE_ZERO;
   return isWrite(task) ? PTE_ANON_WP : PTE_ANON;
+}
+
+/** Does the processor find the page mapped? What no access is allowed to (_PAGE_PROTNONE) it takes for absent. */
+export function isPresent(k: Kernel, task: Task): boolean {
+  const vma = task.mm.mm_mt.walk(task.page);
+  if (vma === null) return false;
+  const state = vma.vm_flags & VM_HUGETLB ? hugeEntryOf(k, task, vma) : entryOf(k, task, vma);
+  const kind = state & PTE_KIND_MASK;
+  return kind !== PTE_NONE && kind < PTE_SWAP && !(state & PTE_PROTNONE) && !says(task.facts, 'numa_hint');
 }
 
 /** do_anonymous_page(). */

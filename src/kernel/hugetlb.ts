@@ -45,7 +45,7 @@ import { UFFD_WP_ASYNC, VM_SHARED, VM_UFFD_MINOR, VM_UFFD_MISSING, VM_UFFD_WP, t
 export function hugetlb_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
   k.witness?.enters(task, 'hugetlb_fault');
   if (vmaLocked && k.at.hugetlb_fault === 'retry') return retryAt(task, 'hugetlb_fault');
-  const state = entryOf(k, task, vma);
+  const state = hugeEntryOf(k, task, vma);
   switch (state & PTE_KIND_MASK) {
     case PTE_NONE:
       return hugetlb_no_page(k, task, vma, vmaLocked, 0);
@@ -81,7 +81,7 @@ function install(task: Task, state: number): void {
 }
 
 /** The entry the fault meets: stated, else the trace's own history of the huge page. */
-function entryOf(k: Kernel, task: Task, vma: Vma): number {
+export function hugeEntryOf(k: Kernel, task: Task, vma: Vma): number {
   const known = task.mm.page_table.get(headOf(task));
   if (task.settled) return known;
   const absent = (known & PTE_KIND_MASK) === PTE_NONE;

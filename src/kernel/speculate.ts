@@ -41,6 +41,7 @@ export function __handle_speculative_fault(k: Kernel, task: Task): number {
   if (task.page < vma.vm_start) return giveUp(task, '__handle_speculative_fault.range');
   if (raceOf(task.facts) !== 0) return giveUp(task, '__handle_speculative_fault.vma_has_changed');
   task.vma = vma;
+  // Its own copy of access_error() does not see X86_PF_PROT: what is forbidden of a page that is there would fault for ever.
   if (access_error(task, vma)) {
     task.site = '__handle_speculative_fault.access_error';
     return finish(k, task, VERDICT_SIGNAL);

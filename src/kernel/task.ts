@@ -91,6 +91,8 @@ export class Task {
 
   // The fault's walk.
   step = 0;
+  /** X86_PF_PROT of an instruction fetch: the page was there when it began */
+  protection = false;
   vma: Vma | null = null;
   verdict = 0;
   counter = COUNTER_NONE;

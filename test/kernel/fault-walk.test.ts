@@ -8,6 +8,46 @@ const ANON = vma(0, 1024);
 const FRESH = mmap(0, 1024);
 const read = (page?: object): Event => fault(0, { access: 'read', ...(page && { page }) });
 
+describe('access_error', () => {
+  const fetch = (more: object = {}): Event => fault(0, { access: 'exec', ...more });
+  const verdict = async (model: string, ...events: Event[]) => (await replay(events, model)).row(model, -1).verdict;
+
+  test('knows no instruction fetch: what is not there comes in like for a read, of what was there it is a signal', async () => {
+    for (const model of ['mmap_lock', 'v6.4', 'v6.18']) {
+      const ends = model === 'mmap_lock' ? 'mmap_lock' : 'vma_lock';
+      expect(await verdict(model, ANON, fault(1), fetch())).toBe(ends);
+      expect(await verdict(model, ANON, fetch(), fetch())).toBe('signal');
+      expect(await verdict(model, ANON, fetch({ page: { entry: 'present' } }))).toBe('signal');
+      expect(await verdict(model, vma(0, 8, { prot: '---' }), fetch())).toBe('signal');
+      expect(await verdict(model, vma(0, 8, { prot: 'r-x' }), read(), fetch())).toBe(ends);
+    }
+  });
+
+  test('takes what is absent, or due a NUMA hint, for a page that is not there', async () => {
+    const absent = [{ entry: 'swap', wait: 0 }, { entry: 'migration' }, { numa_hint: true }];
+    for (const page of absent) expect(await verdict('v6.18', ANON, fault(0), fetch({ page }))).toBe('vma_lock');
+    const scan = range('numa_scan', 0, 8);
+    expect(await verdict('v6.18', ANON, fault(0), scan, fetch())).toBe('vma_lock');
+    expect(await verdict('v6.18', ANON, fault(0), scan, fetch(), fetch())).toBe('signal');
+    expect(await verdict('v6.18', fetch())).toBe('signal');
+  });
+
+  test('finds a huge page by its first', async () => {
+    const huge = vma(512, 512, { flags: ['private', 'anonymous', 'hugetlb'] });
+    const inside = fault(512 + 7, { access: 'exec' });
+    expect(await verdict('v6.18', huge, inside)).toBe('vma_lock');
+    expect(await verdict('v6.18', huge, fault(512), inside)).toBe('signal');
+  });
+
+  test('is told by the exception whether the page was there, not by what came there while the fault waited', async () => {
+    const busy = range('mprotect', 16, 1, { tid: 2, t: 100, dur: 50_000, prot: 'r--' });
+    const comes = fault(0, { tid: 3, t: 900 });
+    const late = fetch({ t: 1_000 });
+    expect(await verdict('mmap_lock', { ...ANON, t: 0 }, busy, comes, late)).toBe('mmap_lock');
+    expect(await verdict('mmap_lock', { ...ANON, t: 0 }, { ...comes, t: 50 }, busy, late)).toBe('signal');
+  });
+});
+
 describe('locks', () => {
   test('the trylock of __vmf_anon_prepare is no fallback when it succeeds and names itself when it fails', async () => {
     const free = (await replay([FRESH, fault(0)], 'v6.18')).row('v6.18', -1);

@@ -1,9 +1,17 @@
 /** A fault from the exception to its end: arch/x86/mm/fault.c do_user_addr_fault(), mm/memory.c lock_vma_under_rcu(). */
 import { Writer } from './areas.js';
-import { anon_vma_prepare, type Facts, type Faulting, handle_mm_fault, isWatched, type Outcome } from './handle.js';
-import type { Area } from './history.js';
+import {
+  anon_vma_prepare,
+  entryOf,
+  type Facts,
+  type Faulting,
+  handle_mm_fault,
+  isWatched,
+  type Outcome,
+} from './handle.js';
+import { ABSENT, type Area } from './history.js';
 import { covers } from './huge.js';
-import { HUGE, headOf } from './hugetlb.js';
+import { entryOfHuge, HUGE, headOf } from './hugetlb.js';
 import { speculate } from './speculate.js';
 import type { Happening, Life, Thread, World } from './world.js';
 
@@ -21,10 +29,19 @@ export interface Row {
   blocked_by: { i: number; op: string; tid: number } | null;
 }
 
-export function forbids({ prot }: Area, access: string): boolean {
+/** What is fetched to be executed and is not there is brought in like what is read; that it may not be executed shows then. */
+export function forbids({ prot }: Area, { access, wasMapped }: Faulting): boolean {
   if (access === 'write') return !prot.includes('w');
-  if (access === 'exec') return !prot.includes('x');
+  if (access === 'exec' && wasMapped) return !prot.includes('x');
   return prot === '---';
+}
+
+/** Is the page mapped? One at which a hint is due, or that a monitor keeps from all, looks as if it were not. */
+function isMapped(w: World, f: Faulting): boolean {
+  const vma = w.areaAt(f.mm, f.page);
+  if (vma === null) return false;
+  const { kind, hint, rwp } = vma.like.includes('hugetlb') ? entryOfHuge(w, f, vma) : entryOf(w, f, vma);
+  return kind !== 'none' && !ABSENT.has(kind) && !(f.facts.numa_hint || hint || rwp);
 }
 
 export function* fault(w: World, thread: Thread, event: Happening): Life<Row> {
@@ -40,8 +57,10 @@ export function* fault(w: World, thread: Thread, event: Happening): Life<Row> {
     tried: false,
     speculates: false,
     readAhead: false,
+    wasMapped: false,
     site: null,
   };
+  f.wasMapped = isMapped(w, f);
   const row: Row = {
     i: event.i,
     start: w.now,
@@ -126,7 +145,7 @@ function* underVmaLock(w: World, f: Faulting, row: Row): Life<string> {
       w.endRead(f.thread, f.mm, vma.id);
       return leaves('lock_vma_under_rcu.userfaultfd_armed');
     }
-    if (forbids(vma, f.access)) {
+    if (forbids(vma, f)) {
       f.site = 'do_user_addr_fault.access_error';
       if (at['do_user_addr_fault.access_error'] === 'mmap_lock') {
         w.endRead(f.thread, f.mm, vma.id);
@@ -218,7 +237,7 @@ function* underMmapLock(w: World, f: Faulting, row: Row): Life<string> {
       return 'signal';
     }
     const vma = w.areaAt(mm, f.page);
-    if (vma === null || forbids(vma, f.access)) {
+    if (vma === null || forbids(vma, f)) {
       if (nolock) f.site = vma === null ? 'bad_area' : 'bad_area_access_error';
       yield* holdMmap(w, f, w.costs.minor);
       return 'signal';

@@ -40,6 +40,8 @@ export interface Faulting {
   /** it holds no lock, and may not be told to come again */
   speculates: boolean;
   readAhead: boolean;
+  /** the page was mapped when it began, and not as one that nobody may touch */
+  wasMapped: boolean;
   site: string | null;
 }
 

@@ -22,7 +22,7 @@ export const headOf = (page: number) => page - (page % HUGE);
 
 export function hugetlb_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
   if (vmaLocked && w.at.hugetlb_fault === 'retry') return retry('hugetlb_fault');
-  return { ...decide(w, f, vma, vmaLocked, met(w, f, vma)), at: headOf(f.page) };
+  return { ...decide(w, f, vma, vmaLocked, entryOfHuge(w, f, vma)), at: headOf(f.page) };
 }
 
 function decide(w: World, f: Faulting, vma: Area, vmaLocked: boolean, { kind, cow, wp, rwp }: Entry): Outcome {
@@ -68,7 +68,7 @@ function anonymous(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcom
 }
 
 /** The entry it meets: there are no swap entries and no guards here. */
-function met(w: World, f: Faulting, vma: Area): Entry {
+export function entryOfHuge(w: World, f: Faulting, vma: Area): Entry {
   const known = w.past.page(f.mm, headOf(f.page));
   if (f.settled) return known;
   let found = known;

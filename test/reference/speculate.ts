@@ -18,7 +18,7 @@ export function* speculate(w: World, f: Faulting): Life<string> {
     if (byWriter) w.blames(thread, writer);
     return '';
   }
-  if (perVma && forbids(vma, f.access)) {
+  if (perVma && forbids(vma, f)) {
     f.site = '__handle_speculative_fault.access_error';
     return 'signal';
   }
@@ -60,7 +60,7 @@ function whyNotVma(w: World, f: Faulting, vma: Area | null): [string | null, boo
   if (vma.like.includes('growsdown')) return here('growsdown');
   if (f.page < vma.start) return here('range');
   if (f.facts.race !== undefined) return here('vma_has_changed');
-  if (forbids(vma, f.access)) return [null, false];
+  if (forbids(vma, f)) return [null, false];
   if (!hasTable(w, f, vma)) return here('pmd');
   const { kind } = entryOf(w, f, vma);
   if (vma.file !== null && kind === 'none') return ['handle_pte_fault', false];
@@ -87,7 +87,7 @@ function whyNotMm(w: World, f: Faulting, vma: Area | null): string | null {
     if (!files || (write && isShared(vma))) return 'do_user_addr_fault.spf_abort_no_speculate';
   }
   if (f.facts.race !== undefined) return 'do_user_addr_fault.spf_abort_vma_copy';
-  if (forbids(vma, f.access)) return 'do_user_addr_fault.spf_abort_access_error';
+  if (forbids(vma, f)) return 'do_user_addr_fault.spf_abort_access_error';
   if (!hasTable(w, f, vma)) return '__handle_mm_fault.spf_abort_pmd';
   const met = entryOf(w, f, vma);
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
