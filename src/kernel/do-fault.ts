@@ -27,8 +27,8 @@ import {
   vmf_can_call_fault,
   waitHolding,
 } from './outcome.js';
+import { FOLIO_IN_CACHE, FOLIO_IN_SWAP, FOLIO_MISSING, FOLIO_UNKNOWN } from './page-cache.js';
 import { PTE_ANON, PTE_FILE_RO, PTE_FILE_RW } from './page-table.js';
-import { FOLIO_IN_CACHE, FOLIO_IN_SWAP, FOLIO_MISSING, FOLIO_UNKNOWN } from './shmem.js';
 import type { Task } from './task.js';
 import { FILE_SHMEM, VM_RAND_READ, VM_SHARED, VM_UFFD_MINOR, VM_UFFD_MISSING, VM_UFFD_WP, type Vma } from './vma.js';
 
@@ -39,7 +39,7 @@ export function do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, wr
   }
   const handle = !write ? do_read_fault : vma.vm_flags & VM_SHARED ? do_shared_fault : do_cow_fault;
   const outcome = handle(k, task, vma, vmaLocked);
-  if (outcome === HANDLED) vma.shmem?.add(vma, task.page);
+  if (outcome === HANDLED) vma.mapping?.add(vma, task.page);
   return outcome;
 }
 
@@ -90,7 +90,7 @@ function should_fault_around(task: Task, vma: Vma): boolean {
 function inPageCache(task: Task, vma: Vma): number {
   const folio = folioOf(task.facts);
   if (folio !== 0) return folio === FOLIO_ABSENT ? FOLIO_MISSING : FOLIO_IN_CACHE;
-  const known = vma.shmem?.folio(vma, task.page) ?? FOLIO_UNKNOWN;
+  const known = vma.mapping?.folio(vma, task.page) ?? FOLIO_UNKNOWN;
   if (known !== FOLIO_UNKNOWN) return known;
   return vma.vm_flags & VM_UFFD_MISSING ? FOLIO_MISSING : FOLIO_IN_CACHE;
 }

@@ -33,6 +33,7 @@ import {
 } from './outcome.js';
 import {
   firstOfPmd,
+  isOfFile,
   PMD_PAGES,
   PTE_ANON,
   PTE_ANON_WP,
@@ -147,7 +148,7 @@ export function entryOf(k: Kernel, task: Task, vma: Vma): number {
       // What was write-protected is so still, wherever it went.
       if (state !== PTE_NONE) state |= derived & PTE_UFFD_WP;
     }
-  } else if (folioOf(task.facts) === FOLIO_ABSENT && isFileEntry(derived)) {
+  } else if (folioOf(task.facts) === FOLIO_ABSENT && isOfFile(derived)) {
     // What is not in the page cache any more is mapped nowhere: unmap_mapping_range() was here.
     state = PTE_NONE;
   }
@@ -156,11 +157,6 @@ export function entryOf(k: Kernel, task: Task, vma: Vma): number {
     else state &= ~PTE_SHARED_COW;
   }
   return state;
-}
-
-function isFileEntry(state: number): boolean {
-  const kind = state & PTE_KIND_MASK;
-  return kind === PTE_FILE_RO || kind === PTE_FILE_RW;
 }
 
 /** Does this kernel know such entries? Where it does not, the call that would have made them failed, and nothing changed. */

@@ -11,22 +11,11 @@ import type { Kernel } from './kernel.js';
 import { modifyRange } from './mlock.js';
 import type { Mm } from './mm.js';
 import { anon_vma_prepare } from './outcome.js';
-import {
-  PMD_PAGES,
-  PTE_ANON,
-  PTE_ANON_WP,
-  PTE_HUGE,
-  PTE_KIND_MASK,
-  PTE_MARKER_GUARD,
-  PTE_MARKER_UFFD_WP,
-  PTE_NONE,
-  PTE_SWAP,
-  PTE_UFFD_WP,
-  PTE_ZERO,
-} from './page-table.js';
+import { PMD_PAGES, PTE_KIND_MASK, PTE_MARKER_GUARD, PTE_MARKER_UFFD_WP, PTE_NONE } from './page-table.js';
 import { faultIn } from './populate.js';
+import { madvise_pageout } from './reclaim.js';
+import { leftBehind, unmap_mapping_range } from './rmap.js';
 import { enter, hold, leave, type Operation, READ, tryEnter, WRITE, WRITE_KILLABLE } from './section.js';
-import { shmem_undo_range, shmem_writeout } from './shmem.js';
 import type { Task } from './task.js';
 import {
   VM_DONTCOPY,
@@ -41,7 +30,6 @@ import {
   VM_SEQ_READ,
   VM_SHARED,
   VM_SPECIAL,
-  VM_UFFD_WP,
   VM_WIPEONFORK,
   VM_WRITE,
   type Vma,
@@ -187,8 +175,7 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
       page_table.transformRange(task.page, end, pte => ((pte & PTE_KIND_MASK) === PTE_MARKER_GUARD ? PTE_NONE : pte));
       return;
     case ADVICE.pageout:
-      pageOut(mm, task.page, end);
-      shmem_writeout(mm.mm_mt, task.page, end);
+      madvise_pageout(k, mm, task.page, end);
       return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:
@@ -197,7 +184,10 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
     case ADVICE.remove: {
       const until = madvise_remove(mm, task.page, end);
       transform(mm, task.page, until, zapped);
-      shmem_undo_range(mm.mm_mt, task.page, until);
+      for (const [vma, from, to] of mm.mm_mt.parts(task.page, until)) {
+        unmap_mapping_range(k, vma, from, to);
+        vma.mapping?.remove(vma, from, to);
+      }
     }
   }
 }
@@ -224,20 +214,9 @@ function installGuards(k: Kernel, { mm_mt, page_table }: Mm, start: Page, end: P
 
 function transform(mm: Mm, start: Page, end: Page, change: (pte: number, vma: Vma) => number): void {
   mm.page_table.splitEnds(start, end);
-  for (let vma = mm.mm_mt.find(start); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
-    const inside = vma;
-    const [from, to] = [Math.max(start, vma.vm_start), Math.min(end, vma.vm_end)];
-    mm.page_table.transformRange(from, to, pte => change(pte, inside));
+  for (const [vma, from, to] of mm.mm_mt.parts(start, end)) {
+    mm.page_table.transformRange(from, to, pte => change(pte, vma));
   }
-}
-
-/** What reclaim leaves: anonymous pages go to swap, one by one, file pages are dropped, the zero page is nobody's. */
-export function pageOut(mm: Mm, start: Page, end: Page): void {
-  transform(mm, start, end, (pte, vma) => {
-    const kind = pte & PTE_KIND_MASK;
-    if (kind === PTE_ANON || kind === PTE_ANON_WP) return PTE_SWAP | (pte & ~(PTE_KIND_MASK | PTE_HUGE));
-    return kind === PTE_ZERO || kind >= PTE_SWAP ? pte : leftBehind(pte, vma);
-  });
 }
 
 /** zap_pte_range() without ZAP_FLAG_DROP_MARKER: guards stay, and markers in files. */
@@ -245,12 +224,6 @@ function zapped(pte: number, vma: Vma): number {
   const kind = pte & PTE_KIND_MASK;
   if (kind === PTE_MARKER_GUARD || (kind === PTE_MARKER_UFFD_WP && !vma_is_anonymous(vma))) return pte;
   return leftBehind(pte, vma);
-}
-
-/** pte_install_uffd_wp_if_needed(): what was write-protected in a file leaves a marker. */
-function leftBehind(pte: number, vma: Vma): number {
-  const marks = pte & PTE_UFFD_WP && vma.vm_flags & VM_UFFD_WP && !vma_is_anonymous(vma);
-  return marks ? PTE_MARKER_UFFD_WP : PTE_NONE;
 }
 
 /** willneed, cold, pageout, and every advice we know nothing of but its lock; a file's pages that go take their time. */

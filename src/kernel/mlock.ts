@@ -191,7 +191,7 @@ export function* remap_file_pages(k: Kernel, task: Task): Operation {
   // do_mmap(): what mlockall(MCL_FUTURE) asked for.
   if (vma_supports_mlock(mapped, k.files[vm_file]?.fs)) mapped.vm_flags |= mm.def_flags;
   mapped.label = vma.label;
-  mapped.shmem = vma.shmem;
+  mapped.mapping = vma.mapping;
   yield* mmap_region(k, task, mm, mapped, false);
   leave(k, task, mm, WRITE);
   yield* populate(k, task, mm, mapped.vm_start, mapped.vm_end);

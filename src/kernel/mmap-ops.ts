@@ -11,6 +11,7 @@ import { isShmem } from './do-fault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { accountable_mapping, calc_vm_prot_bits } from './mprotect.js';
+import { AddressSpace, FOLIO_MISSING, FOLIO_UNKNOWN } from './page-cache.js';
 import { populate } from './populate.js';
 import {
   downgrade,
@@ -27,7 +28,6 @@ import {
   WRITE,
   WRITE_KILLABLE,
 } from './section.js';
-import { FOLIO_MISSING, FOLIO_UNKNOWN, ShmemInode } from './shmem.js';
 import type { Answers } from './sites.js';
 import type { Task } from './task.js';
 import {
@@ -98,7 +98,7 @@ export function describe(k: Kernel, task: Task): Vma {
   const offset = task.page2 >= 0 ? task.page2 : unknownOffset(k);
   const vma = new Vma(task.page, task.page + task.len, flags, file === -1 ? task.page : offset, file, ops, -1);
   if (vma_supports_mlock(vma, facts?.fs)) vma.vm_flags |= locks(task);
-  if (shared && isShmem(k, vma)) vma.shmem = new ShmemInode(FOLIO_UNKNOWN);
+  if (shared && isShmem(k, vma)) vma.mapping = new AddressSpace(FOLIO_UNKNOWN);
   if (task.name >= 0) {
     if (k.strings[task.name].startsWith('[anon')) vma.name = task.name;
     else vma.label = task.name;
@@ -159,7 +159,7 @@ export function* mmap(k: Kernel, task: Task): Operation {
   if (!tryEnter(k, task, mm, WRITE_KILLABLE)) yield* enter(k, task, mm, WRITE_KILLABLE);
   const vma = describe(k, task);
   // shmem_zero_setup()
-  if (vma.vm_file === FILE_SHMEM) vma.shmem = new ShmemInode(FOLIO_MISSING);
+  if (vma.vm_file === FILE_SHMEM) vma.mapping = new AddressSpace(FOLIO_MISSING);
   const { vm_start, vm_end } = vma;
   const populates = ((task.code >> PROT_SHIFT) & MAP.populate) !== 0 || locks(task) !== 0;
   yield* mmap_region(k, task, mm, vma, !populates);

@@ -12,7 +12,6 @@ import type { Ns, Page } from '../units.js';
 import { MAPS_KINDS, type MapsKind, VM_OPS } from '../vocab.js';
 import { isShmem } from './do-fault.js';
 import type { Kernel } from './kernel.js';
-import { pageOut } from './madvise.js';
 import type { Mm } from './mm.js';
 import {
   PTE_ANON,
@@ -28,6 +27,7 @@ import {
   PTE_ZERO,
 } from './page-table.js';
 import { faultIn, POPULATE_LIMIT } from './populate.js';
+import { reclaimRange } from './reclaim.js';
 import {
   enter,
   hold,
@@ -42,16 +42,14 @@ import {
   WRITE,
   WRITE_KILLABLE,
 } from './section.js';
-import { shmem_writeout } from './shmem.js';
 import type { Task } from './task.js';
 import { VM_ACCESS_FLAGS, VM_READ, VM_SPECIAL, VM_WRITE, type Vma } from './vma.js';
 import { tryReadVma, unlockVma, vma_start_read_locked } from './vma-section.js';
 
 /** Pages of the range are reclaimed: found through rmap, under no lock of the mm. */
-export function reclaim(_k: Kernel, task: Task): null {
+export function reclaim(k: Kernel, task: Task): null {
   const { mm, page, len } = task;
-  pageOut(mm, page, page + len);
-  shmem_writeout(mm.mm_mt, page, page + len);
+  reclaimRange(k, mm, page, page + len);
   return null;
 }
 

@@ -52,6 +52,12 @@ export const PMD_PAGES = CHUNK * TABLE;
 const FREE = -1;
 const FEWEST_CHUNKS = 8;
 
+/** Is it of the page cache? */
+export const isOfFile = (state: number): boolean => {
+  const kind = state & PTE_KIND_MASK;
+  return kind === PTE_FILE_RO || kind === PTE_FILE_RW;
+};
+
 /** The first page of the PMD that maps `page`. */
 export const firstOfPmd = (page: Page): Page => page - (page % PMD_PAGES);
 
@@ -176,16 +182,29 @@ export class PageTable {
   }
 
   /** Replaces the state of every page of `[start, end)` that is not PTE_NONE; `change` must not use this table. */
-  transformRange(start: Page, end: Page, change: (state: number) => number): void {
-    const { found, slab } = this;
+  transformRange(start: Page, end: Page, change: (state: number, page: Page) => number): void {
+    const { found, slab, keys } = this;
     this.splitEnds(start, end);
     const n = this.find(start, end);
     for (let f = 0; f < n; f++) {
       const chunk = found[f];
       const to = this.endIn(chunk, end);
+      const base = (keys[chunk] - chunk) * CHUNK;
       for (let i = this.firstIn(chunk, start); i < to; i++)
-        if (slab[i] !== PTE_NONE) this.put(chunk, i, change(slab[i]));
+        if (slab[i] !== PTE_NONE) this.put(chunk, i, change(slab[i], base + i));
       if (this.live[chunk] === 0) this.drop(chunk);
+    }
+  }
+
+  /** Shows every page of `[start, end)` that is not PTE_NONE, in no particular order; `look` must not use this table. */
+  visitRange(start: Page, end: Page, look: (state: number, page: Page) => void): void {
+    const { found, slab, keys } = this;
+    const n = this.find(start, end);
+    for (let f = 0; f < n; f++) {
+      const chunk = found[f];
+      const to = this.endIn(chunk, end);
+      const base = (keys[chunk] - chunk) * CHUNK;
+      for (let i = this.firstIn(chunk, start); i < to; i++) if (slab[i] !== PTE_NONE) look(slab[i], base + i);
     }
   }
 
@@ -343,11 +362,6 @@ export class PageTable {
     this.freed.push(chunk);
   }
 }
-
-const isOfFile = (state: number): boolean => {
-  const kind = state & PTE_KIND_MASK;
-  return kind === PTE_FILE_RO || kind === PTE_FILE_RW;
-};
 
 const split = (state: number): number => (state & PTE_HUGE && isOfFile(state) ? PTE_NONE : state & ~PTE_HUGE);
 

@@ -105,7 +105,7 @@ export function faultIn(
       }
       page_table.splitHuge(page);
       page_table.set(page, state);
-      vma.shmem?.add(vma, page);
+      vma.mapping?.add(vma, page);
       cost += huge ? k.costs.hugetlb : k.costs.populate_page;
     }
   }

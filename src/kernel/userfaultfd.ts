@@ -154,7 +154,7 @@ function fill(task: Task, mm: Mm, end: Page): void {
     const vma = mm.mm_mt.walk(page);
     if (vma === null || !EMPTY.has(mm.page_table.get(page) & PTE_KIND_MASK)) continue;
     mm.page_table.set(page, filled(task, vma));
-    vma.shmem?.add(vma, page);
+    vma.mapping?.add(vma, page);
   }
 }
 

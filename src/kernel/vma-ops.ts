@@ -21,7 +21,7 @@ export function vm_area_dup(vma: Vma): Vma {
   copy.anon_vma = vma.anon_vma;
   copy.anon_vma_chain = vma.anon_vma_chain;
   copy.label = vma.label;
-  copy.shmem = vma.shmem;
+  copy.mapping = vma.mapping;
   copy.vm_policy = vma.vm_policy;
   copy.vm_userfaultfd_ctx = vma.vm_userfaultfd_ctx;
   return copy;

@@ -166,6 +166,13 @@ export class VmaTree {
     return n;
   }
 
+  /** The VMAs that intersect `[start, end)`, in order, each with its part of it; none may leave the tree meanwhile. */
+  *parts(start: Page, end: Page): Generator<[vma: Vma, from: Page, to: Page]> {
+    for (let vma = this.find(start); vma !== null && vma.vm_start < end; vma = this.next(vma)) {
+      yield [vma, Math.max(start, vma.vm_start), Math.min(end, vma.vm_end)];
+    }
+  }
+
   /** Inserts `vma`; a Bug when it is empty or overlaps another. */
   store(vma: Vma): void {
     if (!(vma.vm_start < vma.vm_end)) throw new Bug(`vma tree: empty VMA ${range(vma.vm_start, vma.vm_end)}`);

@@ -7,7 +7,7 @@
  */
 import { FRACTION, type Page } from '../units.js';
 import { VM_OPS } from '../vocab.js';
-import type { ShmemInode } from './shmem.js';
+import type { AddressSpace } from './page-cache.js';
 
 // The kernel's names; the bit positions are ours, packed below 2^31.
 export const VM_READ = 1 << 0;
@@ -84,8 +84,8 @@ export class Vma {
   name: number;
   /** what the trace calls it when it has neither file nor name: an index into TraceInfo.strings, or -1 */
   label = -1;
-  /** a shared mapping of shmem: the pages of its file; null for any other */
-  shmem: ShmemInode | null = null;
+  /** vm_file->f_mapping: the pages of its file, where a trace can know of them; null for any other */
+  mapping: AddressSpace | null = null;
   /** identity of vma_policy(): mbind installs one; 0 is the default policy */
   vm_policy = 0;
   /** identity of vm_userfaultfd_ctx; 0 without one */

@@ -125,6 +125,11 @@ export class History {
     return this.list.filter(it => it.mm === mm);
   }
 
+  /** Every address space in which anything has happened. */
+  spaces(): string[] {
+    return [...new Set(this.list.map(({ mm }) => mm))];
+  }
+
   /** mmap_lock of `mm`. */
   mmapLock(mm: string) {
     let writer = -1;

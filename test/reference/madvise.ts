@@ -1,9 +1,10 @@
 /** madvise(2) and PR_SET_VMA_ANON_NAME: mm/madvise.c. */
 import type { Act } from './act.js';
 import { madvise_collapse } from './collapse.js';
-import { anon_vma_prepare, folioIn, isArmed, isWatched, offsetOf } from './handle.js';
-import { type Area, type Entry, NOTHING } from './history.js';
+import { anon_vma_prepare, isWatched } from './handle.js';
+import { type Area, NOTHING } from './history.js';
 import { faultIn, isClosed } from './populate.js';
+import { leftBehind, pageOut, punch } from './reclaim.js';
 import type { Life, World } from './world.js';
 
 /** Advice that is kept in a VMA's flags: what it adds and what it takes away. */
@@ -146,8 +147,8 @@ function touch(act: Act): number {
     case 'populate_write':
       return faultIn(act, event.page, populatable(act), () => event.raw.advice === 'populate_write');
     case 'remove':
-      drop(act, 'dropped', removable(act));
       clear(act, removable(act));
+      punch(act, removable(act));
   }
   return 0;
 }
@@ -187,40 +188,4 @@ function clear(act: Act, end = act.end): void {
     if (vma === null || met.kind === 'guard' || (met.kind === 'marker' && vma.file !== null)) continue;
     act.set(page, leftBehind(vma, met));
   }
-}
-
-/** A file's page that is write-protected is so when it comes back. */
-function leftBehind(vma: Area, { wp, rwp }: Entry): Entry {
-  const marks = vma.file !== null && (wp || rwp) && isArmed(vma, 'wp');
-  return marks ? { kind: 'marker', cow: false } : NOTHING;
-}
-
-/** Pages of shmem in the range are no more, or in swap where there were any. */
-function drop(act: Act, what: 'dropped' | 'swapped out', end = act.end): void {
-  const { w, mm, thread, event } = act;
-  for (const vma of w.past.areas(mm)) {
-    const { object } = vma;
-    if (object === undefined) continue;
-    for (let page = Math.max(event.page, vma.start); page < Math.min(end, vma.end); page++) {
-      const there = folioIn(w, vma, page) !== 'absent';
-      if (there || what === 'dropped') w.note(mm, thread, { what, object, offset: offsetOf(vma, page) });
-    }
-  }
-}
-
-/** Anonymous pages go to swap, pages of files are dropped; returns how many were dropped. */
-export function pageOut(act: Act): number {
-  drop(act, 'swapped out');
-  let dropped = 0;
-  for (const page of act.w.pagesIn(act.mm, act.thread, act.event.page, act.end)) {
-    const met = act.w.past.page(act.mm, page);
-    const vma = act.w.areaAt(act.mm, page);
-    if (vma === null) continue;
-    if (met.kind === 'anon' || met.kind === 'anon read-only') act.set(page, { ...met, kind: 'swap', huge: false });
-    else if (met.kind === 'file' || met.kind === 'file read-only') {
-      act.set(page, leftBehind(vma, met));
-      dropped++;
-    }
-  }
-  return dropped;
 }

@@ -7,10 +7,11 @@ import { brk } from './heap.js';
 import { type Area, NOTHING } from './history.js';
 import { landed } from './huge.js';
 import { madvise, prctl_set_vma } from './madvise.js';
-import { clear_refs, migrate, mmu_notifier_register, numa_scan, other, reclaim } from './others.js';
+import { clear_refs, migrate, mmu_notifier_register, numa_scan, other } from './others.js';
 import { mbind, mseal, remap_file_pages } from './policy.js';
 import { gup, mayLock, mlock, mlockall, mm_populate, munlock, munlockall, populate } from './populate.js';
 import { exec, exit, fork } from './process.js';
+import { reclaim } from './reclaim.js';
 import { uffd_fill, uffd_move, uffd_protect, uffd_register, uffd_unregister, unarmed } from './userfault.js';
 import type { Life } from './world.js';
 

@@ -2,7 +2,6 @@
 import type { Act } from './act.js';
 import { isShmem, opsOf } from './files.js';
 import { ABSENT, type Area, type Entry } from './history.js';
-import { pageOut } from './madvise.js';
 import type { Life } from './world.js';
 
 /** A call that is kept for the sections of mmap_lock that it was recorded with. */
@@ -12,12 +11,6 @@ export function* other(act: Act): Life {
     yield* act.hold(0);
     act.leave();
   }
-}
-
-/** kswapd finds pages by their rmap: no lock of the mm. */
-export function reclaim(act: Act): null {
-  pageOut(act);
-  return null;
 }
 
 /** migrate_pages(): migration entries from its beginning to its end. The zero page stays. */

@@ -106,6 +106,11 @@ export class World {
     return space;
   }
 
+  /** Every address space that there is. */
+  spaces(): string[] {
+    return this.past.spaces().filter(space => space === this.space(Number.parseInt(space, 10)));
+  }
+
   isKnown(space: string): boolean {
     return this.known.has(space);
   }

@@ -10,7 +10,6 @@
 import type { Page } from '../units.js';
 import { PageTable } from './page-table.js';
 import { VM_UFFD_MISSING, type Vma } from './vma.js';
-import type { VmaTree } from './vma-tree.js';
 
 /** What there is of a page: nobody knows, a folio, an entry of swap, nothing. */
 export const FOLIO_UNKNOWN = 0;
@@ -18,7 +17,7 @@ export const FOLIO_IN_CACHE = 1;
 export const FOLIO_IN_SWAP = 2;
 export const FOLIO_MISSING = 3;
 
-export class ShmemInode {
+export class AddressSpace {
   /** the pages that were brought in, by index */
   private readonly folios = new PageTable();
   /** of all others: where each range begins, and what is there */
@@ -89,20 +88,4 @@ export class ShmemInode {
 }
 
 /** linear_page_index(). */
-const indexOf = (vma: Vma, page: Page): Page => vma.vm_pgoff + (page - vma.vm_start);
-
-/** Punches out of their files what the VMAs of `[start, end)` have there. */
-export function shmem_undo_range(tree: VmaTree, start: Page, end: Page): void {
-  for (const [vma, from, to] of mapped(tree, start, end)) vma.shmem?.remove(vma, from, to);
-}
-
-/** Reclaims what the VMAs of `[start, end)` have there. */
-export function shmem_writeout(tree: VmaTree, start: Page, end: Page): void {
-  for (const [vma, from, to] of mapped(tree, start, end)) vma.shmem?.swapOut(vma, from, to);
-}
-
-function* mapped(tree: VmaTree, start: Page, end: Page): Generator<[vma: Vma, from: Page, to: Page]> {
-  for (let vma = tree.find(start); vma !== null && vma.vm_start < end; vma = tree.next(vma)) {
-    yield [vma, Math.max(start, vma.vm_start), Math.min(end, vma.vm_end)];
-  }
-}
+export const indexOf = (vma: Vma, page: Page): Page => vma.vm_pgoff + (page - vma.vm_start);

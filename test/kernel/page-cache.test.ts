@@ -1,6 +1,12 @@
 /** What a trace knows of the pages of shmem: those of a file are there until it says that they went, and what came is there again. */
 import { describe, expect, test } from 'vitest';
-import { FOLIO_IN_CACHE, FOLIO_IN_SWAP, FOLIO_MISSING, FOLIO_UNKNOWN, ShmemInode } from '../../src/kernel/shmem.js';
+import {
+  AddressSpace,
+  FOLIO_IN_CACHE,
+  FOLIO_IN_SWAP,
+  FOLIO_MISSING,
+  FOLIO_UNKNOWN,
+} from '../../src/kernel/page-cache.js';
 import { VM_SHARED, VM_UFFD_MISSING, Vma } from '../../src/kernel/vma.js';
 import { at, type Event, fault, len, mmap, range, replay, vma } from '../helpers.js';
 
@@ -84,7 +90,7 @@ test('a monitor is asked for what is not there, or for what is: swap is there', 
 
 test('ranges that went are kept as few as there are', () => {
   const area = new Vma(100, 200, VM_SHARED, 0, 0, 0, -1);
-  const inode = new ShmemInode(FOLIO_UNKNOWN);
+  const inode = new AddressSpace(FOLIO_UNKNOWN);
   const map = (): string => {
     const signs: string[] = [];
     signs[FOLIO_UNKNOWN] = '?';
