@@ -317,9 +317,11 @@ function raced(k: Kernel, task: Task, vma: Vma): number {
   return VMA_START_READ_RECHECK;
 }
 
-/** vma_start_read() failed: somebody has the VMA for writing, and that somebody holds mmap_lock. */
+/** vma_start_read() failed: who has the VMA for writing holds mmap_lock; where nobody writes, it was a NUMA scan. */
 function refused(k: Kernel, task: Task, vma: Vma): number {
-  k.blame(task, task.mm.mmap_lock.writer);
+  const { writer } = task.mm.mmap_lock;
+  if (writer >= 0) k.blame(task, writer);
+  else k.blameEvent(task, vma.scanned);
   k.ledger.vmaReadRefused(task.mm, vma);
   task.counter = COUNTER_ABORT;
   task.site = 'vma_start_read';

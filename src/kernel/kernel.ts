@@ -11,7 +11,7 @@ import { Mm } from './mm.js';
 import type { Answers } from './sites.js';
 import { isSpeculation, type Stage } from './stage.js';
 import type { Seen, Sleep, Task } from './task.js';
-import { Vma } from './vma.js';
+import { type Culprit, Vma } from './vma.js';
 import { type VmaLock, vmaLockNamed } from './vma-lock/index.js';
 import type { Witness } from './witness.js';
 
@@ -143,6 +143,13 @@ export class Kernel {
     const other = this.tasks[thread];
     task.byIndex = other.i;
     task.byOp = other.op;
+  }
+
+  /** What it is because of may be over. */
+  blameEvent(task: Task, { thread, i, op }: Culprit): void {
+    task.byThread = thread;
+    task.byIndex = i;
+    task.byOp = op;
   }
 
   /** down_read_trylock() of mmap_lock, when those who are through with it have released it. */

@@ -89,8 +89,10 @@ export function* numa_scan(k: Kernel, task: Task): Operation {
   if (!tryLock(k, task, mm, READ)) return;
   const end = task.page + task.len;
   const marks = k.at['change_prot_numa.start_write'] === 'range';
+  const scan = { thread: task.id, i: task.i, op: task.op };
   for (let vma = mm.mm_mt.find(task.page); vma !== null && vma.vm_start < end; vma = mm.mm_mt.next(vma)) {
     if (!isScanned(vma)) continue;
+    vma.scanned = scan;
     if (marks && !vma_start_write(k, task, mm, vma)) yield* readersLeave(k, task, mm, vma);
     change_prot_numa(k, mm, vma, Math.max(task.page, vma.vm_start), Math.min(end, vma.vm_end));
   }

@@ -65,6 +65,14 @@ export const FILE_ZERO = -2;
 /** One anon_vma: only its identity counts. */
 export class AnonVma {}
 
+/** An event and its thread, as may be told of it when it is over. */
+export interface Culprit {
+  readonly thread: number;
+  readonly i: number;
+  readonly op: number;
+}
+const NOBODY: Culprit = { thread: -1, i: -1, op: 0 };
+
 /** vma_init_lock(): UINT_MAX / -1, a value mm_lock_seq has not reached. */
 export const VM_LOCK_SEQ_INIT = -1;
 
@@ -105,6 +113,8 @@ export class Vma {
   writer = -1;
   /** Thread that read-locked it last: whom a sleeping writer blames. */
   reader = -1;
+  /** The NUMA scan that marked it last: under the read lock, so that the mark stays when it is over. */
+  scanned = NOBODY;
   /** Statistics slot of the reporter; -1 until this VMA is first contended. */
   stats = -1;
 

@@ -38,6 +38,18 @@ describe('NUMA scans of the RFC', () => {
     expect(waited).toBeLessThan(first + others + 1_000);
   });
 
+  test('are to blame for what their marks refuse, while they wait, when they have marked, and when they are over', async () => {
+    const late = (t: number, ...more: Event[]) => [vma(0, 1_024, { t: 0 }), ...more, fault(9, { tid: 5, t })];
+    const by = async (events: Event[]) => (await replay(events, 'rfc_2022')).row('rfc_2022', -1);
+    const refused = { site: 'vma_read_trylock', counter: 'vma_lock_abort', fallback: true };
+    const long = { ...scan(2, 5_000), dur: 50_000 };
+    const named = { ...refused, blocked_by: { i: 1, op: 'numa_scan', tid: 2 } };
+    expect(await by(late(9_000, long))).toMatchObject(named);
+    expect(await by(late(90_000, long, { op: 'other', name: 'x', tid: 2, t: 80_000 }))).toMatchObject(named);
+    const waits = { ...refused, blocked_by: { i: 2, op: 'numa_scan', tid: 2 } };
+    expect(await by(late(9_000, inside(0, 1_000, 0, huge), scan(2, 5_000)))).toMatchObject(waits);
+  });
+
   test('would do so with a reference count as well', async () => {
     const other = otherwise(NEW, { 'change_prot_numa.start_write': 'range' });
     const { result } = await replayUnder(waiting, [other]);

@@ -126,7 +126,10 @@ function* underVmaLock(w: World, f: Faulting, row: Row): Life<string> {
     if (anon === 'abort_before_lock' && vma.anon === 0) return leaves('lock_vma_under_rcu.anon_vma');
     const taken = w.startRead(f.thread, f.mm, vma.id);
     if (taken === 'refused') {
-      w.blames(f.thread, w.past.mmapLock(f.mm).writer);
+      const { writer } = w.past.mmapLock(f.mm);
+      // Only a NUMA scan marks without being a writer; its marks outlive it.
+      if (writer >= 0) w.blames(f.thread, writer);
+      else f.thread.blame = w.past.scanOf(f.mm, vma.id);
       return leaves('vma_start_read', true);
     }
     const detached = taken === 'gone' || race === 'detached';

@@ -24,6 +24,8 @@ export interface Area {
   readonly guarded?: boolean;
 }
 
+import type { Happening } from './world.js';
+
 export type Folio = 'made' | 'dropped' | 'swapped out';
 
 export type Fact =
@@ -47,6 +49,8 @@ export type Fact =
   | { readonly what: 'detached'; readonly vma: number }
   /** all marks end before their section does */
   | { readonly what: 'marks end' }
+  /** a NUMA scan is at it, by that event */
+  | { readonly what: 'scanned'; readonly vma: number; readonly event: Happening }
   // The address space
   | { readonly what: 'area'; readonly area: Area }
   | { readonly what: 'gone'; readonly vma: number }
@@ -212,6 +216,12 @@ export class History {
       } else if (it.what === 'marked' && it.vma === vma) marked = true;
     }
     return marked;
+  }
+
+  /** Who scanned the VMA last, by which event; null where nobody has. */
+  scanOf(mm: string, vma: number): { tid: number; event: Happening } | null {
+    const last = this.of(mm).findLast(it => it.what === 'scanned' && it.vma === vma);
+    return last?.what === 'scanned' ? { tid: last.by, event: last.event } : null;
   }
 
   /** How often the VMA was marked. */

@@ -39,6 +39,7 @@ export function* numa_scan(act: Act): Life {
   if (!act.tryRead()) return;
   for (const vma of w.past.areas(mm)) {
     if (vma.start >= act.end || vma.end <= event.page || !isScanned(vma)) continue;
+    w.note(mm, act.thread, { what: 'scanned', vma: vma.id, event });
     if (w.at['change_prot_numa.start_write'] === 'range') yield* act.writer.mark(vma);
     for (const page of w.pagesIn(mm, act.thread, Math.max(vma.start, event.page), Math.min(vma.end, act.end))) {
       const entry = w.past.page(mm, page);
