@@ -24,6 +24,7 @@ import {
   releaseAndWait,
   retryAt,
   SIGNAL,
+  says,
   UNLOCKED,
   uffdBits,
   vmf_anon_prepare,
@@ -72,6 +73,7 @@ export function do_swap_page(
       if (vmaLocked && k.at['do_swap_page.device_private'] === 'retry') {
         return retryAt(task, 'do_swap_page.device_private');
       }
+      if (says(task.facts, 'oom')) return HANDLED;
       install(task, mapped);
       return HANDLED;
     case PTE_HWPOISON:
@@ -88,7 +90,7 @@ export function do_swap_page(
   }
   const outcome = swapIn(k, task, vmaLocked, mapped);
   // A page that a userfaultfd write-protects is not made writable; what it keeps from every access is left to the next fault.
-  if (outcome !== HANDLED || !write || forbidden !== PTE_UFFD_WP) return outcome;
+  if (outcome !== HANDLED || !write || forbidden !== PTE_UFFD_WP || says(task.facts, 'oom')) return outcome;
   if (k.at['do_swap_page.uffd_wp'] === 'handled' && !(state & PTE_SHARED_COW)) return HANDLED;
   const { cost } = task;
   const written = do_wp_page(k, task, vma, vmaLocked, mapped);
@@ -98,8 +100,11 @@ export function do_swap_page(
 
 /** A page in swap: in the swap cache, on a device read at once (zram, pmem), or on a disk. */
 function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outcome {
-  task.cost = k.costs.swap;
   const folio = folioOf(task.facts);
+  const oom = says(task.facts, 'oom');
+  // What is in the swap cache is locked before anything more is allocated; what is not needs a folio to be read into.
+  if (oom && folio !== FOLIO_CACHED && folio !== FOLIO_LOCKED) return HANDLED;
+  task.cost = k.costs.swap;
   // A wait of 0 says that the read was done, or the folio unlocked, before folio_trylock().
   if (!task.settled && task.wait !== 0) {
     const locked = folio === FOLIO_LOCKED;
@@ -110,7 +115,7 @@ function swapIn(k: Kernel, task: Task, vmaLocked: boolean, mapped: number): Outc
       if (outcome !== HANDLED) return outcome;
     } else if (folio !== FOLIO_CACHED) waitHolding(task, k.costs.wait_sync_swap);
   }
-  install(task, mapped);
+  if (!oom) install(task, mapped);
   return HANDLED;
 }
 
@@ -156,6 +161,7 @@ function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: b
     install(task, PTE_NONE);
     return HANDLED;
   }
+  if (says(task.facts, 'oom')) return HANDLED;
   if (!vma_is_anonymous(vma)) {
     const outcome = do_fault(k, task, vma, vmaLocked, write);
     if (outcome === HANDLED) install(task, task.mm.page_table.get(task.page) | PTE_UFFD_WP);

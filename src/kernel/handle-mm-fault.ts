@@ -95,20 +95,21 @@ export function handle_mm_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: bool
   task.cost = k.costs.minor;
   task.sleep = 0;
   if (vma.vm_flags & VM_HUGETLB) return hugetlb_fault(k, task, vma, vmaLocked);
-  if (says(task.facts, 'oom')) return HANDLED;
   const state = entryOf(k, task, vma);
   const write = isWrite(task);
   const kind = state & PTE_KIND_MASK;
   const huge = hugeOf(task.facts) !== 0 || state & PTE_HUGE;
-  if (huge && (kind < PTE_SWAP || HUGE_ENTRIES.has(kind))) return handle_huge(k, task, vma, vmaLocked, state, write);
-  if (kind === PTE_NONE) {
+  const whole = huge && (kind < PTE_SWAP || HUGE_ENTRIES.has(kind));
+  // A shared file's page in swap leaves no entry: its ->fault finds it.
+  const ofFile = kind === PTE_SWAP && vma.vm_flags & VM_SHARED;
+  if (kind >= PTE_SWAP && !whole && !ofFile) return do_swap_page(k, task, vma, vmaLocked, state, write);
+  if (says(task.facts, 'oom')) return HANDLED;
+  if (whole) return handle_huge(k, task, vma, vmaLocked, state, write);
+  if (kind === PTE_NONE || ofFile) {
     if (!vma_is_anonymous(vma)) return do_fault(k, task, vma, vmaLocked, write);
     if (isHugeCandidate(task, vma)) return do_huge_pmd_anonymous_page(k, task, vma, vmaLocked);
     return do_anonymous_page(k, task, vma, vmaLocked, write);
   }
-  // A shared file's page in swap leaves no entry: its ->fault finds it.
-  if (kind === PTE_SWAP && vma.vm_flags & VM_SHARED) return do_fault(k, task, vma, vmaLocked, write);
-  if (kind >= PTE_SWAP) return do_swap_page(k, task, vma, vmaLocked, state, write);
   if (isReadWriteProtected(state, vma) && !task.answered) return handle_userfault(k, task, vmaLocked);
   if (state & PTE_PROTNONE || says(task.facts, 'numa_hint')) {
     // It copies the page to another node with the lock held.

@@ -133,10 +133,13 @@ export function entryOf(w: World, f: Faulting, vma: Area): Entry {
 
 export function handle_mm_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
   if (vma.like.includes('hugetlb')) return hugetlb_fault(w, f, vma, vmaLocked);
-  if (f.facts.oom) return handled(w.costs.minor, null);
   const met = entryOf(w, f, vma);
   const write = f.access === 'write';
-  if (isHuge(w, f, vma, met)) return huge_fault(w, f, vma, vmaLocked, met, { do_fault, do_wp_page });
+  const huge = isHuge(w, f, vma, met);
+  // What is away says itself when it needs memory.
+  const away = ABSENT.has(met.kind) && !(met.kind === 'swap' && isShared(vma));
+  if (f.facts.oom && (huge || !away)) return handled(w.costs.minor, null);
+  if (huge) return huge_fault(w, f, vma, vmaLocked, met, { do_fault, do_wp_page });
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
     return isAnonymous(vma) ? anonymousPage(w, f, vma, vmaLocked) : do_fault(w, f, vma, vmaLocked);
   }
@@ -322,24 +325,26 @@ function do_nonpresent(w: World, f: Faulting, vma: Area, vmaLocked: boolean, met
   if (met.kind === 'device_private') {
     // ->migrate_to_ram() wants mmap_lock.
     const may = !vmaLocked || at['do_swap_page.device_private'] === 'go';
-    return may ? handled(costs.minor, brought) : retry('do_swap_page.device_private');
+    return may ? handled(costs.minor, f.facts.oom ? null : brought) : retry('do_swap_page.device_private');
   }
-  const { folio, wait, swap_sync } = f.facts;
+  const { folio, wait, swap_sync, oom } = f.facts;
   if (met.kind === 'device_exclusive') {
     if (f.settled || !isLocked(f)) return handled(costs.minor, brought);
     const outcome = lockedFolio(w, f, vmaLocked, costs.wait_folio, costs.minor, brought);
     return outcome.result === 'retry' ? { ...outcome, site: 'remove_device_exclusive_entry' } : outcome;
   }
-  if (f.settled || wait === 0 || folio === 'cached') return handled(costs.swap, brought);
+  // There is no memory to read it into; of what was read already it is missed later.
+  if (oom && folio !== 'cached' && folio !== 'locked') return handled(costs.minor, null);
+  if (f.settled || wait === 0 || folio === 'cached') return handled(costs.swap, oom ? null : brought);
   if (folio !== 'locked' && swap_sync) return handled(costs.swap, brought, holding(f, costs.wait_sync_swap));
   const ns = folio === 'locked' ? costs.wait_folio : costs.wait_io;
-  const outcome = lockedFolio(w, f, vmaLocked, ns, costs.swap, brought);
+  const outcome = lockedFolio(w, f, vmaLocked, ns, costs.swap, oom ? null : brought);
   f.tried ||= folio !== 'locked' && vmaLocked && at['do_user_addr_fault.tried'] === 'major';
   return outcome;
 }
 
 /** __folio_lock_or_retry(): somebody has locked it, for `ns` more. Kept waiting with the lock, the fault goes on. */
-function lockedFolio(w: World, f: Faulting, vmaLocked: boolean, ns: number, cost: number, maps: Entry): Outcome {
+function lockedFolio(w: World, f: Faulting, vmaLocked: boolean, ns: number, cost: number, maps: Entry | null): Outcome {
   const answer = w.at.__folio_lock_or_retry;
   if (vmaLocked && answer === 'retry_at_once') return retry('__folio_lock_or_retry');
   const keeps = vmaLocked ? answer === 'wait_with_lock' : f.tried || f.speculates;
@@ -349,6 +354,7 @@ function lockedFolio(w: World, f: Faulting, vmaLocked: boolean, ns: number, cost
 /** pte_marker_handle_uffd_wp(): a page is brought in, write-protected; a marker that outlived its registration goes. */
 function marker(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
   if (!isArmed(vma, 'wp')) return handled(w.costs.minor, NOTHING);
+  if (f.facts.oom) return handled(w.costs.minor, null);
   const outcome = isAnonymous(vma) ? anonymousPage(w, f, vma, vmaLocked) : do_fault(w, f, vma, vmaLocked);
   return outcome.maps === null ? outcome : { ...outcome, maps: { ...outcome.maps, wp: true } };
 }
