@@ -131,13 +131,26 @@ function* zap(k: Kernel, task: Task, underVmaLock: boolean): Operation {
   const vma = underVmaLock ? try_vma_read_lock(k, task, end) : null;
   if (vma === null) {
     if (!tryEnter(k, task, mm, READ)) yield* enter(k, task, mm, READ);
-    if (task.code === ADVICE.guard_install) prepareGuards(k, task, mm, end);
+    if (task.code === ADVICE.guard_install) prepareGuards(k, task, mm, guardable(k, task, mm, end));
   }
-  const cost = k.costs.op + mm.page_table.countRange(task.page, end) * k.costs.zap_page;
-  apply(k, task, mm, end);
+  const until = GUARDS.has(task.code) ? guardable(k, task, mm, end) : end;
+  const cost = k.costs.op + mm.page_table.countRange(task.page, until) * k.costs.zap_page;
+  apply(k, task, mm, until);
   if (!hold(k, task, cost)) yield;
   if (vma !== null) unlockVma(k, task, mm, vma);
   else leave(k, task, mm, READ);
+}
+
+const GUARDS: ReadonlySet<number> = new Set([ADVICE.guard_install, ADVICE.guard_remove]);
+
+/** is_valid_guard_vma(): the end of what may have guards: EINVAL at the first VMA that may not. */
+function guardable(k: Kernel, task: Task, { mm_mt }: Mm, end: Page): Page {
+  const disallowed = VM_SPECIAL | (task.code === ADVICE.guard_install ? VM_LOCKED : 0);
+  for (const [vma, from] of mm_mt.parts(task.page, end)) {
+    const refused = k.at.is_valid_guard_vma === 'anonymous' && !vma_is_anonymous(vma);
+    if (refused || vma.vm_flags & disallowed) return from;
+  }
+  return end;
 }
 
 /** madvise_guard_install(): fork copies the page tables of what has an anon_vma; the first version gave one to files too. */
@@ -194,8 +207,8 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
 
 /** madvise_remove(): the end of what is removed: EINVAL or EACCES at a VMA that is locked or no shared file. */
 function madvise_remove({ mm_mt }: Mm, start: Page, end: Page): Page {
-  for (let vma = mm_mt.find(start); vma !== null && vma.vm_start < end; vma = mm_mt.next(vma)) {
-    if ((vma.vm_flags & (VM_SHARED | VM_LOCKED)) !== VM_SHARED) return Math.max(start, vma.vm_start);
+  for (const [vma, from] of mm_mt.parts(start, end)) {
+    if ((vma.vm_flags & (VM_SHARED | VM_LOCKED)) !== VM_SHARED) return from;
   }
   return end;
 }

@@ -128,6 +128,7 @@ export const SITES = {
   // mm/madvise.c
   'madvise_lock.dontneed': all('MADV_DONTNEED, MADV_DONTNEED_LOCKED and MADV_FREE', 'mmap_read', 'vma_read'),
   'madvise_lock.guard': all('MADV_GUARD_INSTALL and MADV_GUARD_REMOVE', 'absent', 'mmap_read', 'vma_read'),
+  is_valid_guard_vma: all('which VMAs may have guards', 'anonymous', 'any'),
 
   // mm/mempolicy.c
   'queue_pages_range.start_write': all('mbind looks for pages: which VMAs are marked', 'none', 'range'),

@@ -57,6 +57,7 @@ export default {
     mseal: { answer: 'absent', by: 'new in 6.10' },
     'madvise_lock.dontneed': { answer: 'mmap_read', by: '0a27a14a6292 mm: madvise avoid exclusive mmap_sem' },
     'madvise_lock.guard': { answer: 'absent', by: 'new in 6.13' },
+    is_valid_guard_vma: { answer: 'anonymous', by: 'there are guards since 6.13' },
     'queue_pages_range.start_write': { answer: 'none', by: 'no VMA lock to take' },
     'vma_replace_policy.start_write': { answer: 'none', by: 'no VMA lock to take' },
     'change_prot_numa.start_write': { answer: 'none', by: 'no VMA lock to take' },

@@ -1,5 +1,6 @@
 /**
- * Linux 6.15: the read-write semaphore of a VMA becomes vm_refcnt; a detached VMA is one whose count is zero.
+ * Linux 6.15: the read-write semaphore of a VMA becomes vm_refcnt; a detached VMA is one whose count is zero. Guards may be
+ * put into file mappings too.
  */
 import type { StageData } from '../kernel/stage.js';
 
@@ -13,5 +14,7 @@ export default {
   commits: ['7b6218ae1253', '8ef95d8f15f9'],
   parent: 'v6.13',
   lock: { answer: 'refcount', by: 'mm: replace vm_lock and detached flag with a reference count' },
-  changes: {},
+  changes: {
+    is_valid_guard_vma: { answer: 'any', by: 'mm: allow guard regions in file-backed and read-only mappings' },
+  },
 } satisfies StageData;

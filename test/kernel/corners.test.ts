@@ -126,9 +126,9 @@ describe('reclaim by MADV_PAGEOUT', () => {
     expect(await again(vma(0, 4), fault(0))).toBe(COST.swap);
     expect(await again(vma(0, 4), fault(0, read))).toBe(COST.minor);
     expect(await again(mmap(0, 4, file('ext4')), fault(0, read))).toBe(COST.file);
-    // one that fork has write-protected is anonymous too; what is in swap stays there, whoever scans it
+    // one that fork has write-protected is anonymous too, once the child has gone; what is in swap stays there, whoever scans it
     const fork = { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 };
-    expect(await again(vma(0, 4), fault(0), fork)).toBe(COST.swap);
+    expect(await again(vma(0, 4), fault(0), fork, { op: 'exit', tid: 2, mm: 2 })).toBe(COST.swap);
     expect(await again(vma(0, 4), fault(0), advise('pageout', 0, 1))).toBe(COST.swap);
     const scanned = [vma(0, 4), fault(0), advise('pageout', 0, 1), range('numa_scan', 0, 4)];
     expect(await held(...scanned, fault(0, { ...read, page: { wait: 0 } }))).toBe(COST.swap);
@@ -144,7 +144,7 @@ describe('guard markers', () => {
 
   test('gave an anon_vma to files too when they were new', async () => {
     const events = [mmap(0, 8, file('ext4')), advise('guard_install', 0, 1)];
-    expect((await addressSpace(events, 'v6.13')).mm_mt.walk(BASE)?.anon_vma).not.toBeNull();
+    expect((await addressSpace(events, 'v6.15')).mm_mt.walk(BASE)?.anon_vma).not.toBeNull();
     expect((await addressSpace(events, 'v7.2')).mm_mt.walk(BASE)?.anon_vma).toBeNull();
   });
 });

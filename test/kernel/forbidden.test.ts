@@ -23,7 +23,7 @@ describe('guards in a file', () => {
   const mapped = vma(0, 8, { ...shared('ext4'), anon_vma: false });
 
   test('are copied by fork: for an anon_vma at first, for VM_MAYBE_GUARD since 6.19', async () => {
-    for (const model of ['v6.13', 'v6.18', 'v7.2', 'v7.3']) {
+    for (const model of ['v6.15', 'v6.18', 'v7.2', 'v7.3']) {
       expect(await site(model, mapped, guards, fork, inChild(2))).toBe('handle_pte_marker.guard');
       expect(await site(model, mapped, guards, fork, inChild(4))).toBeNull();
     }
@@ -51,6 +51,35 @@ describe('guards in a file', () => {
     const below = range('madvise', 6, 1, { t: 2_000, advice: 'guard_install' });
     const others = [mapped, range('mprotect', 4, 4, { t: 1_500, prot: 'r--' }), below, joined];
     expect(await site('v7.2', ...others, fork, inChild(6))).toBe('handle_pte_marker.guard');
+  });
+});
+
+describe('guards', () => {
+  const guards = (advice: string) => range('madvise', 0, 8, { t: 2_000, advice });
+  const touch = (page: number) => late(page, { access: 'read' });
+  const GUARD = 'handle_pte_marker.guard';
+
+  test('are for private anonymous memory in 6.13, and for files since 6.15; what is before the first that is refused has them', async () => {
+    for (const memory of [shared('ext4'), shared('tmpfs'), { flags: ['shared', 'anonymous'] }]) {
+      const events = [vma(0, 4), vma(4, 4, memory), guards('guard_install')];
+      expect(await site('v6.13', ...events, touch(1))).toBe(GUARD);
+      expect(await site('v6.13', ...events, touch(5))).toBeNull();
+      expect(await site('v6.15', ...events, touch(5))).toBe(GUARD);
+    }
+  });
+
+  test('are refused by memory that is locked, which loses those it has, and by huge pages and PFNs', async () => {
+    const locked = (t: number) => range('mlock', 4, 1, { t });
+    for (const model of ['v6.13', 'v6.18', 'v7.3']) {
+      const install = guards('guard_install');
+      expect(await site(model, vma(0, 8), locked(1_000), install, touch(1))).toBe(GUARD);
+      expect(await site(model, vma(0, 8), locked(1_000), install, touch(5))).toBeNull();
+      const remove = { ...guards('guard_remove'), t: 9_000 };
+      expect(await site(model, vma(0, 8), install, locked(5_000), touch(5))).toBe(GUARD);
+      expect(await site(model, vma(0, 8), install, locked(5_000), remove, touch(5))).toBeNull();
+    }
+    const pfns = vma(0, 4, { flags: ['shared', 'pfnmap'], file: { fs: 'vfio', name: '/v' } });
+    expect(await site('v6.18', pfns, vma(4, 4), guards('guard_install'), touch(5))).toBeNull();
   });
 });
 

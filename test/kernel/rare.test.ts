@@ -101,7 +101,7 @@ describe('madvise', () => {
       const { mm_mt } = await addressSpace(both, model);
       return [BASE, BASE + 4].map(page => mm_mt.walk(page)?.anon_vma !== null);
     };
-    expect(await anonVmas('v6.13')).toEqual([true, true]);
+    expect(await anonVmas('v6.15')).toEqual([true, true]);
     expect(await anonVmas('v7.2')).toEqual([false, true]);
   });
 

@@ -104,14 +104,28 @@ const prepares = (w: World, { file }: Pick<Area, 'file'>) =>
 const mayGuard = (w: World, vma: Area, advice: string) =>
   !isWatched(vma) && (advice === 'guard_remove' || vma.anon !== 0 || !prepares(w, vma));
 
+/** The end of what may have guards: the call fails at the first VMA that may not. */
+function guardable({ w, mm, event, end }: Act): number {
+  const never = ['hugetlb', 'pfnmap', ...(event.raw.advice === 'guard_install' ? ['locked'] : [])];
+  const [first] = w.past
+    .areas(mm)
+    .filter(vma => vma.end > event.page && vma.start < end)
+    .filter(
+      ({ file, like }) =>
+        like.some(flag => never.includes(flag)) || (file !== null && w.at.is_valid_guard_vma === 'anonymous'),
+    );
+  return first === undefined ? end : Math.max(event.page, first.start);
+}
+
 /** A marker in each place, whatever was there, or no marker; of a file no anon_vma is made where the VMA's lock will do. */
 function guard(act: Act): number {
   const { w, mm, thread, event } = act;
   const installs = event.raw.advice === 'guard_install';
-  const cost = w.costs.op + act.pagesTouched() * w.costs.zap_page;
-  w.split(mm, thread, event.page, act.end);
+  const until = guardable(act);
+  const cost = w.costs.op + act.pagesTouched(event.page, until) * w.costs.zap_page;
+  w.split(mm, thread, event.page, until);
   for (const { id, start, end, file } of w.past.areas(mm)) {
-    const [from, to] = [Math.max(start, event.page), Math.min(end, act.end)];
+    const [from, to] = [Math.max(start, event.page), Math.min(end, until)];
     if (from >= to) continue;
     if (installs && prepares(w, { file })) anon_vma_prepare(w, thread, mm, w.past.area(mm, id));
     if (installs && w.at['vma_needs_copy.guard'] === 'vm_maybe_guard')
