@@ -65,7 +65,7 @@ export function* modifyRange(
 
 /**
  * mlock(2), mlock2(2) and munlock(2): the flags under the write lock, up to the first hole; who locks populates then, under the
- * read lock, unless there was a hole.
+ * read lock, unless there was a hole, or nothing to do.
  */
 export function* mlock(k: Kernel, task: Task): Operation {
   const { mm } = task;
@@ -77,7 +77,8 @@ export function* mlock(k: Kernel, task: Task): Operation {
     return flags === vma.vm_flags ? null : { flags };
   };
   const end = task.page + task.len;
-  const populates = (yield* modifyRange(k, task, change, 'stops')) === end && locks;
+  const whole = (yield* modifyRange(k, task, change, 'stops')) === end;
+  const populates = locks && whole && task.len > 0;
   if (!hold(k, task, k.costs.op, !populates)) yield;
   leave(k, task, mm, WRITE);
   if (populates) yield* populate(k, task, mm, task.page, end, 'stop');

@@ -115,6 +115,8 @@ export function* unmap_range(
   start: Page,
   end: Page,
 ): Generator<undefined, number, undefined> {
+  // do_vmi_munmap(): EINVAL
+  if (start === end) return 0;
   const gathered = yield* vms_gather_munmap_vmas(k, task, mm, start, end);
   if (gathered === null) return -1;
   erase(mm, gathered);

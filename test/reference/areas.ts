@@ -83,7 +83,7 @@ export class Writer {
   }
 
   *unmap(start: number, end: number): Life<Area[] | null> {
-    const all = yield* this.gather(start, end);
+    const all = start === end ? [] : yield* this.gather(start, end);
     for (const area of all ?? []) this.gone(area);
     return all;
   }

@@ -201,7 +201,18 @@ function vma(act: Act): null {
   return null;
 }
 
-export const OPERATIONS: Readonly<Record<string, Operation>> = {
+/** Calls that look at their length before they take any lock, and do nothing for 0. */
+const LOOK_FIRST = [
+  ...['mprotect', 'pkey_mprotect', 'madvise', 'mbind', 'mseal', 'remap_file_pages', 'uffd_register', 'uffd_unregister'],
+  ...['uffd_copy', 'uffd_zeropage', 'uffd_continue', 'uffd_move', 'uffd_wp', 'uffd_rwp'],
+];
+
+export function operate(act: Act): Life | null {
+  const { op, pages } = act.event;
+  return pages === 0 && LOOK_FIRST.includes(op) ? other(act) : OPERATIONS[op](act);
+}
+
+const OPERATIONS: Readonly<Record<string, Operation>> = {
   vma,
   mmap,
   munmap,

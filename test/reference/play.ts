@@ -4,7 +4,7 @@ import type { Stage } from '../../src/kernel/stage.js';
 import type { Event } from '../helpers.js';
 import { Act } from './act.js';
 import { fault, type Row } from './fault.js';
-import { OPERATIONS } from './operations.js';
+import { operate } from './operations.js';
 import { type Happening, type Life, type Thread, World } from './world.js';
 
 /** Operations after which there is memory where there was none. */
@@ -110,7 +110,7 @@ function* live(w: World, thread: Thread, all: Happening[], begun: Set<number>, r
     begun.add(event.i);
     letPass(w, all, begun);
     if (event.op === 'fault') rows.push(yield* fault(w, thread, event));
-    else yield* OPERATIONS[event.op](new Act(w, thread, event)) ?? [];
+    else yield* operate(new Act(w, thread, event)) ?? [];
     thread.busy = false;
     thread.over = w.now;
     letPass(w, all, begun);

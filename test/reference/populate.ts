@@ -106,9 +106,10 @@ export function* mlock(act: Act): Life {
   yield* act.enter(true);
   const hole = firstHole(act);
   yield* lockRange(act, event.page, hole, flagsOf(event.raw.mode as string | undefined));
-  yield* act.hold(act.w.costs.op, hole < end);
+  const populates = hole === end && end > event.page;
+  yield* act.hold(act.w.costs.op, !populates);
   act.leave();
-  if (hole === end) yield* mm_populate(act, event.page, end, true);
+  if (populates) yield* mm_populate(act, event.page, end, true);
 }
 
 /** The first page of the event's range that nothing is mapped at; its end where everything is. */

@@ -96,7 +96,8 @@ const details = fc.record({
   wait: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000 })),
   recorded: fc.boolean(),
   page: fc.nat({ max: PAGES - 1 }),
-  pages: fc.integer({ min: 1, max: 7 }),
+  /** hardly ever none */
+  pages: fc.integer({ min: -1, max: 70 }).map(n => (n < 0 ? 0 : 1 + (n % 7))),
   other: fc.nat({ max: PAGES - 1 }),
   size: fc.integer({ min: 1, max: 7 }),
   flags: fc.tuple(fc.constantFrom('private', 'private', 'shared'), fc.subarray(['stack', 'noreserve'])),
@@ -156,6 +157,7 @@ function factsOf(p: Parts): Record<string, unknown> | undefined {
 function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, unknown> {
   const where = placeOf(p);
   const place = { addr: at(where.page), len: len(where.pages) };
+  const mapped = { ...place, len: len(Math.max(1, where.pages)) };
   const page = factsOf(p);
   switch (p.op) {
     case 'fault':
@@ -168,12 +170,15 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
     case 'mmap': {
       const [mode, more] = p.flags;
       if (p.huge && p.theme === 'hugetlb')
-        return { ...place, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
+        return { ...mapped, prot: p.prot, flags: [mode, 'anonymous', 'hugetlb', ...p.populates] };
       const pfn = p.file?.fs === 'vfio' && p.same ? ['pfnmap'] : [];
       const flags = p.file ? [mode, ...pfn, ...p.populates] : [mode, 'anonymous', ...more, ...p.populates];
       const offset = p.file && p.offset !== undefined && { offset: len(p.page + p.offset) };
-      return { ...place, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
+      return { ...mapped, prot: p.prot, flags, ...(p.file && { file: p.file }), ...offset };
     }
+    case 'munmap':
+    case 'shmdt':
+      return mapped;
     case 'mprotect':
     case 'pkey_mprotect':
       return { ...place, prot: p.prot };
@@ -186,9 +191,9 @@ function keysOf(p: Parts, child: { tid: number; mm: number }): Record<string, un
       }
       return {
         addr: at(p.page),
-        old_len: len(p.pages),
+        old_len: mapped.len,
         new_addr: at(p.same ? p.page : p.other + p.near),
-        new_len: len(p.huge ? p.pages : p.size),
+        new_len: p.huge ? mapped.len : len(p.size),
         ...(p.huge && p.recorded && { flags: ['maymove', 'dontunmap'] }),
       };
     case 'brk':
