@@ -39,7 +39,11 @@ export function do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, wr
   }
   const handle = !write ? do_read_fault : vma.vm_flags & VM_SHARED ? do_shared_fault : do_cow_fault;
   const outcome = handle(k, task, vma, vmaLocked);
-  if (outcome === HANDLED) vma.mapping?.add(vma, task.page);
+  if (outcome === HANDLED && vma.mapping !== null) {
+    if (inPageCache(task, vma) === FOLIO_MISSING && !(vma.vm_flags & VM_RAND_READ))
+      vma.mapping.readAround(vma, task.page);
+    vma.mapping.add(vma, task.page);
+  }
   return outcome;
 }
 
@@ -87,7 +91,7 @@ function should_fault_around(task: Task, vma: Vma): boolean {
 }
 
 /** What the page cache has of the page. Where that is not known it has it, but for what a userfaultfd monitor is to fill. */
-function inPageCache(task: Task, vma: Vma): number {
+export function inPageCache(task: Task, vma: Vma): number {
   const folio = folioOf(task.facts);
   if (folio !== 0) return folio === FOLIO_ABSENT ? FOLIO_MISSING : FOLIO_IN_CACHE;
   const known = vma.mapping?.folio(vma, task.page) ?? FOLIO_UNKNOWN;
@@ -125,7 +129,7 @@ function __do_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean, state: 
 /** filemap_fault(): a marked folio starts readahead before its lock is waited for; both are waited for without the lock. */
 function filemap_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Outcome {
   k.witness?.enters(task, 'filemap_fault');
-  if (!task.settled && folioOf(task.facts) === FOLIO_ABSENT) {
+  if (!task.settled && inPageCache(task, vma) === FOLIO_MISSING) {
     major(k, task, vmaLocked);
     return releaseAndWait(task, 'filemap_fault', k.costs.wait_io);
   }
@@ -143,7 +147,7 @@ function filemap_fault(k: Kernel, task: Task, vma: Vma, vmaLocked: boolean): Out
 }
 
 /** A driver's ->fault and DAX have no folios to wait for. */
-const hasPageCache = (vma: Vma) => (vma.vm_ops & VM_OPS.map_pages) !== 0 && (vma.vm_ops & VM_OPS.dax) === 0;
+export const hasPageCache = (vma: Vma) => (vma.vm_ops & VM_OPS.map_pages) !== 0 && (vma.vm_ops & VM_OPS.dax) === 0;
 
 const SHMEM: ReadonlySet<string> = new Set(['tmpfs', 'shmem', 'memfd']);
 

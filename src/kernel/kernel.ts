@@ -8,6 +8,7 @@ import type { Ns } from '../units.js';
 import type { Costs } from './costs.js';
 import type { Ledger } from './ledger.js';
 import { Mm } from './mm.js';
+import { AddressSpace, FOLIO_UNKNOWN } from './page-cache.js';
 import type { Answers } from './sites.js';
 import { isSpeculation, type Stage } from './stage.js';
 import type { Seen, Sleep, Task } from './task.js';
@@ -38,6 +39,7 @@ export class Kernel {
   private readonly holding: Task[] = [];
   /** Called when such a release is made up for: `task.until` has passed. */
   onRelease!: (task: Task) => void;
+  private readonly mappings = new Map<number, AddressSpace>();
   /** the header says that the swap device is a synchronous one */
   swapSync = false;
   /** counts up: identities of policies, userfaultfd contexts and unknown file offsets */
@@ -76,6 +78,16 @@ export class Kernel {
   /** The mm with this index is gone; should anything still ask for it, it is empty. */
   dropMm(id: number): void {
     this.mms[id] = undefined;
+  }
+
+  /** The page cache of a file on a disk, by its index. */
+  mapping(file: number): AddressSpace {
+    let mapping = this.mappings.get(file);
+    if (mapping === undefined) {
+      mapping = new AddressSpace(FOLIO_UNKNOWN, true);
+      this.mappings.set(file, mapping);
+    }
+    return mapping;
   }
 
   /** `task` uses `mm` from now on, and no other; null when it is gone. */

@@ -190,6 +190,9 @@ function apply(k: Kernel, task: Task, mm: Mm, end: Page): void {
     case ADVICE.pageout:
       madvise_pageout(k, mm, task.page, end);
       return;
+    case ADVICE.willneed:
+      for (const [vma, from, to] of mm.mm_mt.parts(task.page, end)) vma.mapping?.readAhead(vma, from, to);
+      return;
     case ADVICE.dontneed:
     case ADVICE.dontneed_locked:
       transform(mm, task.page, end, zapped);

@@ -7,7 +7,7 @@
  */
 import type { Ns, Page } from '../units.js';
 import { MAP, MREMAP_DONTUNMAP, VM_OPS } from '../vocab.js';
-import { isShmem } from './do-fault.js';
+import { hasPageCache, isShmem } from './do-fault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { accountable_mapping, calc_vm_prot_bits } from './mprotect.js';
@@ -98,7 +98,8 @@ export function describe(k: Kernel, task: Task): Vma {
   const offset = task.page2 >= 0 ? task.page2 : unknownOffset(k);
   const vma = new Vma(task.page, task.page + task.len, flags, file === -1 ? task.page : offset, file, ops, -1);
   if (vma_supports_mlock(vma, facts?.fs)) vma.vm_flags |= locks(task);
-  if (shared && isShmem(k, vma)) vma.mapping = new AddressSpace(FOLIO_UNKNOWN);
+  if (!isShmem(k, vma)) vma.mapping = hasPageCache(vma) ? k.mapping(file) : null;
+  else if (shared) vma.mapping = new AddressSpace(FOLIO_UNKNOWN);
   if (task.name >= 0) {
     if (k.strings[task.name].startsWith('[anon')) vma.name = task.name;
     else vma.label = task.name;

@@ -6,7 +6,7 @@
 import type { Page } from '../units.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { PTE_ANON, PTE_ANON_WP, PTE_HUGE, PTE_KIND_MASK, PTE_SWAP, PTE_ZERO } from './page-table.js';
+import { PTE_ANON, PTE_ANON_WP, PTE_FILE_RO, PTE_HUGE, PTE_KIND_MASK, PTE_SWAP, PTE_ZERO } from './page-table.js';
 import { leftBehind, mappedElsewhere, unmap_mapping_range } from './rmap.js';
 import { VM_HUGETLB, VM_LOCKED, VM_PFNMAP, type Vma } from './vma.js';
 
@@ -23,7 +23,7 @@ export function reclaimRange(k: Kernel, mm: Mm, start: Page, end: Page): void {
   for (const [vma, from, to] of mm.mm_mt.parts(start, end)) {
     unmap_mapping_range(k, vma, from, to);
     mm.page_table.transformRange(from, to, pte => reclaimed(pte, vma));
-    vma.mapping?.swapOut(vma, from, to);
+    vma.mapping?.reclaim(vma, from, to);
   }
 }
 
@@ -33,7 +33,12 @@ export function madvise_pageout(k: Kernel, mm: Mm, start: Page, end: Page): void
   for (const [vma, from, to] of mm.mm_mt.parts(start, end)) {
     if (vma.vm_flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB)) return;
     const kept = mappedElsewhere(k, mm, vma, from, to);
-    mm.page_table.transformRange(from, to, (pte, page) => (kept.has(page) ? pte : reclaimed(pte, vma)));
+    mm.page_table.transformRange(from, to, (pte, page) => {
+      if (kept.has(page)) return pte;
+      // What was written to is not mapped any more, but waits in the cache for its writeback.
+      if ((pte & PTE_KIND_MASK) === PTE_FILE_RO) vma.mapping?.drop(vma, page);
+      return reclaimed(pte, vma);
+    });
     let at = from;
     for (const page of [...kept].sort((a, b) => a - b)) {
       vma.mapping?.swapOut(vma, at, page);

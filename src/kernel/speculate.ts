@@ -9,12 +9,13 @@
  *
  * A cause is a site: the function, and Lespinasse's counter of it in lower case where it has one.
  */
-import { ENTRY, FOLIO_ABSENT, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
-import { isShmem } from './do-fault.js';
+import { ENTRY, FOLIO_CACHED, FOLIO_LOCKED, VM_OPS } from '../vocab.js';
+import { inPageCache, isShmem } from './do-fault.js';
 import { access_error, after, countSleep, finish, LOCK_MMAP, SPECULATE_COMMIT } from './fault-steps.js';
 import { entryOf, handle_mm_fault, isHugeCandidate } from './handle-mm-fault.js';
 import type { Kernel } from './kernel.js';
 import { folioOf, hugeOf, isFolioLocked, isWrite, raceOf, readsSwapAtOnce, SIGNAL, says } from './outcome.js';
+import { FOLIO_MISSING } from './page-cache.js';
 import {
   PTE_ANON,
   PTE_ANON_WP,
@@ -132,7 +133,7 @@ function anonymousCause(vma: Vma, write: boolean): string | null {
 function fileCause(task: Task, vma: Vma, write: boolean): string | null {
   const { facts } = task;
   if (write && vma.anon_vma === null) return 'do_cow_fault.spf_abort_anon_vma';
-  const absent = folioOf(facts) === FOLIO_ABSENT || says(facts, 'eof');
+  const absent = inPageCache(task, vma) === FOLIO_MISSING || says(facts, 'eof');
   return absent || isFolioLocked(task) || says(facts, 'readahead') ? 'filemap_fault' : null;
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { addressSpace, at, draw, type Event, range, replay, vma } from '../helpers.js';
 
-const empty = (op: string, more: object = {}) => range(op, 2, 0, more);
+const empty = (op: string, more: Record<string, unknown> = {}) => range(op, 2, 0, more);
 async function taken(op: Event, model: string, timing: 'closed' | 'recorded' = 'closed'): Promise<string> {
   const replayed = await replay([vma(0, 8, { t: 0 }), { t: 1_000, ...op }], model, { timing });
   return replayed

@@ -1,4 +1,4 @@
-/** What a trace knows of the pages of shmem: those of a file are there until it says that they went, and what came is there again. */
+/** What a trace knows of the pages of files, and of shmem: those of a file are there until it says that they went, and what came is there again. */
 import { describe, expect, test } from 'vitest';
 import {
   AddressSpace,
@@ -118,4 +118,61 @@ test('ranges that went are kept as few as there are', () => {
   area.vm_flags |= VM_UFFD_MISSING;
   inode.swapOut(area, 110, 115);
   expect(inode.folio(area, 113)).toBe(FOLIO_UNKNOWN);
+});
+
+describe('of a file on a disk', () => {
+  const ext4 = { flags: ['shared'], file: { fs: 'ext4', name: '/f' }, offset: '0x0' };
+  const advise = (advice: string, page: number, pages: number): Event => range('madvise', page, pages, { advice });
+  /** The last event, a read, under v6.18. */
+  const now = async (...events: Event[]) => {
+    const { site } = (await replay(events, 'v6.18')).row('v6.18', -1);
+    return site === null ? 'cached' : site === 'filemap_fault' ? 'absent' : site;
+  };
+  const mapped = [mmap(0, 256, ext4), read(0), read(100)];
+
+  test('all is there but what was dropped, until it is read, with what is around it', async () => {
+    expect(await now(...mapped, drop(0, 256), read(0))).toBe('cached');
+    for (const gone of [reclaim, punch]) {
+      expect(await now(...mapped, gone(0, 256), read(7))).toBe('absent');
+      expect(await now(...mapped, gone(0, 256), read(7), read(8))).toBe('cached');
+      expect(await now(...mapped, gone(0, 256), read(7), drop(7, 1), read(7))).toBe('cached');
+      expect(await now(...mapped, gone(0, 256), read(7), read(77))).toBe('absent');
+      expect(await now(...mapped, gone(0, 8), read(77), read(7))).toBe('absent');
+      expect(await now(...mapped, gone(0, 256), advise('random', 0, 256), read(7), read(8))).toBe('absent');
+      expect(await now(...mapped, gone(0, 256), advise('willneed', 0, 256), read(7))).toBe('cached');
+      expect(await now(...mapped, gone(0, 256), advise('populate_read', 7, 1), drop(7, 1), read(7))).toBe('cached');
+    }
+    expect(await now(...mapped, advise('willneed', 0, 256), read(7))).toBe('cached');
+  });
+
+  test('MADV_PAGEOUT drops what is mapped and clean, and nothing else', async () => {
+    const pageout = advise('pageout', 0, 256);
+    expect(await now(...mapped, pageout, read(100))).toBe('absent');
+    expect(await now(...mapped, pageout, read(50))).toBe('cached');
+    expect(await now(...mapped, fault(9), pageout, read(9))).toBe('cached');
+    const twice = [mmap(1_000, 256, ext4), read(1_100)];
+    expect(await now(...mapped, ...twice, pageout, drop(0, 256), read(100))).toBe('cached');
+    expect(await now(...mapped, ...twice, pageout, drop(0, 256), read(0))).toBe('absent');
+  });
+
+  test('every mapping of the file at that place knows, a private one and a speculation too', async () => {
+    const mine = mmap(1_000, 16, { ...ext4, flags: ['private'], offset: len(96) });
+    const other = mmap(1_000, 16, { ...ext4, file: { fs: 'ext4', name: '/g' }, offset: len(96) });
+    expect(await now(...mapped, mine, punch(100, 1), read(1_004))).toBe('absent');
+    expect(await now(...mapped, mine, punch(100, 1), fault(1_004))).toBe('absent');
+    expect(await now(...mapped, mine, punch(100, 1), read(1_003))).toBe('cached');
+    expect(await now(...mapped, other, punch(100, 1), read(1_004))).toBe('cached');
+    const thread: Event = { op: 'fork', tid: 1, child_tid: 2, child_mm: 1 };
+    const spf = await replay([...mapped, thread, reclaim(100, 1), read(100)], 'spf_lespinasse_2021');
+    expect(spf.row('spf_lespinasse_2021', -1).site).toBe('filemap_fault');
+  });
+
+  test('what a fault says of the page counts, and is remembered', async () => {
+    const gone = [...mapped, reclaim(0, 256)];
+    expect(await now(...gone, read(7, { page: { folio: 'cached' } }))).toBe('cached');
+    expect(await now(...gone, read(7, { page: { folio: 'cached' } }), drop(7, 1), read(7))).toBe('cached');
+    expect(await now(...gone, read(7, { page: { folio: 'cached' } }), read(8))).toBe('absent');
+    const near = [...mapped, reclaim(0, 8), read(9, { page: { folio: 'absent' } }), read(7)];
+    expect(await now(...near)).toBe('cached');
+  });
 });

@@ -1,6 +1,6 @@
 /** One operation in hand: its sections of mmap_lock, and how long each lasts. */
 import { Writer } from './areas.js';
-import { isShmem } from './files.js';
+import { isOnDisk, isShmem } from './files.js';
 import type { Area, Entry } from './history.js';
 import type { Happening, Life, Thread, World } from './world.js';
 
@@ -220,5 +220,6 @@ export function described(w: World, { page, pages, raw }: Happening): Area {
     anon: 0,
     chain: 0,
     ...(shared && isShmem({ file }) && { object: w.newId() }),
+    ...(isOnDisk({ file }) && { object: w.fileOf(named!) }),
   };
 }

@@ -27,4 +27,5 @@ const OPERATIONS: Readonly<Record<string, Operations>> = {
 
 export const opsOf = ({ file }: Pick<Area, 'file'>): Operations => OPERATIONS[file ?? ''] ?? {};
 export const isShmem = (vma: Pick<Area, 'file'>): boolean => opsOf(vma).cache === 'shmem';
+export const isOnDisk = (vma: Pick<Area, 'file'>): boolean => opsOf(vma).cache === 'file';
 export const hasPageCache = (vma: Pick<Area, 'file'>): boolean => opsOf(vma).cache !== undefined;

@@ -3,7 +3,7 @@
  * is made on the way.
  */
 import type { Entry as EntryFact } from '../../src/vocab.js';
-import { hasPageCache, isShmem, opsOf } from './files.js';
+import { hasPageCache, isOnDisk, isShmem, opsOf } from './files.js';
 import { ABSENT, type Area, type Entry, NOTHING } from './history.js';
 import { huge_fault, isHuge } from './huge.js';
 import { hugetlb_fault } from './hugetlb.js';
@@ -233,9 +233,19 @@ export function folioIn(w: World, vma: Area, page: number): 'cached' | 'absent' 
   return last === 'made' ? 'cached' : last === 'dropped' ? 'absent' : 'swapped';
 }
 
+/** What was dropped of a file on a disk is there again. */
+export function readAhead(w: World, mm: string, thread: Thread, vma: Area, from: number, to: number): void {
+  for (let page = from; page < to; page++) if (folioIn(w, vma, page) === 'absent') make(w, mm, thread, vma, page);
+}
+
 function do_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome {
   const outcome = fileFault(w, f, vma, vmaLocked);
-  if (outcome.result === 'handled') make(w, f.mm, f.thread, vma, f.page);
+  if (outcome.result !== 'handled') return outcome;
+  const missed = (f.facts.folio ?? folioIn(w, vma, f.page)) === 'absent';
+  // A page that is read brings its neighbours along, but for MADV_RANDOM.
+  if (missed && isOnDisk(vma) && !vma.like.includes('random'))
+    readAhead(w, f.mm, f.thread, vma, f.page - 16, f.page + 32);
+  make(w, f.mm, f.thread, vma, f.page);
   return outcome;
 }
 
@@ -278,7 +288,7 @@ const isLocked = (f: Faulting) => f.facts.folio === 'locked' && f.facts.wait !==
 /** filemap_fault(): what makes it drop the lock, readahead first, as a found folio is not locked yet; null when nothing does. */
 function filemap_fault(w: World, f: Faulting, vma: Area, vmaLocked: boolean): Outcome | null {
   const major = vmaLocked && w.at['do_user_addr_fault.tried'] === 'major';
-  if (!f.settled && f.facts.folio === 'absent') {
+  if (!f.settled && (f.facts.folio ?? folioIn(w, vma, f.page)) === 'absent') {
     f.tried ||= major;
     return dropping(f, 'filemap_fault', w.costs.wait_io);
   }

@@ -1,7 +1,8 @@
 /** madvise(2) and PR_SET_VMA_ANON_NAME: mm/madvise.c. */
 import type { Act } from './act.js';
 import { madvise_collapse } from './collapse.js';
-import { anon_vma_prepare, isWatched } from './handle.js';
+import { isOnDisk } from './files.js';
+import { anon_vma_prepare, isWatched, readAhead } from './handle.js';
 import { type Area, NOTHING } from './history.js';
 import { faultIn, isClosed } from './populate.js';
 import { leftBehind, pageOut, punch } from './reclaim.js';
@@ -160,6 +161,11 @@ function touch(act: Act): number {
     case 'populate_read':
     case 'populate_write':
       return faultIn(act, event.page, populatable(act), () => event.raw.advice === 'populate_write');
+    case 'willneed':
+      for (const vma of w.past.areas(act.mm).filter(isOnDisk)) {
+        readAhead(w, act.mm, act.thread, vma, Math.max(event.page, vma.start), Math.min(act.end, vma.end));
+      }
+      return 0;
     case 'remove':
       clear(act, removable(act));
       punch(act, removable(act));

@@ -1,5 +1,6 @@
 /** Pages that are taken away: reclaimed, paged out, punched out of a file. mm/vmscan.c, mm/madvise.c, mm/memory.c. */
 import type { Act } from './act.js';
+import { isOnDisk } from './files.js';
 import { folioIn, isArmed, offsetOf } from './handle.js';
 import { type Area, type Entry, NOTHING } from './history.js';
 
@@ -52,11 +53,12 @@ function isMappedElsewhere(act: Act, vma: Area, page: number): boolean {
   return placesOf(act, vma, page).some(there => isOfFile(w.past.page(there.mm, there.page)));
 }
 
-/** Pages of shmem are in swap, where there were any. */
-function swapOut({ w, mm, thread }: Act, vma: Area, page: number): void {
+/** Pages of shmem are in swap, where there were any; a page that a disk has as well is dropped. */
+function leaveCache({ w, mm, thread }: Act, vma: Area, page: number): void {
   const { object } = vma;
   if (object === undefined || folioIn(w, vma, page) === 'absent') return;
-  w.note(mm, thread, { what: 'swapped out', object, offset: offsetOf(vma, page) });
+  const what = isOnDisk(vma) ? 'dropped' : 'swapped out';
+  w.note(mm, thread, { what, object, offset: offsetOf(vma, page) });
 }
 
 /** An anonymous page goes to swap, one of a file is dropped. Returns whether nothing is left in its place. */
@@ -77,7 +79,7 @@ export function reclaim(act: Act): null {
     for (let page = from; page < to; page++) {
       unmapElsewhere(act, vma, page);
       takeAway(act, vma, page);
-      swapOut(act, vma, page);
+      leaveCache(act, vma, page);
     }
   }
   return null;
@@ -91,8 +93,10 @@ export function pageOut(act: Act): number {
     if (vma.like.some(flag => ['locked', 'pfnmap', 'hugetlb'].includes(flag))) break;
     for (let page = from; page < to; page++) {
       if (isMappedElsewhere(act, vma, page)) continue;
+      const { kind } = act.w.past.page(act.mm, page);
       if (takeAway(act, vma, page)) dropped++;
-      swapOut(act, vma, page);
+      // Of a file on a disk only what was mapped is looked at, and what is dirty waits to be written.
+      if (!isOnDisk(vma) || kind === 'file read-only') leaveCache(act, vma, page);
     }
   }
   return dropped;

@@ -1,7 +1,7 @@
 /** Speculative page faults: Dufour's __handle_speculative_fault(), Lespinasse's do_user_addr_fault(). Nothing is locked. */
 import { forbids } from './fault.js';
 import { opsOf } from './files.js';
-import { entryOf, type Faulting, handle_mm_fault, isArmed, isShared } from './handle.js';
+import { entryOf, type Faulting, folioIn, handle_mm_fault, isArmed, isShared } from './handle.js';
 import { ABSENT, type Area, type Entry } from './history.js';
 import { isWanted } from './huge.js';
 import type { Life, World } from './world.js';
@@ -91,7 +91,7 @@ function whyNotMm(w: World, f: Faulting, vma: Area | null): string | null {
   if (!hasTable(w, f, vma)) return '__handle_mm_fault.spf_abort_pmd';
   const met = entryOf(w, f, vma);
   if (met.kind === 'none' || (met.kind === 'swap' && isShared(vma))) {
-    return vma.file === null ? whyNotAnonymous(vma, write) : whyNotFile(f, vma, write);
+    return vma.file === null ? whyNotAnonymous(vma, write) : whyNotFile(w, f, vma, write);
   }
   if (ABSENT.has(met.kind)) return whyNotSwap(w, f, vma, met);
   if (write && met.wp && isArmed(vma, 'wp')) return 'do_wp_page.spf_abort_userfaultfd';
@@ -106,10 +106,11 @@ function whyNotAnonymous(vma: Area, write: boolean): string | null {
 }
 
 /** do_cow_fault(), filemap_fault(): nothing may be slept for. */
-function whyNotFile({ facts }: Faulting, vma: Area, write: boolean): string | null {
+function whyNotFile(w: World, { facts, page }: Faulting, vma: Area, write: boolean): string | null {
   if (write && vma.anon === 0) return 'do_cow_fault.spf_abort_anon_vma';
   const locked = facts.folio === 'locked' && facts.wait !== 0;
-  return facts.folio === 'absent' || facts.eof || locked || facts.readahead ? 'filemap_fault' : null;
+  const absent = (facts.folio ?? folioIn(w, vma, page)) === 'absent';
+  return absent || facts.eof || locked || facts.readahead ? 'filemap_fault' : null;
 }
 
 /** do_swap_page(): in 2021 what is in the swap cache, where its lock is free. */

@@ -69,6 +69,7 @@ export class World {
   tied = false;
   private order = 0;
   private ids = 0;
+  private readonly files = new Map<string, number>();
   private readonly made = new Map<number, number>();
   private readonly known = new Set<string>();
   /** threads asleep in handle_userfault(), in the order in which they came */
@@ -104,6 +105,13 @@ export class World {
     const space = this.fresh(mm);
     this.known.add(space);
     return space;
+  }
+
+  /** The number of a file that all mappings of it have in common. */
+  fileOf(name: string): number {
+    const known = this.files.get(name) ?? this.newId();
+    this.files.set(name, known);
+    return known;
   }
 
   /** Every address space that there is. */
