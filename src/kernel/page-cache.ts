@@ -51,13 +51,18 @@ export class AddressSpace {
 
   /** The page of `vma` was read from the disk, and others with it. */
   readAround(vma: Vma, page: Page): void {
-    this.readAhead(vma, page - RA_PAGES / 2, page + RA_PAGES);
+    if (!this.onDisk) return;
+    for (let at = page - RA_PAGES / 2; at < page + RA_PAGES; at++) {
+      if (this.folio(vma, at) === FOLIO_MISSING) this.add(vma, at);
+    }
   }
 
   /** `[start, end)` of `vma` was read from the disk, as far as it was not there. */
   readAhead(vma: Vma, start: Page, end: Page): void {
     if (!this.onDisk || !this.lacks) return;
-    for (let page = start; page < end; page++) if (this.folio(vma, page) === FOLIO_MISSING) this.add(vma, page);
+    const [from, to] = [indexOf(vma, start), indexOf(vma, end)];
+    this.folios.transformRange(from, to, () => FOLIO_IN_CACHE);
+    this.paint(from, to, () => FOLIO_UNKNOWN);
   }
 
   /** It was clean, nobody maps it any more, and it is not there. */

@@ -143,6 +143,9 @@ describe('of a file on a disk', () => {
       expect(await now(...mapped, gone(0, 256), advise('populate_read', 7, 1), drop(7, 1), read(7))).toBe('cached');
     }
     expect(await now(...mapped, advise('willneed', 0, 256), read(7))).toBe('cached');
+    const all = 2 ** 34;
+    expect(await now(mmap(0, all, ext4), reclaim(8, all - 8), advise('willneed', 9, all - 9), read(9))).toBe('cached');
+    expect(await now(mmap(0, all, ext4), reclaim(8, all - 8), advise('willneed', 9, all - 9), read(8))).toBe('absent');
   });
 
   test('MADV_PAGEOUT drops what is mapped and clean, and nothing else', async () => {
