@@ -173,7 +173,14 @@ test('to populate stops at a hole, and where the access is not allowed', async (
 
 test('to remove stops at what is locked and at private memory', async () => {
   const read = (page: number) => fault(page, { access: 'read' });
-  const mapped = [mmap(0, 4, file('ext4')), read(0), read(3), vma(4, 2), mmap(6, 2, file('ext4')), read(6)];
+  const mapped = [
+    mmap(0, 4, file('ext4')),
+    read(0),
+    read(3),
+    vma(4, 2),
+    mmap(6, 2, { ...file('ext4'), offset: '0x6000' }),
+    read(6),
+  ];
   const held = async (page: number, ...between: Event[]) => (await row(NEW, ...mapped, ...between, read(page))).hold_ns;
   expect(await held(3, advise('remove', 0, 8))).toBe(COSTS.file_map);
   expect(await held(6, advise('remove', 0, 8))).toBe(COSTS.minor);
