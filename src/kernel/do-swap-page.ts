@@ -167,6 +167,7 @@ function pte_marker_handle_uffd_wp(k: Kernel, task: Task, vma: Vma, vmaLocked: b
     if (outcome === HANDLED) install(task, task.mm.page_table.get(task.page) | PTE_UFFD_WP);
     return outcome;
   }
+  k.witness?.enters(task, 'do_anonymous_page');
   if (write) task.cost = k.costs.anon_write;
   if (write && !vmf_anon_prepare(k, task, vma, vmaLocked)) return RETRY;
   if (vma.vm_flags & VM_UFFD_MISSING && !task.answered) return handle_userfault(k, task, vmaLocked);

@@ -80,6 +80,7 @@ export function mmap_locked(k: Kernel, task: Task): number {
   task.vma = vma;
   const { site } = task;
   const outcome = handle_mm_fault(k, task, vma, false);
+  if (outcome === SIGNAL) k.witness?.signals(task, task.site!);
   // Where the fault left the VMA lock was decided before; without one, only a signal has a site of its own.
   if (k.lock !== null || outcome !== SIGNAL) task.site = site;
   switch (outcome) {

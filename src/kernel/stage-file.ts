@@ -54,6 +54,10 @@ export const stageSchema = z.strictObject(
       .record(text(0, 60), text(1, 60), { error: names })
       .optional()
       .describe('kernel functions the series calls otherwise: merged name to its own'),
+    functions: z
+      .record(text(0, 60), text(1, 60), { error: names })
+      .optional()
+      .describe('kernel functions its parent has otherwise: the one we speak of to what stands in its place'),
     changes: z
       .record(z.string(), change, { error: 'must be an object of answers by site' })
       .describe('site to answer: only what the series changed'),

@@ -42,6 +42,11 @@ export interface StageData {
   readonly lock?: Change;
   /** what the series calls a kernel function that was merged under another name: merged name to its own */
   readonly names?: Readonly<Record<string, string>>;
+  /**
+   * where its kernel differs from its parent's in what functions there are: one that we speak of, a caller or a sub-case before or after
+   * a dot where only that differs, to the one this kernel has in its place or does it in; to itself once it is there
+   */
+  readonly functions?: Readonly<Record<string, string>>;
   readonly changes: Readonly<Partial<Record<SiteName, Change>>>;
 }
 
@@ -54,11 +59,24 @@ export interface Origin {
 /** A stage with every answer resolved through its parents. */
 export interface Stage extends StageData {
   readonly vmaLock: VmaLockName;
+  readonly functions: Readonly<Record<string, string>>;
   readonly answers: Readonly<Partial<Answers>>;
   /** where each answer comes from, by site; `lock` is the VMA lock's */
   readonly origins: Readonly<Partial<Record<SiteName | 'lock', Origin>>>;
   /** ids from the first stage to this one */
   readonly line: readonly string[];
+}
+
+/** A site as the series itself called its function. */
+export function siteIn({ names }: Stage, site: string): string {
+  const dot = site.indexOf('.');
+  const own = names?.[dot < 0 ? site : site.slice(0, dot)];
+  return own === undefined ? site : own + (dot < 0 ? '' : site.slice(dot));
+}
+
+/** What a stage's kernel has for `fn`, or does it in; `special` is the same with its caller or its sub-case. */
+export function functionIn({ names, functions }: Stage, fn: string, special = fn): string {
+  return names?.[fn] ?? functions[special] ?? functions[fn] ?? fn;
 }
 
 /** Who must answer which sites. */
@@ -150,6 +168,7 @@ export function defineStage(data: StageData, parent: Stage | null): Stage {
   return Object.freeze({
     ...data,
     vmaLock: lock as VmaLockName,
+    functions: Object.freeze({ ...parent?.functions, ...data.functions }),
     answers: Object.freeze(answers as Partial<Answers>),
     origins: Object.freeze(origins),
     line: Object.freeze([...(parent?.line ?? []), data.id]),

@@ -13,6 +13,18 @@ export default {
   merged: null,
   parent: 'mmap_lock',
   lock: { answer: 'vm_sequence', by: '06/31 mm: introduce a per VMA sequence counter' },
+  functions: {
+    lock_mm_and_find_vma: 'down_read',
+    'lock_mm_and_find_vma.trylock': 'down_read_trylock',
+    'lock_mm_and_find_vma.unmapped': 'find_vma',
+    expand_stack_locked: 'expand_stack',
+    bad_area_nosemaphore: 'bad_area',
+    mmap_read_unlock: 'up_read',
+    hugetlb_wp: 'hugetlb_cow',
+    __folio_lock_or_retry: '__lock_page_or_retry',
+    lock_folio_maybe_drop_mmap: 'lock_page_maybe_drop_mmap',
+    remove_device_exclusive_entry: 'do_swap_page',
+  },
   changes: {
     'do_brk_flags.merge': { answer: 'any', by: 'before 2e7ce7d354f2' },
     'do_user_addr_fault.mm_users': { answer: 'mmap_lock', by: '20/31 mm: introduce __handle_speculative_fault()' },

@@ -9,6 +9,11 @@ export default {
   link: 'https://lore.kernel.org/all/20220128131006.67712-1-michel@lespinasse.org/',
   merged: null,
   parent: 'spf_lespinasse_2021',
+  functions: {
+    __folio_lock_or_retry: '__folio_lock_or_retry',
+    lock_folio_maybe_drop_mmap: 'lock_folio_maybe_drop_mmap',
+    remove_device_exclusive_entry: 'remove_device_exclusive_entry',
+  },
   changes: {
     vma_can_speculate: { answer: 'anonymous', by: 'x86/mm: attempt speculative mm faults first' },
     'do_swap_page.speculative': { answer: 'abort', by: 'no speculative do_swap_page() in this version' },

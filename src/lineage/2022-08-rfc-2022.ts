@@ -17,6 +17,14 @@ export default {
   names: {
     lock_vma_under_rcu: 'find_and_lock_anon_vma',
     vma_start_read: 'vma_read_trylock',
+    vma_end_read: 'vma_read_unlock',
+  },
+  functions: {
+    lock_mm_and_find_vma: 'mmap_read_lock',
+    'lock_mm_and_find_vma.trylock': 'mmap_read_trylock',
+    'lock_mm_and_find_vma.unmapped': 'find_vma',
+    expand_stack_locked: 'expand_stack',
+    bad_area_nosemaphore: 'bad_area',
   },
   changes: {
     'do_brk_flags.merge': { answer: 'any', by: 'before 2e7ce7d354f2' },

@@ -10,6 +10,10 @@ export default {
   merged: '6.1',
   commits: ['8d7071af8907'],
   parent: null,
+  functions: {
+    vmf_anon_prepare: 'anon_vma_prepare',
+    shmem_falloc_wait: 'shmem_fault',
+  },
   changes: {
     'do_swap_page.uffd_wp': { answer: 'handled', by: 'f45ec5ff16a7 userfaultfd: wp: support swap and page migration' },
     'handle_pte_marker.uffd_wp': { answer: 'missing', by: '5c041f5d1f23 mm: teach core mm about pte markers, in 5.19' },

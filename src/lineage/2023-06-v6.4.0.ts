@@ -15,6 +15,13 @@ export default {
   commits: ['5e31275cc997', '50ee32537206', '0bff0aaea03e'],
   parent: 'mmap_lock',
   lock: { answer: 'rwsem-seq', by: '5e31275cc997 mm: add per-VMA lock and helper functions to control it' },
+  functions: {
+    lock_mm_and_find_vma: 'mmap_read_lock',
+    'lock_mm_and_find_vma.trylock': 'mmap_read_trylock',
+    'lock_mm_and_find_vma.unmapped': 'find_vma',
+    expand_stack_locked: 'expand_stack',
+    bad_area_nosemaphore: 'bad_area',
+  },
   changes: {
     'do_user_addr_fault.access_error': {
       answer: 'mmap_lock',

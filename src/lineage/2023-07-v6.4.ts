@@ -13,6 +13,13 @@ export default {
   merged: '6.4.3',
   commits: ['fb49c455323f', 'c137381f71ae', '33313a747e81', '8d7071af8907'],
   parent: 'v6.4.0',
+  functions: {
+    lock_mm_and_find_vma: 'lock_mm_and_find_vma',
+    'lock_mm_and_find_vma.trylock': 'lock_mm_and_find_vma',
+    'lock_mm_and_find_vma.unmapped': 'lock_mm_and_find_vma',
+    expand_stack_locked: 'expand_stack_locked',
+    bad_area_nosemaphore: 'bad_area_nosemaphore',
+  },
   changes: {
     'mmap_region.start_write': {
       answer: 'before_store',

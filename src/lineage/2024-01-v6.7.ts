@@ -12,6 +12,11 @@ export default {
   link: 'https://lore.kernel.org/all/20231006195318.4087158-1-willy@infradead.org/',
   merged: '6.7',
   parent: 'v6.6',
+  functions: {
+    'do_cow_fault.vmf_anon_prepare': 'vmf_anon_prepare',
+    'wp_page_copy.vmf_anon_prepare': 'vmf_anon_prepare',
+    shmem_falloc_wait: 'shmem_falloc_wait',
+  },
   changes: {
     'userfaultfd_register.wp_async': { answer: 'present', by: 'userfaultfd: UFFD_FEATURE_WP_ASYNC' },
     'mprotect_fixup.account': {

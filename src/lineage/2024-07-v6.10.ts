@@ -13,6 +13,7 @@ export default {
   merged: '6.10',
   commits: ['bc7996c864bf'],
   parent: 'v6.9',
+  functions: { vmf_anon_prepare: 'vmf_anon_prepare' },
   changes: {
     'do_user_addr_fault.access_error': {
       answer: 'signal',

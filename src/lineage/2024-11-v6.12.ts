@@ -13,6 +13,10 @@ export default {
   merged: '6.12',
   commits: ['98b74bb4d7e9'],
   parent: 'v6.10',
+  functions: {
+    'hugetlb_no_page.vmf_anon_prepare': '__vmf_anon_prepare',
+    'hugetlb_wp.vmf_anon_prepare': '__vmf_anon_prepare',
+  },
   changes: {
     'lock_vma_under_rcu.range': {
       answer: 'after_detached',

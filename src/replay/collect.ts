@@ -6,7 +6,7 @@ import { walk } from '../kernel/fault.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Ledger } from '../kernel/ledger.js';
 import type { Mm } from '../kernel/mm.js';
-import { isSpeculation, type Stage } from '../kernel/stage.js';
+import { isSpeculation, type Stage, siteIn } from '../kernel/stage.js';
 import {
   COUNTER_ABORT,
   COUNTER_MISS,
@@ -174,11 +174,7 @@ export class Collector implements Ledger {
 
   /** A site as the series itself called the function. */
   protected nameOf(site: string | null): string | null {
-    const { names } = this.stage;
-    if (site === null || names === undefined) return site;
-    const dot = site.indexOf('.');
-    const own = names[dot < 0 ? site : site.slice(0, dot)];
-    return own === undefined ? site : own + (dot < 0 ? '' : site.slice(dot));
+    return site === null ? null : siteIn(this.stage, site);
   }
 
   /** What became of a fault. */

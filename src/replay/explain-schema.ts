@@ -39,6 +39,7 @@ const step = z.strictObject({
   outcome: z.enum(OUTCOMES),
   held: z.array(z.enum(['vma_lock', 'mmap_lock:read', 'mmap_lock:write'])).describe('once the step is done'),
   site: site.describe('where the step decided to leave the fast path; null elsewhere'),
+  signal: site.describe('what decided that there is a signal; null where there is none'),
   vma: vma.nullable().describe('looked up in this step'),
   entry: entry.nullable().describe('the page-table entry it met'),
   path: z.array(z.string()).describe('functions of handle_mm_fault() it went through'),

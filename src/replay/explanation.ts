@@ -8,17 +8,21 @@ export type Held = 'vma_lock' | 'mmap_lock:read' | 'mmap_lock:write';
 /**
  * What came of a step.
  *
- * `passes` what was asked lets it go on; `locked` it holds the lock now; `again` the VMA is looked up once more; `leaves` to
- * mmap_lock, because of `site`; `sleeps` in the queue of a lock. Of handle_mm_fault(): `handled`, `signal`, `retry` (the lock is
+ * `passes` what was asked lets it go on; `speculates` it goes on without a lock; `locked` it holds the lock now; `again` the VMA is
+ * looked up once more; `releases` the VMA lock; `leaves` to mmap_lock, because of `site`; `sleeps` in the queue of a lock;
+ * `unmapped` nothing is mapped there. Of handle_mm_fault(): `handled`, `signal`, `retry` (the lock is
  * dropped and there will be another pass), `userfault` (dropped, and a monitor asked), `unlocked` (dropped, and done), `broken`
  * (a bug of the series). `grows` the stack must grow first, `grown` it has. `over` the fault is.
  */
 export const OUTCOMES = [
   'passes',
+  'speculates',
   'locked',
   'again',
+  'releases',
   'leaves',
   'sleeps',
+  'unmapped',
   'handled',
   'signal',
   'retry',
@@ -90,6 +94,8 @@ export interface Step {
   held: Held[];
   /** where the step decided to leave the fast path; null elsewhere */
   site: string | null;
+  /** what decided that there is a signal, as a site; null where there is none */
+  signal: string | null;
   /** looked up in this step; null where nothing was */
   vma: VmaSeen | null;
   entry: EntrySeen | null;

@@ -6,6 +6,7 @@ import { step } from '../kernel/fault.js';
 import {
   access_error,
   DONE,
+  EXPAND_STACK,
   HANDLE,
   LOCK_MMAP,
   LOCK_VMA_UNDER_RCU,
@@ -13,19 +14,20 @@ import {
   SPECULATE,
   SPECULATE_COMMIT,
   STACK_MARKED,
+  VMA_START_READ_RECHECK,
 } from '../kernel/fault-steps.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Answers, SiteName } from '../kernel/sites.js';
-import type { Stage } from '../kernel/stage.js';
+import { functionIn, type Stage, siteIn } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
-import type { Vma } from '../kernel/vma.js';
+import { VM_GROWSDOWN, type Vma } from '../kernel/vma.js';
 import type { TraceInfo } from '../trace/columns.js';
 import { formatAddr, type Ns } from '../units.js';
 import { CONTENDED_SITES, OP, OPS } from '../vocab.js';
 import type { Other, Rule, Step } from './explanation.js';
 import { nameOf } from './lock-table.js';
 import { seenEntry, seenVma } from './seen.js';
-import { functionOf, heldBefore, isQueued, isRelease, isSilent, outcomeOf } from './walked.js';
+import { functionOf, heldBefore, isQueued, isRelease, isSilent, keepsVmaLock, outcomeOf } from './walked.js';
 
 /** The rule by which a stage answers at a site. */
 export function ruleAt(stage: Stage, site: SiteName | 'lock'): Rule | null {
@@ -33,6 +35,9 @@ export function ruleAt(stage: Stage, site: SiteName | 'lock'): Rule | null {
   const answer = site === 'lock' ? stage.vmaLock : stage.answers[site];
   return origin === undefined || answer === undefined ? null : { site, answer, ...origin };
 }
+
+/** A step but for what most have not; `special` is its function with what tells it from others in that function. */
+type Told = Pick<Step, 't' | 'function' | 'outcome'> & Partial<Step> & { special?: string };
 
 export class Trail {
   readonly steps: Step[] = [];
@@ -45,6 +50,7 @@ export class Trail {
   private path: string[] = [];
   private asked: SiteName[] = [];
   private trylock: Step['trylock'] = null;
+  private signalled: string | null = null;
   private answers: Answers | null = null;
   private at = DONE;
   /** what of the task's waiting the steps have told */
@@ -69,6 +75,11 @@ export class Trail {
     } finally {
       k.at = at;
     }
+  }
+
+  /** A signal was decided there. */
+  signals(site: string): void {
+    this.signalled = site;
   }
 
   /** The fault is in this function of handle_mm_fault(). */
@@ -108,14 +119,15 @@ export class Trail {
     this.at = at;
     this.path = [];
     this.trylock = null;
+    this.signalled = null;
     const t = isRelease(at) ? task.until : k.engine.now;
-    const siteBefore = task.site;
-    const waitedBefore = task.waited;
-    const vma = this.looksUp(at);
+    const { site: siteBefore, waited: waitedBefore, raced } = task;
+    const covers = this.looksUp(at);
+    const vma = covers ?? this.stackAbove(at);
     const forbidden = at === MMAP_LOCKED && vma !== null && access_error(task, vma);
     const reachesEntry = (at === HANDLE || at === MMAP_LOCKED || at === SPECULATE) && vma !== null && !forbidden;
     const entry = reachesEntry ? seenEntry(k, task, vma) : null;
-    const seen = vma === null || at === HANDLE ? null : seenVma(vma, task.mm, k);
+    let seen = vma === null || at === HANDLE ? null : seenVma(vma, task.mm, k);
 
     this.asked = [];
     const next = step(k, task);
@@ -126,31 +138,83 @@ export class Trail {
     if (isSilent(at, place)) return next;
     const site = task.site !== siteBefore ? task.site : null;
     if (site !== null) this.left = { site, asked: this.asked };
-    const outcome = outcomeOf(task, at, place, this.path.at(-1) === 'handle_userfault');
+    const grew = at === MMAP_LOCKED && covers === null && vma !== null && vma.vm_start <= task.page;
+    if (grew) {
+      this.tell({ t, function: 'expand_stack_locked', outcome: 'grown', held: heldBefore(at), vma: seen });
+      seen = seenVma(vma, task.mm, k);
+    }
+    const late = task.raced && !raced && place !== VMA_START_READ_RECHECK && !this.tellsDetached(place);
+    if (late) this.tell({ t, function: 'vma_start_read', outcome: 'locked', held: heldBefore(HANDLE) });
+    const last = this.steps.at(-1)?.outcome ?? null;
+    const there = covers !== null || grew;
+    const outcome = outcomeOf(task, at, place, { last, there, monitor: this.path.at(-1) === 'handle_userfault' });
     const handled = this.path.length > 0 || (at !== MMAP_LOCKED && at !== SPECULATE) || outcome === 'handled';
-    let fn = functionOf(k, at);
-    if (at === MMAP_LOCKED && vma === null) fn = outcome === 'grows' ? 'lock_mm_and_find_vma' : 'bad_area';
-    else if (forbidden) fn = 'bad_area_access_error';
+    let fn = functionOf(k, at, outcome);
+    if (late) fn = 'lock_vma_under_rcu';
+    else if (outcome === 'unmapped') fn = vma === null ? 'lock_mm_and_find_vma' : 'expand_stack_locked';
     else if (site === 'do_user_addr_fault.access_error') fn = 'do_user_addr_fault';
-    const made: Step = {
+    else if (forbidden && outcome === 'signal') fn = 'bad_area_access_error';
+    const kept = outcome === 'retry' && at === HANDLE && keepsVmaLock(k, this.path);
+    const decided = this.signalled ?? (forbidden ? 'bad_area_access_error' : task.site);
+    this.tell({
       t,
       function: fn,
+      special: `${fn}.${this.isTrylock(at, place) ? 'trylock' : outcome}`,
       outcome,
-      held: heldBefore(place),
+      held: heldBefore(kept ? HANDLE : place),
       site,
+      signal: outcome === 'signal' ? (last === 'unmapped' ? 'bad_area' : decided) : null,
       vma: seen,
       entry: handled ? entry : null,
       path: this.path,
       trylock: this.trylock,
       asked: [...new Set(this.asked)].flatMap(asked => ruleAt(this.stage, asked) ?? []),
-      wait_ns: 0,
-      wait_from: null,
       work_ns: this.worked(place, t, task.waited - waitedBefore),
       blocked_by: this.isBlamed(place, site) && task.byThread >= 0 ? this.blamed() : null,
-    };
-    this.steps.push(made);
+    });
     this.credit();
+    if (kept) this.tell({ t, function: 'vma_end_read', outcome: 'releases' });
+    if (outcome === 'unmapped' && place === DONE)
+      this.tell({ t, function: 'bad_area_nosemaphore', outcome: 'signal', signal: 'bad_area' });
     return next;
+  }
+
+  /** Adds a step, its functions as this kernel calls them. */
+  private tell({ special, site = null, path = [], ...step }: Told): void {
+    const own = path.map((fn, at) => functionIn(this.stage, fn, `${path[at - 1]}.${fn}`));
+    this.steps.push({
+      held: [],
+      site: site === null ? null : siteIn(this.stage, site),
+      signal: null,
+      vma: null,
+      entry: null,
+      trylock: null,
+      asked: [],
+      wait_ns: 0,
+      wait_from: null,
+      work_ns: 0,
+      blocked_by: null,
+      ...step,
+      function: functionIn(this.stage, step.function, special),
+      path: own.filter((fn, at) => fn !== own[at - 1]),
+    });
+  }
+
+  /** The stack that would have to grow to the fault. */
+  private stackAbove(at: number): Vma | null {
+    const { mm, page } = this.task;
+    const vma = at === MMAP_LOCKED || at === EXPAND_STACK ? mm.mm_mt.find(page) : null;
+    return vma !== null && vma.vm_flags & VM_GROWSDOWN && vma.vm_start > page ? vma : null;
+  }
+
+  /** Is the VMA looked up again because vma_start_read() itself found it detached? */
+  private tellsDetached(place: number): boolean {
+    return place === LOCK_VMA_UNDER_RCU && this.stage.vmaLock === 'refcount';
+  }
+
+  /** Only the first pass tries mmap_lock before it asks for it. */
+  private isTrylock(at: number, place: number): boolean {
+    return at === LOCK_MMAP && place === MMAP_LOCKED && !this.steps.some(({ held }) => held.includes('mmap_lock:read'));
   }
 
   /** ns of work the fault has before it, with a lock or speculatively. */

@@ -62,16 +62,31 @@ const FUNCTIONS: ReadonlyMap<number, string> = new Map([
   [SIGNALLED_MMAP, 'mmap_read_unlock'],
   [STACK_WRITE_LOCK, 'upgrade_mmap_lock_carefully'],
   [STACK_WRITE_LOCK_WOKEN, 'upgrade_mmap_lock_carefully'],
-  [EXPAND_STACK, 'expand_stack'],
-  [STACK_MARKED, 'expand_stack'],
+  [EXPAND_STACK, 'expand_stack_locked'],
+  [STACK_MARKED, 'expand_stack_locked'],
   [UNLOCKED_DONE, 'do_user_addr_fault'],
 ]);
 
-/** The function of step `at` where the fault does not leave it for one of another name. */
-export function functionOf(k: Kernel, at: number): string {
+/**
+ * Does handle_mm_fault() return VM_FAULT_RETRY with the VMA lock held still, for do_user_addr_fault() to drop? Where VM_FAULT_VMA_UNLOCKED
+ * tells, it does but for the functions that sleep.
+ */
+export function keepsVmaLock(k: Kernel, path: readonly string[]): boolean {
+  const end = k.at['do_user_addr_fault.vma_end_read'];
+  return end === 'always' || (end === 'unless_vma_unlocked' && !path.some(fn => SLEEPERS.has(fn)));
+}
+const SLEEPERS: ReadonlySet<string> = new Set(['__folio_lock_or_retry', 'handle_userfault']);
+
+/** The function of step `at`, by what came of it, where the fault does not leave it for one of another name. */
+export function functionOf(k: Kernel, at: number, outcome: StepOutcome): string {
   const perVma = k.speculates === 'vm_sequence';
   if (at === SPECULATE) return perVma ? '__handle_speculative_fault' : 'do_user_addr_fault';
   if (at === SPECULATE_COMMIT) return perVma ? 'pte_map_lock' : '__pte_map_lock';
+  if (outcome === 'grows') return 'lock_mm_and_find_vma';
+  if (outcome === 'signal') {
+    if (at === ENTRY) return 'do_kern_addr_fault';
+    if (at === SIGNALLED_MMAP) return 'bad_area_nosemaphore';
+  }
   return FUNCTIONS.get(at) ?? 'do_user_addr_fault';
 }
 
@@ -86,17 +101,30 @@ export const isSilent = (at: number, place: number): boolean =>
 /** Asleep in the queue of mmap_lock? */
 export const isQueued = (place: number): boolean => place === LOCK_MMAP_WOKEN || place === STACK_WRITE_LOCK_WOKEN;
 
-/** What came of step `at`, after which the fault stands at `place`; `monitor`: it went into handle_userfault(). */
-export function outcomeOf(task: Task, at: number, place: number, monitor: boolean): StepOutcome {
+/** What more decides what came of a step. */
+interface Circumstances {
+  /** what came of the step before */
+  readonly last: StepOutcome | null;
+  /** does a VMA cover the address? */
+  readonly there: boolean;
+  /** the fault went into handle_userfault() */
+  readonly monitor: boolean;
+}
+
+/** What came of step `at`, after which the fault stands at `place`. */
+export function outcomeOf(task: Task, at: number, place: number, { last, there, monitor }: Circumstances): StepOutcome {
   switch (place) {
     case DONE:
-      return at === ENTRY || at === SPECULATE || at === EXPAND_STACK ? 'signal' : 'over';
+      if (at === EXPAND_STACK) return 'unmapped';
+      return at === ENTRY || at === SPECULATE || last === 'unmapped' ? 'signal' : 'over';
     case LOCK_MMAP_WOKEN:
     case STACK_WRITE_LOCK_WOKEN:
     case STACK_MARKED:
       return 'sleeps';
     case LOCK_VMA_UNDER_RCU:
       return at === ENTRY ? 'passes' : 'again';
+    case SPECULATE:
+      return 'speculates';
     case LOCK_MMAP:
       return 'leaves';
     case VMA_START_READ_RECHECK:
@@ -112,7 +140,7 @@ export function outcomeOf(task: Task, at: number, place: number, monitor: boolea
     case MMAP_READ_UNLOCK:
       return 'handled';
     case SIGNALLED_MMAP:
-      return 'signal';
+      return there ? 'signal' : 'unmapped';
     case RETRIED:
     case MMAP_RETRY:
       return monitor ? 'userfault' : 'retry';

@@ -58,6 +58,10 @@ export class Watch extends Collector implements Witness {
     if (this.current?.task === task) this.current.enters(fn);
   }
 
+  signals(task: Task, site: string): void {
+    if (this.current?.task === task) this.current.signals(site);
+  }
+
   answered(task: Task, by: Task | null): void {
     this.trailOf(task)?.answered(by);
   }

@@ -27,6 +27,7 @@ const COLUMNS = [
   'outcome',
   'held',
   'site',
+  'signal',
   'path',
   'wait_ns',
   'wait_from',
@@ -58,8 +59,8 @@ export function explainListing(explanation: Explanation): Listing {
       rows: each.flatMap(({ fault: { i }, model: { model, steps, others } }) =>
         steps.map((step, at) => {
           const other = step.blocked_by === null ? null : others[step.blocked_by];
-          const { t, function: fn, outcome, held, site, path, wait_ns, wait_from, work_ns } = step;
-          const made = [t, fn, outcome, held.join(' '), site, path.join(' '), wait_ns, wait_from, work_ns];
+          const { t, function: fn, outcome, held, site, signal, path, wait_ns, wait_from, work_ns } = step;
+          const made = [t, fn, outcome, held.join(' '), site, signal, path.join(' '), wait_ns, wait_from, work_ns];
           return [i, model, at, ...made, other?.i ?? null, other?.op ?? null, other?.tid ?? null, lost];
         }),
       ),
@@ -83,16 +84,19 @@ function opening(explanation: Explanation): Opening {
 
 /** How the fault ends, and why, in a sentence. */
 function finding(fault: ExplainedFault, explained: ModelExplanation): string {
-  const { model, verdict, site, wait_ns, counter } = explained;
+  const { model, verdict, site, wait_ns, counter, steps } = explained;
   const what = `Event ${fault.i}, ${accessOf(fault)} to ${fault.addr} by thread ${fault.tid},`;
   const waits = wait_ns > 0 ? `, and waits ${formatNs(wait_ns)}` : '';
   const why = site === null ? undefined : SITE_WORDS.get(site);
-  const blamed = explained.steps.find(step => step.site !== null)?.blocked_by ?? null;
+  const blamed = steps.find(step => step.site !== null)?.blocked_by ?? null;
   const by = blamed === null ? '' : byWords(site, explained.others[blamed]);
   const because = why === undefined ? '' : `, because ${why}${by}`;
   if (verdict === 'vma_lock') return `${what} is finished under the VMA lock in ${model}${waits}.`;
   if (verdict === 'speculative') return `${what} is finished without any lock in ${model}${waits}.`;
-  if (verdict === 'signal') return `${what} ends in a signal under ${model}${because}${waits}.`;
+  if (verdict === 'signal') {
+    const signal = SITE_WORDS.get(steps.findLast(step => step.signal !== null)?.signal ?? '');
+    return `${what} ends in a signal under ${model}${signal === undefined ? '' : `, because ${signal}`}${waits}.`;
+  }
   if (site === null || !leavesVmaLock({ counter, site })) return `${what} takes mmap_lock under ${model}${waits}.`;
   return `${what} falls back to mmap_lock at ${site} under ${model}${because}${waits === '' ? '' : '; it'}${waits.replace(', and', '')}.`;
 }

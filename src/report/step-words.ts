@@ -61,9 +61,9 @@ const FROM: ReadonlyMap<Step['wait_from'], string> = new Map([
 /** What a step did, after its function: `vma_start_read(): read-locks it`. */
 export function stepWords(step: Step, fault: ExplainedFault, { steps, others, counter }: ModelExplanation): string {
   const other = step.blocked_by === null ? null : others[step.blocked_by];
-  const first = step === steps[0];
+  const before = steps[steps.indexOf(step) - 1] ?? null;
   const told = { ...step, vma: isKnown(step, steps) ? null : step.vma };
-  return `${step.function}(): ${first ? `${accessOf(fault)}: ` : ''}${words(told, other, steps, counter)}`;
+  return `${step.function}(): ${before === null ? `${accessOf(fault)}: ` : ''}${words(told, other, before, counter)}`;
 }
 
 /** Has a step before looked up the same VMA, and does this one do more than that? */
@@ -78,19 +78,19 @@ export function accessOf({ access, mode }: ExplainedFault): string {
   return mode === 'kernel' ? `${what} from kernel mode` : what;
 }
 
-function words(step: Step, other: Other | null, steps: readonly Step[], counter: string | null): string {
+function words(step: Step, other: Other | null, before: Step | null, counter: string | null): string {
   switch (step.outcome) {
     case 'passes':
       if (step.vma !== null) return `finds ${vmaWords(step.vma)}`;
-      if (step.function === 'lock_vma_under_rcu')
-        return 'looks again: the VMA is still the right one and allows the access';
-      return steps.some(({ function: fn }) => fn === 'lock_vma_under_rcu')
-        ? 'tries the VMA lock first'
-        : 'tries without any lock first';
+      return before === null ? 'tries the VMA lock first' : `looks again: ${stillThere(step)}`;
+    case 'speculates':
+      return 'tries without any lock first';
     case 'locked':
       return locked(step);
     case 'again':
-      return 'the VMA was detached meanwhile; looks it up again (vma_lock_miss)';
+      return 'the VMA was detached meanwhile, and is looked up again (vma_lock_miss)';
+    case 'releases':
+      return 'releases the VMA lock';
     case 'leaves':
       return leaves(step, other, counter);
     case 'sleeps':
@@ -98,9 +98,13 @@ function words(step: Step, other: Other | null, steps: readonly Step[], counter:
     case 'grows':
       return 'the address lies below a stack that must grow: drops the read lock, since that takes mmap_lock for writing';
     case 'grown':
-      return `${waited(step)}the stack VMA now begins at the address; mmap_lock is downgraded`;
+      return `${waited(step)}the stack VMA now begins at the address; ${downgraded(before!)}`;
+    case 'unmapped':
+      return step.vma === null
+        ? 'no VMA covers the address'
+        : `in ${vmaWords(step.vma)}; the stack may not grow to the address`;
     case 'over':
-      return over(step);
+      return over(step, before!);
     default:
       return handling(step, other);
   }
@@ -115,6 +119,11 @@ function locked(step: Step): string {
 
 function waited({ wait_ns }: Step): string {
   return wait_ns > 0 ? `waits ${formatNs(wait_ns)}; ` : '';
+}
+
+/** A stack grows under whichever lock is held. */
+function downgraded({ held }: Step): string {
+  return held.includes('mmap_lock:write') ? 'mmap_lock is downgraded' : 'the read lock is enough';
 }
 
 function leaves(step: Step, other: Other | null, counter: string | null): string {
@@ -152,11 +161,16 @@ export function whoWords({ i, op, tid }: Other): string {
   return `${op === 'fault' ? 'a fault' : op} of thread ${tid} (event ${i})`;
 }
 
-function over(step: Step): string {
-  if (step.function === 'vma_end_read') return 'releases the VMA lock; done';
-  if (step.function === 'mmap_read_unlock') return 'releases mmap_lock; done';
-  if (step.function.endsWith('pte_map_lock')) return 'nobody has changed anything meanwhile: maps the page; done';
-  return 'done';
+function over(step: Step, { held: [lock], outcome }: Step): string {
+  if (lock !== undefined) return `releases ${lock === 'vma_lock' ? 'the VMA lock' : 'mmap_lock'}; done`;
+  if (!step.function.endsWith('pte_map_lock')) return 'done';
+  return `nobody has changed anything meanwhile${outcome === 'signal' ? '' : ': maps the page'}; done`;
+}
+
+/** What the lookup makes sure of once it has the lock. */
+function stillThere({ asked }: Step): string {
+  const range = asked.find(({ site }) => site === 'lock_vma_under_rcu.range')?.answer;
+  return `the VMA is still mapped${range === 'never' ? '' : ' and covers the address'}`;
 }
 
 /** What handle_mm_fault() came to. */
@@ -175,7 +189,7 @@ function handling(step: Step, other: Other | null): string {
 }
 
 function ending(step: Step, other: Other | null): string[] {
-  const { outcome, site, path, wait_ns, work_ns } = step;
+  const { outcome, site, signal, held, path, wait_ns, work_ns } = step;
   const what = SLEEPS.get(path.at(-1) ?? '') ?? 'the folio';
   const from = FROM.get(step.wait_from);
   const waits = wait_ns > 0 ? `sleeps ${formatNs(wait_ns)} for ${what}${from === undefined ? '' : `, ${from}`}` : null;
@@ -184,7 +198,7 @@ function ending(step: Step, other: Other | null): string[] {
     case 'handled':
       return [waits === null ? `handled in ${formatNs(work_ns)}` : `${waits}, with the lock held; handled`];
     case 'signal':
-      return [why ?? SITE_WORDS.get(step.function) ?? 'cannot be handled', 'a signal'];
+      return [SITE_WORDS.get(signal ?? '') ?? 'cannot be handled', 'a signal'];
     case 'userfault': {
       const by = other === null ? '' : `; ${whoWords(other)} resolves it`;
       return [`drops the lock and ${waits ?? `asks ${what}`}${by}`];
@@ -192,7 +206,7 @@ function ending(step: Step, other: Other | null): string[] {
     case 'retry':
       return [
         why ?? [],
-        waits === null ? 'drops the lock: VM_FAULT_RETRY' : `drops the lock and ${waits}: VM_FAULT_RETRY`,
+        held.length > 0 ? 'VM_FAULT_RETRY' : `drops the lock${waits === null ? '' : ` and ${waits}`}: VM_FAULT_RETRY`,
       ].flat();
     case 'unlocked':
       return [`drops the lock${waits === null ? '' : ` and ${waits}`}: done, without another pass`];

@@ -191,6 +191,142 @@ describe('the steps of a fault', () => {
   });
 });
 
+/** Function, outcome and what is held after each step, from the one that is named on. */
+async function told(trace: Trace, i: number, model: string, from: string): Promise<string[]> {
+  const { steps } = await one(trace, i, model);
+  const first = steps.findIndex(step => step.function === from);
+  return steps.slice(first).map(({ function: fn, outcome, held }) => [fn, outcome, ...held].join(' '));
+}
+
+describe('what a kernel does in its own way', () => {
+  const thread: Event = { op: 'fork', tid: 1, child_tid: 2, child_mm: 1 };
+  const stack = [thread, vma(3000, 16, { flags: ['private', 'anonymous', 'growsdown'] }), fault(2990), fault(3)];
+
+  test.each([
+    ['spf_dufour_v12', 'down_read_trylock', 'up_read'],
+    ['spf_lespinasse_2022', 'mmap_read_trylock', 'mmap_read_unlock'],
+    ['rfc_2022', 'mmap_read_trylock', 'mmap_read_unlock'],
+    ['v6.4.0', 'mmap_read_trylock', 'mmap_read_unlock'],
+  ])('under %s a stack grows under the read lock', async (model, lock, unlock) => {
+    expect(await told(stack, 2, model, lock)).toEqual([
+      `${lock} locked mmap_lock:read`,
+      'expand_stack grown mmap_lock:read',
+      'handle_mm_fault handled mmap_lock:read',
+      `${unlock} over`,
+    ]);
+  });
+
+  test('later it takes the write lock for that', async () => {
+    expect(await told(stack, 2, 'v6.4', 'lock_mm_and_find_vma')).toEqual([
+      'lock_mm_and_find_vma locked mmap_lock:read',
+      'lock_mm_and_find_vma grows',
+      'upgrade_mmap_lock_carefully locked mmap_lock:write',
+      'expand_stack_locked grown mmap_lock:read',
+      'handle_mm_fault handled mmap_lock:read',
+      'mmap_read_unlock over',
+    ]);
+  });
+
+  test('where it may not grow there is a signal, once the lock is free', async () => {
+    expect(await told(stack, 3, 'v6.4.0', 'mmap_read_trylock')).toEqual([
+      'mmap_read_trylock locked mmap_lock:read',
+      'expand_stack unmapped mmap_lock:read',
+      'bad_area signal',
+    ]);
+    expect(await told(stack, 3, 'v6.4', 'upgrade_mmap_lock_carefully')).toEqual([
+      'upgrade_mmap_lock_carefully locked mmap_lock:write',
+      'expand_stack_locked unmapped',
+      'bad_area_nosemaphore signal',
+    ]);
+  });
+
+  test('so where nothing is mapped', async () => {
+    const trace = [vma(0, 16), fault(40)];
+    expect(await told(trace, 1, 'mmap_lock', 'lock_mm_and_find_vma')).toEqual([
+      'lock_mm_and_find_vma locked mmap_lock:read',
+      'lock_mm_and_find_vma unmapped mmap_lock:read',
+      'bad_area_nosemaphore signal',
+    ]);
+    expect(await told(trace, 1, 'spf_dufour_v12', 'down_read_trylock')).toEqual([
+      'down_read_trylock locked mmap_lock:read',
+      'find_vma unmapped mmap_lock:read',
+      'bad_area signal',
+    ]);
+  });
+
+  const retried = (lock: string, unlock: string): string[] => [
+    `handle_mm_fault retry vma_lock`,
+    `${unlock} releases`,
+    'do_user_addr_fault leaves',
+    `${lock} locked mmap_lock:read`,
+    'handle_mm_fault retry',
+  ];
+
+  test.each([
+    ['rfc_2022', 'mmap_read_trylock', 'vma_read_unlock'],
+    ['v6.4', 'lock_mm_and_find_vma', 'vma_end_read'],
+    ['v6.5', 'lock_mm_and_find_vma', 'vma_end_read'],
+    ['swap_uncontended_2023_05', 'mmap_read_trylock', 'vma_end_read'],
+  ])('under %s a RETRY leaves the VMA lock to do_user_addr_fault()', async (model, lock, unlock) => {
+    const steps = await told([thread, vma(0, 16), fault(0, { page: { entry: 'swap' } })], 2, model, 'handle_mm_fault');
+    expect(steps.slice(0, 5)).toEqual(retried(lock, unlock));
+  });
+
+  test('with VM_FAULT_VMA_UNLOCKED only where nobody slept', async () => {
+    const met = (entry: string) =>
+      told([vma(0, 16), fault(0, { page: { entry } })], 1, 'vma_unlocked_2023_06', 'handle_mm_fault');
+    expect((await met('device_private')).slice(0, 2)).toEqual([
+      'handle_mm_fault retry vma_lock',
+      'vma_end_read releases',
+    ]);
+    expect((await met('swap')).slice(0, 2)).toEqual(['handle_mm_fault retry', 'do_user_addr_fault leaves']);
+  });
+
+  test('a VMA that is gone or smaller once it is locked is seen by the lookup, or by a count of 0', async () => {
+    const range = [vma(0, 16), fault(0, { page: { race: 'range' } })];
+    const detached = [vma(0, 16), fault(0, { page: { race: 'detached' } })];
+    for (const model of ['v6.4', 'v6.18']) {
+      expect((await told(range, 1, model, 'vma_start_read')).slice(0, 2)).toEqual([
+        'vma_start_read locked vma_lock',
+        'lock_vma_under_rcu leaves',
+      ]);
+    }
+    expect((await told(detached, 1, 'v6.4', 'vma_start_read')).slice(0, 2)).toEqual([
+      'vma_start_read locked vma_lock',
+      'lock_vma_under_rcu again',
+    ]);
+    expect((await told(detached, 1, 'v6.18', 'vma_start_read'))[0]).toBe('vma_start_read again');
+    expect(await told([thread, ...detached], 2, 'rfc_2022', 'vma_read_trylock')).toContain(
+      'find_and_lock_anon_vma leaves',
+    );
+  });
+
+  test('a site is called as the series calls it, in the step too', async () => {
+    const { site, steps } = await one([thread, vma(0, 16), fault(40)], 2, 'rfc_2022');
+    expect(site).toBe('find_and_lock_anon_vma.no_vma');
+    expect(steps.map(step => step.site).filter(Boolean)).toEqual([site]);
+  });
+
+  const file = { name: '/f', fs: 'ext4' };
+  test.each<[string, readonly Event[], string, string]>([
+    [
+      'beyond the end',
+      [vma(0, 16, { file, flags: ['private'] }), fault(0, { access: 'read', page: { eof: true } })],
+      'v6.6',
+      'filemap_fault.eof',
+    ],
+    ['of poison', [vma(0, 16), fault(0, { page: { entry: 'hwpoison' } })], 'v6.4', 'do_swap_page.hwpoison'],
+    ['of poison', [vma(0, 16), fault(0, { page: { entry: 'hwpoison' } })], 'v6.18', 'do_swap_page.hwpoison'],
+    ['forbidden', [vma(0, 16, { prot: 'r--' }), fault(0)], 'v6.9', 'bad_area_access_error'],
+    ['forbidden', [vma(0, 16, { prot: 'r--' }), fault(0)], 'v6.10', 'do_user_addr_fault.access_error'],
+    ['where nothing is', [vma(0, 16), fault(40)], 'v6.18', 'bad_area'],
+  ])('a signal says why: %s (%#)', async (_, trace, model, signal) => {
+    const { verdict, steps } = await one(trace, 1, model);
+    expect(verdict).toBe('signal');
+    expect(steps.map(step => step.signal).filter(Boolean)).toEqual([signal]);
+  });
+});
+
 describe('what decided', () => {
   const file = { name: '/lib', fs: 'ext4' };
   const mapped = [vma(0, 16), vma(32, 16, { flags: ['private'], file, prot: 'r--' }), fault(32, { access: 'read' })];

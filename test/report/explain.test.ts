@@ -29,6 +29,21 @@ describe('the finding', () => {
     ['a write from kernel mode to', [vma(0, 16), fault(0, { mode: 'kernel' })], 1],
     ['ends in a signal under v6.18, because no VMA covered the address.', [vma(0, 16), fault(40)], 1],
     [
+      'ends in a signal under v6.6, because the page lies behind the end of the file.',
+      [
+        vma(0, 16, { flags: ['private'], file: { name: '/f', fs: 'ext4' } }),
+        fault(0, { access: 'read', page: { eof: true } }),
+      ],
+      1,
+      'v6.6',
+    ],
+    [
+      'ends in a signal under v6.4, because the page was poisoned.',
+      [vma(0, 16), fault(0, { page: { entry: 'hwpoison' } })],
+      1,
+      'v6.4',
+    ],
+    [
       'falls back to mmap_lock at vma_start_read under v6.18, because the VMA was write-locked by mprotect of thread 2 (event 1); ' +
         'it waits 23.0 us.',
       [vma(0, 16, { t: 0 }), busy, fault(3, { t: 20_000, access: 'read' })],
@@ -46,7 +61,8 @@ describe('every step has words', () => {
     const { rows } = await replay(folder + name, 'mmap_lock');
     const { sections } = explainListing(await explain(folder + name, { events: rows.map(({ i }) => i) }, 'all'));
     for (const { rows } of sections)
-      for (const cell of rows.flat()) expect(cell).not.toMatch(/undefined|null|NaN|: $|; $|goes no further/);
+      for (const cell of rows.flat())
+        expect(cell).not.toMatch(/undefined|null|NaN|: $|; $|goes no further|cannot be handled/);
   });
 });
 
