@@ -180,23 +180,33 @@ export class Trail {
   }
 
   /** Adds a step, its functions as this kernel calls them. */
-  private tell({ special, site = null, path = [], ...step }: Told): void {
+  private tell({ t, function: fn, special, outcome, held = [], site = null, path = [], ...more }: Told): void {
     const own = path.map((fn, at) => functionIn(this.stage, fn, `${path[at - 1]}.${fn}`));
+    const {
+      signal = null,
+      vma = null,
+      entry = null,
+      trylock = null,
+      asked = [],
+      work_ns = 0,
+      blocked_by = null,
+    } = more;
     this.steps.push({
-      held: [],
+      t,
+      function: functionIn(this.stage, fn, special),
+      outcome,
+      held,
       site: site === null ? null : siteIn(this.stage, site),
-      signal: null,
-      vma: null,
-      entry: null,
-      trylock: null,
-      asked: [],
+      signal,
+      vma,
+      entry,
+      path: own.filter((fn, at) => fn !== own[at - 1]),
+      trylock,
+      asked,
       wait_ns: 0,
       wait_from: null,
-      work_ns: 0,
-      blocked_by: null,
-      ...step,
-      function: functionIn(this.stage, step.function, special),
-      path: own.filter((fn, at) => fn !== own[at - 1]),
+      work_ns,
+      blocked_by,
     });
   }
 

@@ -199,7 +199,7 @@ const MORE: Readonly<Record<string, readonly Event[]>> = {
     fault(1024, { page: { entry: 'migration' } }),
   ],
   'a huge page of a file, written': [
-    vma(512, 512, { flags: ['shared'], file: { name: '/dax', fs: 'xfs', ops: ['fault', 'map_pages', 'huge_fault'] } }),
+    vma(512, 512, { flags: ['shared'], file: { name: '/dax', fs: 'ext4-dax' } }),
     fault(512, { access: 'read', page: { huge: 'pud' } }),
     fault(512, { access: 'read', page: { huge: 'pmd' } }),
     fault(512, { page: { huge: 'pmd' } }),
