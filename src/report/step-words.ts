@@ -190,7 +190,9 @@ function handling(step: Step, other: Other | null): string {
 
 function ending(step: Step, other: Other | null): string[] {
   const { outcome, site, signal, held, path, wait_ns, work_ns } = step;
-  const what = SLEEPS.get(path.at(-1) ?? '') ?? 'the folio';
+  // shmem_fault() keeps the lock where it waits for a folio.
+  const last = outcome === 'retry' && path.at(-1) === 'shmem_fault' ? 'shmem_falloc_wait' : path.at(-1);
+  const what = SLEEPS.get(last ?? '') ?? 'the folio';
   const from = FROM.get(step.wait_from);
   const waits = wait_ns > 0 ? `sleeps ${formatNs(wait_ns)} for ${what}${from === undefined ? '' : `, ${from}`}` : null;
   const why = site === null ? null : (SITE_WORDS.get(site) ?? site);
