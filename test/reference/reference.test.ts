@@ -13,7 +13,7 @@ import { play } from './play.js';
 import { traces } from './traces.js';
 
 const SEED = Number(process.env.REFERENCE_SEED ?? 6118);
-const RUNS = Number(process.env.REFERENCE_RUNS ?? 100);
+const RUNS = Number(process.env.REFERENCE_RUNS ?? 50);
 /** Whatever any stage answers one of these answers too, where a fault can come to it. */
 const MODELS = [
   ...['mmap_lock', 'v6.4', 'v6.5', 'v6.6', 'v6.8', 'v6.12', 'v6.18', 'v7.3'],
