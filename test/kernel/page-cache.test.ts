@@ -152,6 +152,7 @@ describe('of a file on a disk', () => {
     const pageout = advise('pageout', 0, 256);
     expect(await now(...mapped, pageout, read(100))).toBe('absent');
     expect(await now(...mapped, pageout, read(50))).toBe('cached');
+    expect(await now(...mapped, pageout, advise('willneed', 64, 64), read(100))).toBe('cached');
     expect(await now(...mapped, fault(9), pageout, read(9))).toBe('cached');
     const twice = [mmap(1_000, 256, ext4), read(1_100)];
     expect(await now(...mapped, ...twice, pageout, drop(0, 256), read(100))).toBe('cached');
