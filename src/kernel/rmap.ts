@@ -60,13 +60,20 @@ export function leftBehind(pte: number, vma: Vma): number {
 /** folio_mapcount() above 1: the pages of `vma` in `[start, end)` that somebody maps elsewhere. */
 export function mappedElsewhere(k: Kernel, mm: Mm, vma: Vma, start: Page, end: Page): ReadonlySet<Page> {
   const pages = new Set<Page>();
-  for (const other of k.mms) {
+  // Of memory that was never forked, and of a file on a disk that is not mapped here, nobody need be asked.
+  let forked = false;
+  let mapped = vma.mapping?.onDisk === false;
+  mm.page_table.visitRange(start, end, pte => {
+    forked ||= isOfFork(pte);
+    mapped ||= isOfFile(pte);
+  });
+  for (const other of forked ? k.mms : []) {
     if (other === undefined || other === mm) continue;
     other.page_table.visitRange(start, end, (pte, page) => {
       if (isOfFork(pte) && isOfFork(mm.page_table.get(page))) pages.add(page);
     });
   }
-  for (const there of i_mmap(k, vma, start, end)) {
+  for (const there of mapped ? i_mmap(k, vma, start, end) : []) {
     if (there.vma === vma) continue;
     there.mm.page_table.visitRange(there.start, there.end, (pte, page) => {
       if (isOfFile(pte)) pages.add(page - there.above);
