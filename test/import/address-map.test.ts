@@ -1,21 +1,12 @@
 /** What is mapped where: the map itself, as rows of pages (a letter for each extent, a dot for a hole), and what calls make of it. */
 import { describe, expect, test } from 'vitest';
 import { AddressMap, type Extent } from '../../src/trace/import/address-map.js';
+import { blank } from '../../src/trace/import/doubt.js';
 import { call, imported, line, section } from './sample.js';
 
 const extent = (start: number, end: number, more: Partial<Extent> = {}): Extent => ({
-  ...{
-    start,
-    end,
-    shared: false,
-    prot: 3,
-    mapsFile: false,
-    growsdown: false,
-    dontfork: false,
-    name: '',
-    offset: 0,
-    since: 0,
-  },
+  ...blank(start, end),
+  prot: 3,
   ...more,
 });
 

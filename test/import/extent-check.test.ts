@@ -1,23 +1,14 @@
 /** An MMAP2 line against the call it came in: it shows the VMA that resulted, with the neighbours that it merged with. */
 import { expect, test } from 'vitest';
 import type { Extent } from '../../src/trace/import/address-map.js';
+import { blank } from '../../src/trace/import/doubt.js';
 import { checkExtent, type Range } from '../../src/trace/import/extent-check.js';
 import type { ImportSummary } from '../../src/trace/import/index.js';
 import { call, imported, line } from './sample.js';
 
 const extent = (start: number, end: number, more: Partial<Extent> = {}): Extent => ({
-  ...{
-    start,
-    end,
-    shared: false,
-    prot: 3,
-    mapsFile: false,
-    growsdown: false,
-    dontfork: false,
-    name: '',
-    offset: 0,
-    since: 0,
-  },
+  ...blank(start, end),
+  prot: 3,
   ...more,
 });
 

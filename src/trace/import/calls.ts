@@ -204,18 +204,5 @@ function moveBreak(mm: Mm, to: string, shown: boolean): void {
   mm.brk = to;
   mm.doubts.settle(Math.min(end, before), Math.max(end, before));
   if (end < before) mm.map.unmap(end, before);
-  else if (end > before && !shown) {
-    mm.map.map({
-      start: before,
-      end,
-      shared: false,
-      prot: 3,
-      mapsFile: false,
-      growsdown: false,
-      dontfork: false,
-      name: '[heap]',
-      offset: 0,
-      since: 0,
-    });
-  }
+  else if (end > before && !shown) mm.map.map({ ...blank(before, end, '[heap]'), prot: 3 });
 }
