@@ -51,7 +51,7 @@ export class AddressSpace {
 
   /** The page of `vma` was read from the disk, and others with it. */
   readAround(vma: Vma, page: Page): void {
-    if (!this.onDisk) return;
+    if (!this.onDisk || !this.lacks) return;
     for (let at = page - RA_PAGES / 2; at < page + RA_PAGES; at++) {
       if (this.folio(vma, at) === FOLIO_MISSING) this.add(vma, at);
     }

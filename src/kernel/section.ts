@@ -58,6 +58,14 @@ function nextRecorded(task: Task, write: boolean): void {
   task.sectionBefore = task.sectionEnd;
 }
 
+/** ns that the call was recorded to wait for mmap_lock, also where the model takes none. */
+export function recordedWait({ locks }: Task): Ns {
+  let ns = 0;
+  for (let at = 0; locks !== null && at < locks.length; at += SECTION)
+    ns += Math.max(0, locks[at + GOT] - locks[at + ASK]);
+  return ns;
+}
+
 /** Begins a section of `mm` when that needs no sleep: the lock is free, and the call asks for it at once. */
 export function tryEnter(k: Kernel, task: Task, mm: Mm, ask: Ask): boolean {
   nextRecorded(task, ask.write);

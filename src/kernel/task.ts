@@ -72,8 +72,6 @@ export class Task {
   markSince: Ns = FRACTION;
   /** who waits for them behind it; -1 for nobody */
   markNext = -1;
-  /** ns the recording waited for mmap_lock, also where the model takes none */
-  recordedWait: Ns = FRACTION;
   /** ns of `dur` already spent in sections */
   spent: Ns = FRACTION;
 
@@ -157,7 +155,6 @@ export class Task {
     this.sectionBefore = 0;
     this.asksIn = 0;
     this.markSince = 0;
-    this.recordedWait = 0;
     this.spent = 0;
     this.start = 0;
     this.waited = 0;
@@ -223,13 +220,5 @@ export class Task {
     this.lockAt = 0;
     this.sectionBefore = this.t;
     this.spent = 0;
-    this.recordedWait = this.locks === null ? 0 : waitedIn(this.locks);
   }
-}
-
-/** ns from asking for mmap_lock to having it, in all of the recorded sections (mode, ask, got, end). */
-function waitedIn(locks: Float64Array): Ns {
-  let ns = 0;
-  for (let at = 0; at < locks.length; at += 4) ns += Math.max(0, locks[at + 2] - locks[at + 1]);
-  return ns;
 }

@@ -13,6 +13,7 @@ import { BLOCKED, HOLDING, userfaultAnswered, wake_userfault } from '../kernel/f
 import { Kernel } from '../kernel/kernel.js';
 import { existing } from '../kernel/mmap-ops.js';
 import { OPERATIONS } from '../kernel/operations.js';
+import { recordedWait } from '../kernel/section.js';
 import type { Stage } from '../kernel/stage.js';
 import type { Task } from '../kernel/task.js';
 import { type Columns, NO_INDEX, type TraceInfo } from '../trace/columns.js';
@@ -345,7 +346,7 @@ export class Run {
     runner.operation = null;
     this.collector.operation(runner);
     this.sizes.after(runner, this.kernel, () => this.where(runner.i));
-    if (this.closed) runner.shift = Math.max(0, runner.shift + runner.waitedForLocks - runner.recordedWait);
+    if (this.closed) runner.shift = Math.max(0, runner.shift + runner.waitedForLocks - recordedWait(runner));
     if (runner.op === OP.fork) this.bear(runner);
   }
 
