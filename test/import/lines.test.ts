@@ -43,6 +43,14 @@ test('are those of the text, with their numbers', async () => {
   );
 });
 
+test('a character of any length may be cut anywhere', async () => {
+  const bytes = Buffer.from('a\né\n€\n😀\n');
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const found = await lines([bytes.subarray(0, cut), bytes.subarray(cut)]);
+    expect(found.map(({ text }) => text)).toEqual(['a', 'é', '€', '😀']);
+  }
+});
+
 test('bytes that are no UTF-8 are told with their line, wherever the text is cut', async () => {
   const bytes = Buffer.concat([Buffer.from('é1\n€\n\n'), Buffer.from([0x62, 0xc3, 0x28, 0x0a]), Buffer.from('x\ny\n')]);
   for (let cut = 0; cut <= bytes.length; cut++) {

@@ -36,6 +36,7 @@ describe('MADV_PAGEOUT', () => {
     expect(await kind(0, [...forked, fault(0), pageout])).toBe(PTE_SWAP);
     expect(await kind(0, [...forked, { op: 'exit', ...child }, pageout])).toBe(PTE_SWAP);
     expect(await kind(1, [...forked, fault(0, child), pageout])).toBe(PTE_ANON_WP);
+    expect(await kind(0, [...forked, fault(0), fault(1, child), pageout])).toBe(PTE_SWAP);
   });
 
   test('takes anonymous memory that another process has at the same address, and nobody shares', async () => {
@@ -48,6 +49,9 @@ describe('MADV_PAGEOUT', () => {
     expect(await kind(0, [...mapped, fork, fault(0, child), pageout])).toBe(PTE_FILE_RW);
     expect(await kind(1, [...mapped, fork, fault(0, child), pageout])).toBe(PTE_NONE);
     expect(await kind(0, [...mapped, pageout])).toBe(PTE_NONE);
+    const read = [mmap(0, 8, { flags: ['private'], file: { fs: 'ext4' } }), fault(0, { access: 'read' }), fork];
+    expect(await kind(0, [...read, fault(0, { ...child, access: 'read' }), pageout])).toBe(PTE_FILE_RO);
+    expect(await kind(0, [...read, fault(0, child), pageout])).toBe(PTE_NONE);
   });
 
   test('fails at memory that is locked, of huge pages or of no pages, and takes nothing behind it', async () => {

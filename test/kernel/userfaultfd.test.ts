@@ -95,7 +95,9 @@ describe('UFFDIO_MOVE', () => {
     };
     expect(await read('mmap_lock')).toEqual([1, COSTS.minor]);
     expect(await read('vma_lock')).toEqual([3, 2 * 2 * COSTS.uffd_page]);
-    const { page_table } = await addressSpace([...before, move], NEW);
+    // nor does it matter who comes while it has that lock
+    const meanwhile = range('mprotect', 0, 1, { tid: 3, t: 120_000 + COSTS.minor / 2, prot: 'rw-' });
+    const { page_table } = await addressSpace([...before, move, meanwhile], NEW);
     expect([0, 1, 2].map(page => page_table.get(BASE + page))).toEqual([PTE_ANON, PTE_ANON, PTE_NONE]);
   });
 
