@@ -120,7 +120,7 @@ function clashOf(answers: Partial<Record<SiteName, string>>): { site: SiteName; 
 /**
  * Resolves a lineage file against its parent and freezes it.
  *
- * Throws a semantic Complaint for an unknown site or answer, for an edit that changes nothing, for a site left unanswered
+ * Throws a semantic Complaint for an unknown site or answer, for a line that changes nothing, for a site left unanswered
  * that the stage's lock will be asked, and for answers that contradict each other.
  */
 export function defineStage(data: StageData, parent: Stage | null): Stage {
@@ -156,6 +156,10 @@ export function defineStage(data: StageData, parent: Stage | null): Stage {
   }
   if (data.lock && parent && data.lock.answer === parent.vmaLock) {
     refuse('lock', `the VMA lock is already ${lock} in ${data.parent}`, 'remove the line');
+  }
+  for (const [fn, now] of Object.entries(data.functions ?? {})) {
+    const was = parent?.functions[fn] ?? (fn.includes('.') ? null : fn);
+    if (now === was) refuse(`functions.${fn}`, `${fn} is ${now} already`, 'remove the line');
   }
   for (const [name, site] of Object.entries(SITES)) {
     if (answers[name as SiteName] === undefined && FLOORS[lock as VmaLockName].includes(site.floor)) {

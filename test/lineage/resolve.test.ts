@@ -1,6 +1,7 @@
 /** From a name to a stage. */
 import { describe, expect, it } from 'vitest';
 import { Complaint } from '../../src/errors.js';
+import { defineStage } from '../../src/kernel/stage.js';
 import { findStage, lineage, newest, resolveModels, stageFromData } from '../../src/lineage/resolve.js';
 
 describe('a model is named by', () => {
@@ -96,6 +97,8 @@ describe('a series', () => {
       'already answers',
       'remove',
     ],
+    ['a function its parent has', { functions: { vmf_anon_prepare: 'anon_vma_prepare' } }, 'already', 'remove'],
+    ['a function there is in any kernel', { functions: { do_cow_fault: 'do_cow_fault' } }, 'already', 'remove'],
     ['an unknown parent', { parent: 'v6.5x' }, 'no such parent', 'v6.5'],
     [
       'a lock there is not',
@@ -135,6 +138,21 @@ describe('a series', () => {
     expect(refusal.message).toContain(message);
     expect(refusal.hint).toContain(hint);
   });
+
+  it.each(['mmap_lock', 'spf_dufour_v12', 'spf_lespinasse_2021', 'rfc_2022', 'v6.15'])(
+    'is refused where it leaves out what a stage with the lock of %s must answer',
+    id => {
+      const { answers, vmaLock } = findStage(id);
+      const lock = vmaLock === 'none' ? {} : { lock: { answer: vmaLock, by: 'x' } };
+      const all = Object.entries(answers).map(([site, answer]) => [site, { answer, by: 'x' }] as const);
+      const stage = (left: typeof all) => ({ ...series, ...lock, parent: null, changes: Object.fromEntries(left) });
+      expect(defineStage(stage(all), null).answers).toEqual(answers);
+      for (const [site] of all) {
+        const refusal = catchComplaint(() => defineStage(stage(all.filter(([other]) => other !== site)), null));
+        expect(refusal.message).toContain(`no answer at ${site}`);
+      }
+    },
+  );
 });
 
 function catchComplaint(what: () => unknown): Complaint {
