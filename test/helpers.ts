@@ -97,7 +97,7 @@ export async function replayUnder(
 /** A stage that answers otherwise than `model` at some sites; its id is `other`. */
 export function otherwise(model: string, answers: Readonly<Record<string, string>>): Stage {
   const [stage] = resolveModels(model);
-  const { names: _, lock: __, ...rest } = stage;
+  const { names: _, lock: __, functions: ___, ...rest } = stage;
   const changes = Object.fromEntries(Object.entries(answers).map(([site, answer]) => [site, { answer, by: 'a test' }]));
   return defineStage(
     { ...rest, id: 'other', parent: model, changes, ...(stage.names && { names: stage.names }) },

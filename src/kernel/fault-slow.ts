@@ -178,7 +178,6 @@ function downgraded(k: Kernel, task: Task): number {
 
 /** expand_downwards(): `vma` begins at the fault's page from now on. */
 function expand_downwards(task: Task, vma: Vma): void {
-  vma.vm_pgoff -= vma.vm_start - task.page;
   task.mm.mm_mt.resize(vma, task.page, vma.vm_end);
 }
 

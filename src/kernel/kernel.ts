@@ -77,6 +77,9 @@ export class Kernel {
 
   /** The mm with this index is gone; should anything still ask for it, it is empty. */
   dropMm(id: number): void {
+    const mm = this.mms[id];
+    if (mm === undefined) return;
+    for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) vma.mapping?.i_mmap?.remove(vma);
     this.mms[id] = undefined;
   }
 

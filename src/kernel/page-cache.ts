@@ -9,6 +9,7 @@
  * Units: pages; range ends are exclusive.
  */
 import type { Page } from '../units.js';
+import type { IntervalTree } from './interval-tree.js';
 import { PageTable } from './page-table.js';
 import { VM_UFFD_MISSING, type Vma } from './vma.js';
 
@@ -22,6 +23,8 @@ export const FOLIO_MISSING = 3;
 const RA_PAGES = 32;
 
 export class AddressSpace {
+  /** who maps it, once somebody has asked */
+  i_mmap: IntervalTree | null = null;
   /** was anything dropped of a file on a disk? */
   private lacks = false;
   /** the pages that were brought in, by index */

@@ -6,9 +6,10 @@
  * Units: pages; range ends are exclusive.
  */
 import type { Page } from '../units.js';
+import { IntervalTree } from './interval-tree.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { indexOf } from './page-cache.js';
+import { type AddressSpace, indexOf } from './page-cache.js';
 import {
   isOfFile,
   PTE_ANON_WP,
@@ -33,15 +34,28 @@ interface Mapped {
 /** vma_interval_tree_foreach(): where what `vma` has of its file at `[start, end)` is mapped, there and elsewhere. */
 function* i_mmap(k: Kernel, vma: Vma, start: Page, end: Page): Generator<Mapped> {
   if (vma.mapping === null) return;
+  vma.mapping.i_mmap ??= mappersOf(k, vma.mapping);
+  for (const other of vma.mapping.i_mmap.overlapping(indexOf(vma, start), indexOf(vma, end))) {
+    const above = indexOf(vma, start) - indexOf(other, start);
+    yield {
+      mm: other.vm_mm!,
+      vma: other,
+      start: Math.max(other.vm_start, start + above),
+      end: Math.min(other.vm_end, end + above),
+      above,
+    };
+  }
+}
+
+function mappersOf(k: Kernel, mapping: AddressSpace): IntervalTree {
+  const tree = new IntervalTree();
   for (const mm of k.mms) {
     if (mm === undefined) continue;
-    for (let other = mm.mm_mt.first(); other !== null; other = mm.mm_mt.next(other)) {
-      if (other.mapping !== vma.mapping) continue;
-      const above = indexOf(vma, start) - indexOf(other, start);
-      const [from, to] = [Math.max(other.vm_start, start + above), Math.min(other.vm_end, end + above)];
-      if (from < to) yield { mm, vma: other, start: from, end: to, above };
+    for (let vma = mm.mm_mt.first(); vma !== null; vma = mm.mm_mt.next(vma)) {
+      if (vma.mapping === mapping) tree.insert(vma);
     }
   }
+  return tree;
 }
 
 /** unmap_mapping_range(): nobody maps any more what `vma` has of its file at `[start, end)`; copies of it stay. */

@@ -270,5 +270,6 @@ export function readersLeft(k: Kernel, task: Task, mm: Mm, vma: Vma): void {
 export function vma_store(k: Kernel, mm: Mm, vma: Vma): void {
   k.lock?.attach(vma);
   mm.everMapped = true;
+  vma.vm_mm = mm;
   mm.mm_mt.store(vma);
 }

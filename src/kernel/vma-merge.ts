@@ -48,18 +48,16 @@ export class VmaMerge {
 
   // The plan; of meaning only while `kind` is not 'none'.
   kind: MergeKind = 'none';
-  /** the VMA that grows to `[merged_start, merged_end)` with `merged_pgoff` */
+  /** the VMA that grows to `[merged_start, merged_end)` */
   target: Vma | null = null;
   merged_start: Page = 0;
   merged_end: Page = 0;
-  merged_pgoff: Page = 0;
   /** VMAs that the target swallows: middle, next or both, in address order */
   readonly removed: Vma[] = [];
-  /** middle, when it only loses a part to the target: then `[shrunk_start, shrunk_end)` with `shrunk_pgoff` is left of it */
+  /** middle, when it only loses a part to the target: then `[shrunk_start, shrunk_end)` is left of it */
   shrunk: Vma | null = null;
   shrunk_start: Page = 0;
   shrunk_end: Page = 0;
-  shrunk_pgoff: Page = 0;
   /** dup_anon_vma(): whose anon_vma the target takes over; null when it takes none */
   anon_from: Vma | null = null;
 
@@ -196,7 +194,6 @@ function expand(vmg: VmaMerge, kind: MergeKind, vma: Vma, start: Page, end: Page
   vmg.target = vma;
   vmg.merged_start = start;
   vmg.merged_end = end;
-  vmg.merged_pgoff = vma.vm_pgoff - (vma.vm_start - start);
 }
 
 /** Plans dup_anon_vma(target, source). */
@@ -277,7 +274,6 @@ function shrink(vmg: VmaMerge, middle: Vma, start: Page, end: Page): void {
   vmg.shrunk = middle;
   vmg.shrunk_start = start;
   vmg.shrunk_end = end;
-  vmg.shrunk_pgoff = middle.vm_pgoff + (start - middle.vm_start);
 }
 
 /**
@@ -295,12 +291,8 @@ export function commit_merge(tree: VmaTree, vmg: VmaMerge): Vma {
     target.vm_flags |= vma.vm_flags & VM_STICKY;
     tree.erase(vma);
   }
-  if (shrunk !== null) {
-    tree.resize(shrunk, vmg.shrunk_start, vmg.shrunk_end);
-    shrunk.vm_pgoff = vmg.shrunk_pgoff;
-  }
+  if (shrunk !== null) tree.resize(shrunk, vmg.shrunk_start, vmg.shrunk_end);
   tree.resize(target, vmg.merged_start, vmg.merged_end);
-  target.vm_pgoff = vmg.merged_pgoff;
   if (anon_from !== null) {
     target.anon_vma = anon_from.anon_vma;
     target.anon_vma_chain = anon_from.anon_vma_chain;

@@ -54,11 +54,8 @@ export function* __split_vma(
   if (next !== null && !vma_start_write(k, task, mm, next)) yield* readersLeave(k, task, mm, next);
   // vma_adjust_trans_huge()
   mm.page_table.splitEnds(at, at);
-  if (newBelow) {
-    const pgoff = vma.vm_pgoff + (at - vma.vm_start);
-    mm.mm_mt.resize(vma, at, vma.vm_end);
-    vma.vm_pgoff = pgoff;
-  } else mm.mm_mt.resize(vma, vma.vm_start, at);
+  if (newBelow) mm.mm_mt.resize(vma, at, vma.vm_end);
+  else mm.mm_mt.resize(vma, vma.vm_start, at);
   vma_store(k, mm, part);
   return part;
 }

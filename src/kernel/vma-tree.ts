@@ -1,8 +1,8 @@
 /**
  * The ordered set of an mm's VMAs (`mm_mt`): lookups by page, neighbours, insertion, removal, resizing.
  *
- * Models: include/linux/mm_types.h, struct mm_struct.mm_mt (v6.18); mm/mmap.c, find_vma (v6.18); lib/maple_tree.c,
- * mas_walk, mas_next, mas_prev (v6.18): what they find, not how.
+ * Models: include/linux/mm_types.h, struct mm_struct.mm_mt (v6.18); mm/mmap.c, find_vma (v6.18); mm/vma.c, vma_prepare,
+ * vma_complete (v6.18); lib/maple_tree.c, mas_walk, mas_next, mas_prev (v6.18): what they find, not how.
  * Leaves out: RCU and node replacement; readers see whole operations. What a reader may see in between is said by the
  * order in which callers store and erase.
  * Units: pages; `vm_end` is exclusive.
@@ -182,6 +182,7 @@ export class VmaTree {
     this.refuseOverlap(before, vma.vm_start, vma.vm_end);
     this.total++;
     this.insertAt(b, i + 1, vma);
+    vma.mapping?.i_mmap?.insert(vma);
   }
 
   /** Removes `vma`; a Bug when it is not in the tree. */
@@ -189,6 +190,7 @@ export class VmaTree {
     this.seek(vma);
     const b = this.atBlock;
     const block = this.blocks[b];
+    vma.mapping?.i_mmap?.remove(vma);
     block.remove(this.atIndex);
     this.forget(vma);
     this.total--;
@@ -196,7 +198,7 @@ export class VmaTree {
     else if (this.atIndex === 0 && block.n > 0) this.firsts[b] = block.keys[0];
   }
 
-  /** Moves the bounds of `vma` in place; a Bug when it would be empty, overlap a neighbour or pass one. */
+  /** vma_set_range(): moves the bounds of `vma` in place, over the same pages of its file; a Bug when it would be empty, overlap a neighbour or pass one. */
   resize(vma: Vma, start: Page, end: Page): void {
     if (!(start < end)) throw new Bug(`vma tree: empty VMA ${range(start, end)}`);
     this.seek(vma);
@@ -206,8 +208,11 @@ export class VmaTree {
     this.atBlock = b;
     this.atIndex = i;
     this.refuseOverlap(before, start, end);
+    vma.mapping?.i_mmap?.remove(vma);
+    vma.vm_pgoff += start - vma.vm_start;
     vma.vm_start = start;
     vma.vm_end = end;
+    vma.mapping?.i_mmap?.insert(vma);
     this.blocks[b].keys[i] = start;
     if (i === 0) this.firsts[b] = start;
     this.atBlock = b;

@@ -90,10 +90,29 @@ describe('MADV_REMOVE', () => {
   test('finds the page where a part of the mapping has gone, and has to be there itself', async () => {
     const move = { op: 'mremap', ...child, addr: at(0), old_len: len(2), new_addr: at(20), new_len: len(2) };
     const unmap = range('munmap', 2, 6, child);
-    const events = [...mapped, fault(0, child), fault(5, child), unmap, move];
-    expect(await kind(20, events, 2)).toBe(PTE_FILE_RW);
-    expect(await kind(20, [...events, remove], 2)).toBe(PTE_NONE);
-    expect(await kind(20, [...events, advise('remove', 1, 4)], 2)).toBe(PTE_FILE_RW);
+    // whether somebody asked before or not
+    for (const asked of [[], [advise('remove', 7, 1)]]) {
+      const events = [...mapped, ...asked, fault(0, child), fault(5, child), unmap, move];
+      expect(await kind(20, events, 2)).toBe(PTE_FILE_RW);
+      expect(await kind(20, [...events, remove], 2)).toBe(PTE_NONE);
+      expect(await kind(20, [...events, advise('remove', 1, 4)], 2)).toBe(PTE_FILE_RW);
+    }
+  });
+
+  test('finds those who came, and parts of mappings that were split and joined, since it was asked first', async () => {
+    const asked = [...mapped, advise('remove', 7, 1)];
+    const gone = { op: 'exit', ...child };
+    const another = [{ ...fork, child_tid: 3, child_mm: 3 }, fault(0, { tid: 3, mm: 3 })];
+    expect(await kind(0, [...asked, fault(0, child), gone, ...another], 3)).toBe(PTE_FILE_RW);
+    expect(await kind(0, [...asked, fault(0, child), gone, ...another, remove], 3)).toBe(PTE_NONE);
+    const protect = (prot: string) => range('mprotect', 2, 2, { ...child, prot });
+    for (const split of [[protect('r--')], [protect('r--'), protect('rw-')]]) {
+      const events = [...asked, ...split, fault(0, child), fault(5, child)];
+      for (const page of [0, 5]) {
+        expect(await kind(page, events, 2)).toBe(PTE_FILE_RW);
+        expect(await kind(page, [...events, advise('remove', page, 1)], 2)).toBe(PTE_NONE);
+      }
+    }
   });
 
   test('leaves what was write-protected in another process a marker, and splits a huge page of it', async () => {
