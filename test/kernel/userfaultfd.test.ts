@@ -160,6 +160,15 @@ test('what is put into shared memory is in its page cache: zapped, it is found t
   expect(await site(range('uffd_copy', 2, 1, { src: at(100) }))).toBe('handle_userfault');
 });
 
+test('a wait for a monitor lasts as long as it was recorded, for no time too; else until somebody answers', async () => {
+  const events = [mmap(0, 8), range('uffd_register', 0, 8, { modes: ['missing'] })];
+  const answer = range('uffd_copy', 0, 1, { tid: 9, t: 100_000, src: at(100) });
+  const waited = async (page?: object) =>
+    (await replay([...events, fault(0, { page }), answer], NEW)).row(NEW, events.length).wait_ns;
+  expect([await waited({ wait: 0 }), await waited({ wait: 5 })]).toEqual([0, 5]);
+  expect(await waited()).toBeGreaterThan(90_000);
+});
+
 test('a range that is protected leaves the memory between its VMAs alone', async () => {
   const wp = (page: number) => range('uffd_register', page, 2, { modes: ['wp'] });
   const touched = [vma(0, 8), fault(0), fault(3), fault(6)];
