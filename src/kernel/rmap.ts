@@ -12,6 +12,7 @@ import type { Mm } from './mm.js';
 import { type AddressSpace, indexOf } from './page-cache.js';
 import {
   isOfFile,
+  type PageTable,
   PTE_ANON_WP,
   PTE_KIND_MASK,
   PTE_MARKER_UFFD_WP,
@@ -23,7 +24,7 @@ import { VM_UFFD_WP, type Vma, vma_is_anonymous } from './vma.js';
 
 /** Where a part of a file is mapped. */
 interface Mapped {
-  readonly mm: Mm;
+  readonly page_table: PageTable;
   readonly vma: Vma;
   readonly start: Page;
   readonly end: Page;
@@ -38,7 +39,7 @@ function* i_mmap(k: Kernel, vma: Vma, start: Page, end: Page): Generator<Mapped>
   for (const other of vma.mapping.i_mmap.overlapping(indexOf(vma, start), indexOf(vma, end))) {
     const above = indexOf(vma, start) - indexOf(other, start);
     yield {
-      mm: other.vm_mm!,
+      page_table: other.vm_mm!.page_table,
       vma: other,
       start: Math.max(other.vm_start, start + above),
       end: Math.min(other.vm_end, end + above),
@@ -60,8 +61,8 @@ function mappersOf(k: Kernel, mapping: AddressSpace): IntervalTree {
 
 /** unmap_mapping_range(): nobody maps any more what `vma` has of its file at `[start, end)`; copies of it stay. */
 export function unmap_mapping_range(k: Kernel, vma: Vma, start: Page, end: Page): void {
-  for (const { mm, vma: other, start: from, end: to } of i_mmap(k, vma, start, end)) {
-    mm.page_table.transformRange(from, to, pte => (isOfFile(pte) ? leftBehind(pte, other) : pte));
+  for (const { page_table, vma: other, start: from, end: to } of i_mmap(k, vma, start, end)) {
+    page_table.transformRange(from, to, pte => (isOfFile(pte) ? leftBehind(pte, other) : pte));
   }
 }
 
@@ -89,7 +90,7 @@ export function mappedElsewhere(k: Kernel, mm: Mm, vma: Vma, start: Page, end: P
   }
   for (const there of mapped ? i_mmap(k, vma, start, end) : []) {
     if (there.vma === vma) continue;
-    there.mm.page_table.visitRange(there.start, there.end, (pte, page) => {
+    there.page_table.visitRange(there.start, there.end, (pte, page) => {
       if (isOfFile(pte)) pages.add(page - there.above);
     });
   }

@@ -7,8 +7,8 @@
  */
 import { FRACTION, type Page } from '../units.js';
 import { VM_OPS } from '../vocab.js';
-import type { Mm } from './mm.js';
 import type { AddressSpace } from './page-cache.js';
+import type { PageTable } from './page-table.js';
 
 // The kernel's names; the bit positions are ours, packed below 2^31.
 export const VM_READ = 1 << 0;
@@ -81,7 +81,7 @@ export class Vma {
   vm_start: Page = FRACTION;
   vm_end: Page = FRACTION;
   /** whose it is; null until it was stored */
-  vm_mm: Mm | null = null;
+  vm_mm: { readonly page_table: PageTable } | null = null;
   vm_flags: number;
   vm_pgoff: Page = FRACTION;
   /** index into TraceInfo.files, or one of FILE_*; below zero it is an anonymous VMA (vm_ops NULL) */
