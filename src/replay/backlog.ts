@@ -22,7 +22,7 @@ export class Backlog {
   private free = NONE;
   private used = 0;
   private held = 0;
-  /** slots of the operations among them, in no order */
+  /** slots of the operations among them, in the order of the trace */
   private readonly operations: number[] = [];
   /** the faults among them by the low bits of their 2 MiB: first slot of each chain, and the links */
   private readonly chains = new Int32Array(CHAINS).fill(NONE);
@@ -112,7 +112,10 @@ export class Backlog {
     const isFault = of.op[row] === OP.fault;
     const end = isFault ? page + 1 : page + of.len[row];
     if (isFault && this.operationsIn[(page >>> CHAIN_SHIFT) & (CHAINS - 1)] === 0) return NONE;
-    for (const slot of this.operations) if (this.concerns(slot, i, mm, page, end)) return this.index[slot];
+    for (const slot of this.operations) {
+      if (this.index[slot] >= i) break;
+      if (this.concerns(slot, i, mm, page, end)) return this.index[slot];
+    }
     if (isFault) return NONE;
     // An operation may not overtake a fault either: look where its pages would be.
     const first = page >>> CHAIN_SHIFT;
