@@ -111,6 +111,21 @@ test.each([
   expect(second.got).toBeGreaterThan(first.end);
 });
 
+test('who takes the lock twice in a tick keeps others out until the second release', async () => {
+  const text = [
+    ...[5, 6, 8].map((tid, cpu) => at(0, tid, cpu, 'sys_brk(brk: 0)')),
+    ...[...takes(4, 5, 0), ...gives(4, 5, 0), ...takes(4, 5, 0)],
+    // nothing more of processor 0 before processor 2 has forked its thread
+    at(4, 7, 0, 'page_fault_user: address=0x5000000 ip=0x401000 error_code=0x6'),
+    ...gives(4, 5, 0),
+    ...[...takes(4, 6, 1), ...gives(4, 6, 1)],
+    at(4, 8, 2, 'sched_process_fork: comm=prog pid=8 child_comm=prog child_pid=7'),
+  ];
+  const [, second, third] = await sections(text);
+  expect([second.tid, third.tid]).toEqual([5, 6]);
+  expect(third.got).toBeGreaterThan(second.end);
+});
+
 test('a writer who downgrades is not kept out by himself', async () => {
   const downgrades = lock(4, 6, 1, 'acquire_returned write=false success=true');
   const text = [...takes(4, 5, 0), ...gives(4, 5, 0), ...takes(0, 6, 1), downgrades, ...gives(4, 6, 1, 'read')];
