@@ -6,7 +6,7 @@ import type { Ns } from '../units.js';
 import { ACCESS_EXEC, ACCESS_MASK, ACCESS_WRITE } from '../vocab.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { COUNTER_NONE, type Task } from './task.js';
+import type { Task } from './task.js';
 import { VM_ACCESS_FLAGS, VM_EXEC, VM_WRITE, type Vma } from './vma.js';
 
 // Steps. Positive: the next one. DONE and BLOCKED end a walk.
@@ -134,7 +134,7 @@ export function finish(k: Kernel, task: Task, verdict: number): typeof DONE {
     task.spurious ||
     task.raced ||
     task.byThread >= 0;
-  if (task.fallback && task.counter !== COUNTER_NONE && task.byThread >= 0 && task.waitedForLocks === 0) {
+  if (task.byThread >= 0 && task.waitedForLocks === 0) {
     // It fell back because of a writer, without waiting for it: still a victim.
     k.ledger.blocked(task, task.vma, 0);
   }

@@ -94,6 +94,9 @@ describe('a hugetlb page', () => {
     const before = [shared, fault(0), register('wp'), range('uffd_wp', 0, 1_024)];
     expect((await row(NEW, ...before, fault(0, { page: { wait: 5 } }))).site).toBe('handle_userfault');
     expect((await row(NEW, ...before, fault(0, { access: 'read' }))).site).toBe(null);
+    // nor a write where the kernel only takes note of it
+    const noted = [shared, fault(0), register('wp_async'), range('uffd_wp', 0, 1_024)];
+    expect((await row(NEW, ...noted, fault(0, { page: { wait: 5 } }))).site).toBe(null);
   });
 
   test('that is absent goes to a monitor that asked for missing or minor faults, not to one that protects', async () => {

@@ -42,6 +42,7 @@ const remap = (pages: number): Event => ({
 const TOUCHED = [vma(0, 8), fault(0), fault(1), fault(2)];
 const TWO = [...TOUCHED, vma(100, 1, { prot: 'r--' })];
 const WATCHED = [...TOUCHED, range('uffd_register', 0, 8, { modes: ['missing'] })];
+const LOCKED = [vma(0, 8, { prot: '---' }), range('mlock', 0, 8)];
 const FORK = { op: 'fork', tid: 1, child_tid: 2, child_mm: 2 };
 const maps = (kind: string): Event => ({ op: 'read_maps', tid: 1, kind });
 
@@ -56,6 +57,8 @@ test.each<[string, readonly Event[], Event, string, string?]>([
   ['MADV_WILLNEED of a file', file('ext4', 'private'), advise('willneed'), 'R 2 op'],
   ['MADV_WILLNEED of shmem', file('tmpfs', 'shared'), advise('willneed'), 'R op'],
   ['MADV_HUGEPAGE', TOUCHED, advise('hugepage'), 'W op'],
+  ['mprotect', TOUCHED, range('mprotect', 0, 8, { prot: 'r--' }), 'W op'],
+  ['mprotect of locked memory', LOCKED, range('mprotect', 0, 4, { prot: 'rw-' }), 'W op + 4 populate_page'],
   ['munmap', TOUCHED, range('munmap', 0, 8), 'W op, R 3 zap_page'],
   ['munmap of a part', TOUCHED, range('munmap', 1, 4), 'W op, R 2 zap_page'],
   ['munmap of nothing', TOUCHED, range('munmap', 100, 1), 'W op'],
