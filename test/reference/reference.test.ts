@@ -115,7 +115,7 @@ describe('the reference is not content', () => {
   test.each(broken)('when %s answers otherwise at %s: %s', async (model, site, answer) => {
     const [stage] = resolveModels(model);
     const differs = agree(stage, otherwise(model, { [site]: answer }), 'closed', {
-      numRuns: 2_000,
+      numRuns: 10_000,
       endOnFailure: true,
     });
     await expect(differs).rejects.toThrow(`seed: ${SEED}`);
