@@ -48,19 +48,27 @@ test('later calls of the same program mean the same range', async () => {
   ]);
 });
 
-test('the registration goes before a fault that waits longer for the same monitor', async () => {
-  const [begin, ...rest] = userfault(14, 'c028aa03');
-  const other = line(11, 13, 'exceptions:page_fault_user: address=0x7f0000002000 ip=0x400000 error_code=0x6   0');
-  const { events } = await imported(
-    [UFFD_MAP, ...REGISTER, other, begin, ...rest, line(60, 13, 'minor-faults:     7f0000002000')].join('\n'),
-  );
-  expect(events.map(({ t, tid, op }) => [t, tid, op])).toEqual([
-    [1000, 10, 'other'],
-    [10000, 13, 'uffd_register'],
-    [10000, 13, 'fault'],
-    [13000, 11, 'fault'],
-  ]);
-});
+test.each([
+  ['that began before', 11, 13],
+  ['that began behind it', 17, 11],
+])(
+  'the registration goes before the first fault, where one waits longer for the same monitor %s',
+  async (_, us, first) => {
+    const [begin, ...rest] = userfault(14, 'c028aa03');
+    const other = line(us, 13, 'exceptions:page_fault_user: address=0x7f0000002000 ip=0x400000 error_code=0x6   0');
+    const begun = us < 14 ? [other, begin] : [begin, other];
+    const { events } = await imported(
+      [UFFD_MAP, ...REGISTER, ...begun, ...rest, line(60, 13, 'minor-faults:     7f0000002000')].join('\n'),
+    );
+    const [early, late] = us < 14 ? [10_000, 13_000] : [13_000, 16_000];
+    expect(events.map(({ t, tid, op }) => [t, tid, op])).toEqual([
+      [1000, 10, 'other'],
+      [early, first, 'uffd_register'],
+      [early, first, 'fault'],
+      [late, first === 13 ? 11 : 13, 'fault'],
+    ]);
+  },
+);
 
 test('a request answers nobody of another process', async () => {
   const [begin, ...rest] = userfault(10, 'c028aa03');
