@@ -1,5 +1,5 @@
 /**
- * Linux 6.18: PROCMAP_QUERY uses the VMA lock.
+ * Linux 6.18: PROCMAP_QUERY uses the VMA lock. Its stable releases know which VMAs have guards.
  */
 import type { StageData } from '../kernel/stage.js';
 
@@ -12,6 +12,10 @@ export default {
   merged: '6.18',
   parent: 'v6.17',
   changes: {
+    'vma_needs_copy.guard': {
+      answer: 'vm_maybe_guard',
+      by: '5dba5cc2e0ff mm: introduce VM_MAYBE_GUARD and make visible in /proc/$pid/smaps, in 6.19 and, as recorded, 6.18.44',
+    },
     procmap_query: { answer: 'vma_read', by: 'fs/proc/task_mmu: execute PROCMAP_QUERY ioctl under per-vma locks' },
   },
 } satisfies StageData;

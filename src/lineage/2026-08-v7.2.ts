@@ -22,10 +22,6 @@ export default {
       answer: 'vma_read',
       by: '2ab7f1bbafc9 mm/madvise: allow guard page install/remove under VMA lock, in 6.19',
     },
-    'vma_needs_copy.guard': {
-      answer: 'vm_maybe_guard',
-      by: '5dba5cc2e0ff mm: introduce VM_MAYBE_GUARD and make visible in /proc/$pid/smaps, in 6.19',
-    },
     proc_smaps: {
       answer: 'vma_read',
       by: 'ea3085dd7a4e fs/proc/task_mmu: read proc/pid/{smaps|numa_maps} under per-vma lock',
