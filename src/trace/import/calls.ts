@@ -94,6 +94,7 @@ export class Calls {
     if (keys.op === 'mmap') keys = nameMmap(keys, call.mapped);
     keys = asShown(keys, call.mapped);
     if (keys.advice === 'free') mm.freed = true;
+    if (keys.advice === 'pageout') this.#world.recording.pagesOut = true;
     for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
       checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
     }

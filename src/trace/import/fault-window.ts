@@ -204,6 +204,15 @@ export class FaultWindow {
     return this.#handlerCalls.length > 1 && this.#saysNothing;
   }
 
+  /**
+   * Its page was in the page cache: nothing was read in, and ->fault not called, but for a write, of which that says so when it
+   * was called once.
+   */
+  get foundCached(): boolean {
+    if (this.done !== 'minor' || this.#handlerCalls.length !== (this.write ? 1 : 0)) return false;
+    return Object.keys(this.facts()).length === 0;
+  }
+
   /** It may have waited for a folio lock, or something else held it up. */
   get mayHaveWaited(): boolean {
     if (this.#swapIn) return this.#mayHaveWaitedForSwap;

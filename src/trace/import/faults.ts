@@ -145,6 +145,8 @@ export class Faults {
     else if (hidden !== null) event['x-hidden'] = hidden;
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
     this.#unfinished(event, window, mm, extent, over);
+    const { pagesOut, handlers } = this.#recording;
+    if (pagesOut && handlers && extent?.mapsFile && window.foundCached) event.page = { ...event.page, folio: 'cached' };
     // reclaim drops what MADV_FREE freed, and swaps it where it was written to again
     const freed = mm.freed && this.#counters.size > 0 && extent?.mapsFile === false && !extent.shared;
     if (freed && window.metNothing) metNone(event);
@@ -307,6 +309,7 @@ export class Faults {
 
   /** mm_filemap_fault. */
   handlerCalled({ fault }: Thread, { t, text }: TraceRecord): void {
+    this.#recording.handlers = true;
     this.#recording.pages = true;
     if (fault === null) return;
     const file = fileOf(text);

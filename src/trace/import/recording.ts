@@ -22,6 +22,10 @@ export class Recording {
   completions = false;
   /** filemap, readahead, rss_stat or completion events: they show what a page was */
   pages = false;
+  /** filemap:mm_filemap_fault: where a file's ->fault was not called, that shows */
+  handlers = false;
+  /** MADV_PAGEOUT, which drops pages of files, but for those that are dirty: of that it says nothing */
+  pagesOut = false;
   /** signal_generate or signal_deliver */
   signals = false;
   /** system calls, of which those that map at least */
