@@ -154,7 +154,9 @@ export class AnonVmas {
     const { t, thread, mm, slack } = fault;
     const { by, writes } = made;
     const isOver = (other: Maker): boolean => (other.thread === thread ? other.t < t : other.next <= t);
-    if ([by, ...writes].some(other => !other.elsewhere && isOver(other))) return false;
+    const isSure = (other: Maker): boolean => !other.elsewhere && isOver(other);
+    // a VMA that mremap copied has what the other had by then, not what writes to that one made since
+    if (isSure(by) || writes.some(write => write.met?.vma === fault.met?.vma && isSure(write))) return false;
     if (by.elsewhere || by.populates) return true;
     if (!by.mayWait) return false;
     // where processors stop anywhere, nobody needs to be in its way

@@ -1,6 +1,6 @@
 /** Anon_vmas that the recorded kernel may have made later than the model does, and what rests on them. */
 import { describe, expect, test } from 'vitest';
-import { type Event, fault, mmap, range, verify, vma } from '../helpers.js';
+import { at, type Event, fault, len, mmap, range, verify, vma } from '../helpers.js';
 import { did, FELL_BACK, MS, STAYED, writer } from './verified.js';
 
 describe('an anon_vma that a fault has yet to make', () => {
@@ -71,6 +71,17 @@ describe('one that a fault made, which may have met what was mapped there before
   test('is there after another write', async () => {
     expect(await last(1, 8 * MS, fault(2, { t: 6 * MS, tid: 1, ...STAYED }))).toMatchObject(there);
     expect(await last(9, 8 * MS)).toMatchObject(there);
+  });
+
+  test('is in a copy by mremap after a write to that, not after one to what was copied', async () => {
+    const section = [{ mode: 'write', ask: 4 * MS, got: 4 * MS, end: 5 * MS }];
+    const copy: Event = {
+      ...{ op: 'mremap', tid: 1, t: 4 * MS, dur: MS, locks: section, flags: ['maymove', 'fixed', 'dontunmap'] },
+      ...{ addr: at(0), old_len: len(4), new_addr: at(40), new_len: len(4) },
+    };
+    const write = (page: number) => fault(page, { t: 6 * MS, tid: 1, ...STAYED });
+    expect(await last(41, 8 * MS, copy, write(5))).toMatchObject({ reason: 'anon_vma_race', predicted: 'vma_lock' });
+    expect(await last(41, 8 * MS, copy, write(42))).toMatchObject(there);
   });
 });
 
