@@ -35,7 +35,10 @@ const ASK: Readonly<Record<Shell, (script: string, words: readonly string[]) => 
   },
 };
 
-/** A zsh at a terminal of its own, which prints every match it is given when a tab is typed. */
+/**
+ * A zsh at a terminal of its own, which prints every match it is given when a tab is typed. What it is told first may be echoed, before
+ * it hears not to: that it is ready is not said there in one word.
+ */
 const ZSH = `
 zmodload zsh/zpty
 zpty z zsh -f -i
@@ -43,7 +46,7 @@ zpty -w z "PS1=; stty -echo; autoload -U compinit; compinit -D -u; source $1"
 zpty -w z 'compadd () {
   if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return $?; fi
   local -a hits; builtin compadd -A hits "$@"; builtin compadd "$@"; print -l -- MATCH:$^hits }
-leave () { exit }; zle -N leave; bindkey "^M" leave; bindkey "^I" complete-word; echo READY'
+leave () { exit }; zle -N leave; bindkey "^M" leave; bindkey "^I" complete-word; echo REA""DY'
 while zpty -r z line; do [[ $line == *READY* ]] && break; done
 zpty -w -n z "$2"$'\\t\\r'
 while zpty -r z line; do print -r -- "$line"; done
