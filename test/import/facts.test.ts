@@ -119,6 +119,12 @@ test('what MADV_PAGEOUT left of a file is in the page cache where ->fault is not
   expect(await met('15', [], fault(30, 4), end(32))).toBeUndefined();
   expect(await met('15', shows, fault(30, 4), called(31), end(32))).toBeUndefined();
   expect(await met('15', shows, fault(30), end(32))).toBeUndefined();
+  const huge = line(
+    22,
+    10,
+    'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x2000) @ 0 00:0f 5 0]: rw-p /anon_hugepage (deleted)',
+  );
+  expect(await met('15', shows, huge, fault(30, 4), end(32))).toBeUndefined();
   expect(await met('15', shows, fault(30, 7), called(31), end(32))).toEqual({ entry: 'present' });
   expect(await met('15', shows, fault(30), called(31), line(32, 10, 'major-faults:     7f0000001000'))).toMatchObject({
     folio: 'absent',

@@ -8,6 +8,7 @@ import { ANON_PREPARE } from './fault-locks.js';
 import { FaultWindow } from './fault-window.js';
 import { type Counter, type FaultFields, fileOf, type Signal, switchedState } from './fields.js';
 import { hiddenFrom } from './hidden.js';
+import { mayBeOnDisk } from './mapped.js';
 import type { Entry, Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
 import type { Recording } from './recording.js';
@@ -146,7 +147,8 @@ export class Faults {
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
     this.#unfinished(event, window, mm, extent, over);
     const { pagesOut, handlers } = this.#recording;
-    if (pagesOut && handlers && extent?.mapsFile && window.foundCached) event.page = { ...event.page, folio: 'cached' };
+    const mayBeGone = pagesOut && handlers && extent !== null && mayBeOnDisk(extent);
+    if (mayBeGone && window.foundCached) event.page = { ...event.page, folio: 'cached' };
     // reclaim drops what MADV_FREE freed, and swaps it where it was written to again
     const freed = mm.freed && this.#counters.size > 0 && extent?.mapsFile === false && !extent.shared;
     if (freed && window.metNothing) metNone(event);

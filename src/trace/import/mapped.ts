@@ -70,6 +70,12 @@ export function identity(name: string, shared: boolean): { file?: FileObject; na
   return { file: fs === undefined ? { name } : { name, fs } };
 }
 
+/** Is it a file whose pages are read from a disk, for all that its name says? */
+export function mayBeOnDisk({ name, shared }: Extent): boolean {
+  const { file } = identity(name, shared);
+  return file !== undefined && file.fs === undefined;
+}
+
 /** A VMA that was there before the program ran: mapped by execve, or found when the recording began. */
 export function vmaEvent(t: number, tid: number, extent: Extent): EventObject & { flags: MapFlag[] } {
   const who = identity(extent.name, extent.shared);
