@@ -69,3 +69,44 @@ test('nothing grows for another request or call, where the lock was only read, o
   expect(await traced(POKE.replace('2fffffffe008', '300000000008'))).toEqual(other('ptrace'));
   expect(await traced(POKE.replace('2fffffffe008', '300000001008'))).toEqual(other('ptrace'));
 });
+
+test('/proc/PID/mem makes it grow as well: an MMAP2 line shows the VMA, whose other flags none shows', async () => {
+  const shown = (us: number, start: string, len: string, prot = 'rw-p') =>
+    line(us, TRACEE, `PERF_RECORD_MMAP2 10/10: [0x${start}(0x${len}) @ 0x${start} 00:00 0 0]: ${prot} //anon`);
+  const holds = (us: number, ...inside: string[]) => [
+    ...section(us, TRACEE, true),
+    ...inside,
+    lock(us + 3, TRACEE, 'acquire_returned', TRACEE, 'write=false success=true'),
+    released(us + 4, TRACEE, false),
+  ];
+  const mapping = (flags: string) =>
+    call(
+      10,
+      TRACEE,
+      `9 (0, 3000, 3, ${flags}, ffffffff, 0)`,
+      holds(11, shown(13, '300000000000', '3000')),
+      '52776558133248',
+    );
+  const protect = call(
+    20,
+    TRACEE,
+    '10 (300000000000, 1000, 1, 0, 0, 0)',
+    holds(21, shown(23, '300000000000', '1000', 'r--p')),
+    '0',
+  );
+  const read = (start: string, len: string) =>
+    call(30, TRACEE, '17 (3, 7ffc0000, 8, 2fffffffe008, 0, 0)', holds(31, shown(33, start, len, 'r--p')), '8');
+  const last = async (...rows: string[]) => {
+    const { events } = await imported(rows.join('\n'));
+    const { op, addr, len, prot, flags } = events.at(-1) ?? {};
+    return { op, addr, len, prot, flags };
+  };
+  const growth = { ...{ op: 'mmap', addr: '0x2fffffffe000', len: '0x2000', prot: 'r--' }, flags: grown[0].flags };
+  const down = read('2fffffffe000', '3000');
+  expect(await last(...mapping(GROWSDOWN), ...protect, ...down)).toEqual(growth);
+  // what grows otherwise is another mapping
+  const other = { ...growth, len: '0x3000', flags: ['private', 'anonymous'] };
+  expect(await last(...mapping('32'), ...protect, ...down)).toEqual(other);
+  const both = read('2fffffffe000', '5000');
+  expect(await last(...mapping(GROWSDOWN), ...protect, ...both)).toEqual({ ...other, len: '0x5000' });
+});

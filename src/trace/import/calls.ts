@@ -3,7 +3,7 @@
  */
 import { formatAddr, formatLen, type Ns } from '../../units.js';
 import { FLAG_ADVICES } from '../../vocab.js';
-import type { Extent } from './address-map.js';
+import type { AddressMap, Extent } from './address-map.js';
 import { blank, doubtsOf, HIDE_MORE, reasonOf } from './doubt.js';
 import type { EventObject, ImportSummary } from './event.js';
 import { checkExtent, type Range } from './extent-check.js';
@@ -147,13 +147,20 @@ const SPLITS: ReadonlySet<string> = new Set(FLAG_ADVICES);
 /** Advice that says what a forked child has. */
 const FORKING: ReadonlySet<string> = new Set(['dontfork', 'dofork']);
 
+/** What was shown already, with all that it is now one VMA with, lacks only what no MMAP2 line says. */
+function mapAsSaid(map: AddressMap, said: Extent, shown: boolean): void {
+  const there = shown ? map.at(said.start) : null;
+  if (there === null) map.map(said);
+  else if (said.growsdown) map.map({ ...there, growsdown: true });
+}
+
 /** Keeps the address map in step with an operation that returned well, and had the lock for writing at `at`. */
 function applyToMap(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: boolean, at: Ns): void {
   const { map, doubts } = mm;
   const start = pageOf(String(keys.addr));
   switch (keys.op) {
     case 'mmap':
-      if (!shown) map.map({ ...extentOf(keys), since: at });
+      mapAsSaid(map, { ...extentOf(keys), since: at }, shown);
       doubts.settle(start, start + pagesOf(String(keys.len)));
       break;
     case 'munmap':

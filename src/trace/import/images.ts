@@ -10,7 +10,7 @@ import { ALL_MEMORY } from './doubt.js';
 import { type EventObject, type ImportSummary, notClassified } from './event.js';
 import { checkExtent } from './extent-check.js';
 import type { FaultFields } from './fields.js';
-import { type Mapped, vmaEvent } from './mapped.js';
+import { growthOf, type Mapped, vmaEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import { type Snapshot, snapshotEvents } from './proc-maps.js';
 import type { TraceRecord } from './record.js';
@@ -101,9 +101,12 @@ export class Images {
     this.#world.recording.changes = true;
     const { fault, call, episode } = thread;
     const over = map.overlapping(mapped.extent.start, mapped.extent.end);
+    const grew = episode !== null && hasGrown(over, mapped.extent);
     // what changed or grew has the flags that it had: neighbours of which one has others do not merge
-    const dontfork = (fault !== null || changes(call)) && over.some(before => before.dontfork);
-    const extent = { ...mapped.extent, dontfork, since: t };
+    const like = fault !== null || changes(call) || grew;
+    const dontfork = like && over.some(before => before.dontfork);
+    const growsdown = mapped.extent.growsdown || (like && over.some(before => before.growsdown));
+    const extent = { ...mapped.extent, dontfork, growsdown, since: t };
     const older = attached
       ? [...over.filter(({ since }) => since === 0), ...doubts.overlapping(extent.start, extent.end)]
       : [];
@@ -115,7 +118,8 @@ export class Images {
       if (complete) checkExtent(shown, { start: page, end: shown.over[0]?.start ?? page + 1 }, this.#summary);
     } else if (call?.entry) call.mapped.push(shown);
     else if (episode !== null) {
-      episode.mapped = extent;
+      if (grew) episode.grown = growthOf(over[0], extent.start);
+      else episode.mapped = extent;
       doubts.settle(extent.start, extent.end);
     }
   }
@@ -190,4 +194,9 @@ function doubtHoles({ map, doubts }: Mm): void {
     if (!growsdown) doubts.add({ start: from, end: start }, `${HIDDEN_WORD}: mapped as the recording began, or not`);
     from = end;
   }
+}
+
+/** Is `extent` the one VMA that was there, grown down? */
+function hasGrown([stack, ...others]: readonly (Extent | undefined)[], { start, end }: Extent): boolean {
+  return others.length === 0 && stack !== undefined && stack.growsdown && start < stack.start && end === stack.end;
 }

@@ -6,20 +6,18 @@
  * before the lock is really free.
  */
 import { Complaint, quote } from '../../errors.js';
-import { formatAddr, formatLen } from '../../units.js';
 import type { Extent } from './address-map.js';
 import { POPULATED } from './doubt.js';
 import type { EventObject } from './event.js';
 import type { LockFields } from './fields.js';
-import { mmapEvent } from './mapped.js';
+import { type Growth, growthOf, mmapEvent } from './mapped.js';
 import type { Outbox } from './outbox.js';
 import type { TraceRecord } from './record.js';
 import { isExec, isFork } from './syscalls.js';
-import { pageOf, protWord } from './words.js';
+import { pageOf } from './words.js';
 import { type Call, type Episode, type Held, mmKey, type Owner, type Thread, type World } from './world.js';
 
 /** An operation without its time and thread. */
-type Operation = Pick<EventObject, 'op' | 'addr' | 'len' | 'prot' | 'flags'>;
 
 /** Why it is not known when an operation marked its VMAs. */
 export const STOPPED = 'its thread stopped running while it held mmap_lock';
@@ -172,6 +170,7 @@ export class Locking {
       name,
       sections: [],
       mapped: null,
+      grown: null,
       populates: false,
       stopped: false,
     };
@@ -204,7 +203,7 @@ function episodeEvents(thread: Thread, episode: Episode, t: number): EventObject
   const timing: Partial<EventObject> = { dur: t - episode.t, locks: episode.sections };
   if (episode.stopped) timing['x-hidden'] = STOPPED;
   if (episode.mapped !== null) return [{ ...mmapEvent(episode.t, thread.tid, episode.mapped), ...mm, ...timing }];
-  const grown = grownBy(thread.call, episode);
+  const grown = episode.grown ?? grownBy(thread.call, episode);
   if (grown !== null) return [{ t: episode.t, tid: thread.tid, ...mm, ...grown, ...timing }];
   if (episode.populates) timing['x-hidden'] = POPULATED;
   return [{ t: episode.t, tid: thread.tid, ...mm, op: 'other', name: episode.name, ...timing }];
@@ -217,7 +216,7 @@ const ACCESSES: ReadonlySet<string> = new Set(['1', '2', '4', '5']);
  * What a debugger made a stack of its tracee grow by, where no MMAP2 line says so: __access_remote_vm() calls expand_stack() where
  * there is no VMA, which shows as a write section that became a read section.
  */
-function grownBy(call: Call | null, { mm, sections, t }: Episode): Operation | null {
+function grownBy(call: Call | null, { mm, sections, t }: Episode): Growth | null {
   if (call?.name !== 'ptrace' || !ACCESSES.has(call.args[0])) return null;
   const grew = sections.some(({ mode, end }, i) => mode === 'write' && sections[i + 1]?.ask === end);
   const start = pageOf(`0x${call.args[2]}`);
@@ -225,6 +224,5 @@ function grownBy(call: Call | null, { mm, sections, t }: Episode): Operation | n
   if (!grew || !stack?.growsdown || stack.start <= start) return null;
   const grown: Extent = { ...stack, start, end: stack.start, since: t };
   mm.map.map(grown);
-  const [addr, len] = [formatAddr(start), formatLen(stack.start - start)];
-  return { op: 'mmap', addr, len, prot: protWord(stack.prot), flags: ['private', 'anonymous', 'fixed', 'growsdown'] };
+  return growthOf(stack, start);
 }

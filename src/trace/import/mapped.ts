@@ -113,6 +113,15 @@ export function mmapEvent(t: number, tid: number, extent: Extent): EventObject {
 /** What was decoded of a call. */
 type Operation = NonNullable<Decoded>;
 
+/** What a VMA has grown by. */
+export type Growth = Pick<EventObject, 'op' | 'addr' | 'len' | 'prot' | 'flags'>;
+
+/** `mmap` of what `stack` has grown down by, to `start`: it is like it, and becomes one VMA with it. */
+export function growthOf(stack: Extent, start: Page): Growth {
+  const [addr, len] = [formatAddr(start), formatLen(stack.start - start)];
+  return { op: 'mmap', addr, len, prot: protWord(stack.prot), flags: ['private', 'anonymous', 'fixed', 'growsdown'] };
+}
+
 /** Completes a decoded mmap with what its MMAP2 line says of the file. */
 export function nameMmap(event: Operation, lines: readonly Shown[]): Operation {
   const start = pageOf(String(event.addr));

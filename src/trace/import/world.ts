@@ -10,6 +10,7 @@ import { Doubts } from './doubt.js';
 import type { EventObject, LockSection } from './event.js';
 import type { Shown } from './extent-check.js';
 import type { FaultWindow } from './fault-window.js';
+import type { Growth } from './mapped.js';
 import type { Entry } from './outbox.js';
 import type { Recording } from './recording.js';
 import type { Userfault } from './uffd.js';
@@ -95,6 +96,8 @@ export interface Episode {
   name: string;
   sections: LockSection[];
   mapped: Extent | null;
+  /** what it made a VMA grow down by, with no fault: a debugger, or /proc/PID/mem */
+  grown: Growth | null;
   /** it made anonymous pages, and their VMA an anon_vma, without a fault */
   populates: boolean;
   /** its thread stopped running while it held mmap_lock for writing */
