@@ -103,7 +103,7 @@ test('what was given to MADV_FREE is not in swap where its counter does not chan
   expect(await met('14', counts, fault(6, 4), end)).toBeUndefined();
 });
 
-test('what MADV_PAGEOUT left of a file is in the page cache where ->fault is not called, or by a write once', async () => {
+test('what MADV_PAGEOUT or MADV_REMOVE left of a file, or somebody wrote since, is in the page cache where ->fault is not called, or by a write once', async () => {
   const MAP = line(1, 10, 'PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x2000) @ 0 08:01 5 0]: rw-p /f');
   const called = (us: number) => line(us, 10, 'filemap:mm_filemap_fault: dev 8:1 ino 5 ofs=4096   0');
   const end = (us: number) => line(us, 10, 'minor-faults:     7f0000001000');
@@ -112,7 +112,8 @@ test('what MADV_PAGEOUT left of a file is in the page cache where ->fault is not
     return (await imported([MAP, ...before, ...given, ...rows].join('\n'))).faults.at(-1)?.page;
   };
   const shows = [fault(2, 4), called(3), end(4)];
-  expect(await met('15', shows, fault(30, 4), end(32))).toEqual({ folio: 'cached' });
+  for (const advice of ['15', '9'])
+    expect(await met(advice, shows, fault(30, 4), end(32))).toEqual({ folio: 'cached' });
   expect(await met('15', shows, fault(30), called(31), end(32))).toEqual({ folio: 'cached' });
   // no advice, or nothing that would show the call; a page that was read in; what is mapped there may be the page itself
   expect(await met('4', shows, fault(30, 4), end(32))).toBeUndefined();

@@ -75,6 +75,19 @@ describe('without completion events', () => {
   });
 });
 
+test('a file ends before a fault that finds nothing, where ->fault did not look and no monitor may have', async () => {
+  const named = (name: string) =>
+    line(0, 10, `PERF_RECORD_MMAP2 10/10: [0x7f0000000000(0x2000) @ 0 08:01 5 0]: rw-p ${name}`);
+  const met = async (name: string, ...rows: string[]) => (await faults(named(name), ...rows))[0].page;
+  const [ends, called] = [raise(30, 7, 2), line(22, 10, 'filemap:mm_filemap_fault: dev=254:0 ino=2 ofs=4096   0')];
+  expect(await met('/f', fault(20), ends)).toEqual({ eof: true });
+  // it was cut off meanwhile; a poisoned page; a monitor may have asked for the signal; not of a disk
+  expect(await met('/f', fault(20), called, ends)).toBeUndefined();
+  expect(await met('/f', fault(20), raise(30, 7, 4))).toBeUndefined();
+  expect(await met('/f', ...request(8), fault(20), ends)).toBeUndefined();
+  expect(await met('/dev/shm/f', fault(20), ends)).toBeUndefined();
+});
+
 describe('the next fault on the page', () => {
   const entries = async (...rows: string[]) => (await faults(...rows)).map(({ page }) => page?.entry ?? null);
 

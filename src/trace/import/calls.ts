@@ -94,7 +94,7 @@ export class Calls {
     if (keys.op === 'mmap') keys = nameMmap(keys, call.mapped);
     keys = asShown(keys, call.mapped);
     if (keys.advice === 'free') mm.freed = true;
-    if (keys.advice === 'pageout') this.#world.recording.pagesOut = true;
+    if (DROPS.has(String(keys.advice))) this.#world.recording.drops = true;
     for (const shown of mm.complete && mm.uffd === null ? call.mapped : []) {
       checkExtent(shown, ownRange(mm, keys, shown.extent), this.#summary);
     }
@@ -143,6 +143,9 @@ function ownRange(mm: Mm, keys: { op: string; [key: string]: unknown }, shown: E
 
 /** Advice that splits VMAs. */
 const SPLITS: ReadonlySet<string> = new Set(FLAG_ADVICES);
+
+/** Advice that drops pages of files from the page cache. */
+const DROPS: ReadonlySet<string> = new Set(['pageout', 'remove']);
 
 /** Advice that says what a forked child has. */
 const FORKING: ReadonlySet<string> = new Set(['dontfork', 'dofork']);

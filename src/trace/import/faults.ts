@@ -146,9 +146,10 @@ export class Faults {
     else if (hidden !== null) event['x-hidden'] = hidden;
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
     this.#unfinished(event, window, mm, extent, over);
-    const { pagesOut, handlers } = this.#recording;
-    const mayBeGone = pagesOut && handlers && extent !== null && mayBeOnDisk(extent);
-    if (mayBeGone && window.foundCached) event.page = { ...event.page, folio: 'cached' };
+    const { drops, handlers } = this.#recording;
+    const onDisk = extent !== null && mayBeOnDisk(extent);
+    if (drops && handlers && onDisk && window.foundCached) event.page = { ...event.page, folio: 'cached' };
+    if (window.foundNothing && onDisk && !mm.watched && !window.isUnderWay) event.page = { ...event.page, eof: true };
     // reclaim drops what MADV_FREE freed, and swaps it where it was written to again
     const freed = mm.freed && this.#counters.size > 0 && extent?.mapsFile === false && !extent.shared;
     if (freed && window.metNothing) metNone(event);

@@ -24,8 +24,8 @@ export class Recording {
   pages = false;
   /** filemap:mm_filemap_fault: where a file's ->fault was not called, that shows */
   handlers = false;
-  /** MADV_PAGEOUT, which drops pages of files, but for those that are dirty: of that it says nothing */
-  pagesOut = false;
+  /** pages of files were dropped, but for those that were dirty, and until somebody writes to the file: no call shows that */
+  drops = false;
   /** signal_generate or signal_deliver */
   signals = false;
   /** system calls, of which those that map at least */
