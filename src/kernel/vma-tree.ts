@@ -198,7 +198,10 @@ export class VmaTree {
     else if (this.atIndex === 0 && block.n > 0) this.firsts[b] = block.keys[0];
   }
 
-  /** vma_set_range(): moves the bounds of `vma` in place, over the same pages of its file; a Bug when it would be empty, overlap a neighbour or pass one. */
+  /**
+   * vma_set_range(): moves the bounds of `vma` in place, over the same pages of its file; a Bug when it would be empty, overlap a
+   * neighbour or pass one.
+   */
   resize(vma: Vma, start: Page, end: Page): void {
     if (!(start < end)) throw new Bug(`vma tree: empty VMA ${range(start, end)}`);
     this.seek(vma);

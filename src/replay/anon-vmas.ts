@@ -153,8 +153,8 @@ export class AnonVmas {
     if (made === undefined || made.by === fault) return false;
     const { t, thread, mm, slack } = fault;
     const { by, writes } = made;
-    const isOver = (other: Maker): boolean => (other.thread === thread ? other.t < t : other.next <= t);
-    const isSure = (other: Maker): boolean => !other.elsewhere && isOver(other);
+    const isSure = (other: Maker): boolean =>
+      !other.elsewhere && (other.thread === thread ? other.t < t : other.next <= t);
     // a VMA that mremap copied has what the other had by then, not what writes to that one made since
     if (isSure(by) || writes.some(write => write.met?.vma === fault.met?.vma && isSure(write))) return false;
     if (by.elsewhere || by.populates) return true;

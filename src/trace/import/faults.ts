@@ -147,9 +147,10 @@ export class Faults {
     else if (window.mayHaveWaited) event['x-hidden'] = 'folio lock';
     this.#unfinished(event, window, mm, extent, over);
     const { drops, handlers } = this.#recording;
-    const onDisk = extent !== null && mayBeOnDisk(extent);
-    if (drops && handlers && onDisk && window.foundCached) event.page = { ...event.page, folio: 'cached' };
-    if (window.foundNothing && onDisk && !mm.watched && !window.isUnderWay) event.page = { ...event.page, eof: true };
+    // what a name says is asked last: few faults are such
+    if (drops && handlers && window.foundCached && mayBeOnDisk(extent)) event.page = { ...event.page, folio: 'cached' };
+    const endsBefore = window.foundNothing && !mm.watched && !window.isUnderWay;
+    if (endsBefore && mayBeOnDisk(extent)) event.page = { ...event.page, eof: true };
     // reclaim drops what MADV_FREE freed, and swaps it where it was written to again
     const freed = mm.freed && this.#counters.size > 0 && extent?.mapsFile === false && !extent.shared;
     if (freed && window.metNothing) metNone(event);

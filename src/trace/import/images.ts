@@ -197,6 +197,7 @@ function doubtHoles({ map, doubts }: Mm): void {
 }
 
 /** Is `extent` the one VMA that was there, grown down? */
-function hasGrown([stack, ...others]: readonly (Extent | undefined)[], { start, end }: Extent): boolean {
-  return others.length === 0 && stack !== undefined && stack.growsdown && start < stack.start && end === stack.end;
+function hasGrown(over: readonly Extent[], { start, end }: Extent): boolean {
+  const [stack] = over;
+  return over.length === 1 && stack.growsdown && start < stack.start && end === stack.end;
 }

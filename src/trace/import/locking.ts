@@ -17,8 +17,6 @@ import { isExec, isFork } from './syscalls.js';
 import { pageOf } from './words.js';
 import { type Call, type Episode, type Held, mmKey, type Owner, type Thread, type World } from './world.js';
 
-/** An operation without its time and thread. */
-
 /** Why it is not known when an operation marked its VMAs. */
 export const STOPPED = 'its thread stopped running while it held mmap_lock';
 

@@ -71,8 +71,9 @@ export function identity(name: string, shared: boolean): { file?: FileObject; na
 }
 
 /** Is it a file whose pages are read from a disk, for all that its name says? */
-export function mayBeOnDisk({ name, shared }: Extent): boolean {
-  const { file } = identity(name, shared);
+export function mayBeOnDisk(extent: Extent | null): boolean {
+  if (extent === null) return false;
+  const { file } = identity(extent.name, extent.shared);
   return file !== undefined && file.fs === undefined;
 }
 
@@ -113,7 +114,7 @@ export function mmapEvent(t: number, tid: number, extent: Extent): EventObject {
 /** What was decoded of a call. */
 type Operation = NonNullable<Decoded>;
 
-/** What a VMA has grown by. */
+/** What a VMA has grown by, as an operation without its time and thread. */
 export type Growth = Pick<EventObject, 'op' | 'addr' | 'len' | 'prot' | 'flags'>;
 
 /** `mmap` of what `stack` has grown down by, to `start`: it is like it, and becomes one VMA with it. */
